@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target is built with Swift 6's strict concurrency (the tools version turns it on), with
+// strict memory safety (each `unsafe` is marked and justified where it stands) and with warnings
+// as errors.
+let strict: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
+let strictC: [CSetting] = [.define("_GNU_SOURCE"), .treatAllWarnings(as: .error)]
+
+// The WiredTiger extension is loaded into somebody else's process: it brings its own Swift runtime
+// and must stay mapped when WiredTiger closes it, because its thread may still run.
+let selfContained: [LinkerSetting] = [
+  .unsafeFlags(["-static-stdlib", "-Xlinker", "-z", "-Xlinker", "nodelete"])
+]
+
+let package = Package(
+  name: "leafcutter",
+  products: [
+    .library(name: "PageFilter", targets: ["PageFilter"]),
+    .library(name: "HookLink", targets: ["HookLink"]),
+    .executable(name: "leafcutter", targets: ["leafcutter"]),
+    .executable(name: "leafcutter-guest", targets: ["leafcutter-guest"]),
+    .library(name: "leafcutter_wt", type: .dynamic, targets: ["WiredTigerExtension"]),
+    .library(name: "leafcutter_hold", type: .dynamic, targets: ["CHold"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    .target(name: "PageFilter", swiftSettings: strict),
+    .target(name: "HookLink", swiftSettings: strict),
+
+    .target(
+      name: "StreamProxy",
+      dependencies: [
+        "PageFilter", "HookLink",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/StreamProxy/Proxy", swiftSettings: strict),
+    .executableTarget(
+      name: "leafcutter",
+      dependencies: [
+        "StreamProxy", "PageFilter", "HookLink",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/StreamProxy/Command", swiftSettings: strict),
+
+    .target(name: "CGuestSystem", cSettings: strictC),
+    .target(
+      name: "LeafManifest", path: "Sources/GuestHook/Manifest", swiftSettings: strict),
+    .target(
+      name: "Guardian",
+      dependencies: [
+        "HookLink", "CGuestSystem",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/GuestHook/Guardian", swiftSettings: strict),
+    .executableTarget(
+      name: "leafcutter-guest",
+      dependencies: [
+        "Guardian", "HookLink", "LeafManifest",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Sources/GuestHook/Command", swiftSettings: strict),
+    .systemLibrary(name: "CWiredTiger"),
+    .target(name: "CHold", path: "Sources/GuestHook/Hold", cSettings: strictC),
+    .target(
+      name: "CExtensionShims", dependencies: ["CWiredTiger"],
+      path: "Sources/GuestHook/ExtensionShims", cSettings: strictC),
+    .target(
+      name: "WiredTigerExtension",
+      dependencies: ["HookLink", "LeafManifest", "CWiredTiger", "CExtensionShims"],
+      path: "Sources/GuestHook/Extension",
+      swiftSettings: strict, linkerSettings: selfContained),
+
+    .testTarget(
+      name: "PageFilterTests", dependencies: ["PageFilter"], swiftSettings: strict),
+    .testTarget(name: "HookLinkTests", dependencies: ["HookLink"], swiftSettings: strict),
+    .testTarget(
+      name: "StreamProxyTests", dependencies: ["StreamProxy", "PageFilter", "HookLink"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],
+      swiftSettings: strict),
+  ]
+)

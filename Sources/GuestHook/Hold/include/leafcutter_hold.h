@@ -1,0 +1,78 @@
+/* libleafcutter_hold: preloaded into the database process (LD_PRELOAD, before the allocator).
+ *
+ * It stands in for madvise(2), munmap(2) and pread(2). Outside a hold window it passes every call on.
+ * Inside one, the present anonymous pages of every range that the allocator gives back are moved
+ * (UFFDIO_MOVE, Linux 6.8) into one hold area instead of being freed, so that their frames stay
+ * allocated and keep their place in guest memory. The frames are then pinned by an io_uring with
+ * registered buffers, in pieces, so that the guardian can own a duplicate of the ring.
+ *
+ * The WiredTiger extension finds these functions by dlsym(RTLD_DEFAULT, …) and works without them.
+ * All functions return 0 or an errno value unless they say otherwise. None of them throws, logs or
+ * allocates from the process's allocator inside a hold window. They are called from one thread (the
+ * extension's), except the interposed ones, which run in any thread.
+ */
+#ifndef LEAFCUTTER_HOLD_H
+#define LEAFCUTTER_HOLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LEAFCUTTER_HOLD_ABI 1
+
+struct leafcutter_hold_piece {
+  uint64_t address; /* in this process */
+  uint64_t length;  /* bytes, a multiple of the page size */
+};
+
+struct leafcutter_hold_stats {
+  uint64_t calls;       /* give-backs seen inside the window */
+  uint64_t moved_bytes; /* moved into the hold area */
+  uint64_t move_ns;     /* time spent moving */
+  uint64_t failures;    /* ranges that could not be moved and went to the kernel instead */
+  int32_t last_errno;   /* why the last of them failed */
+  int32_t pieces;       /* pinned now */
+  uint64_t pinned_bytes;
+};
+
+/* LEAFCUTTER_HOLD_ABI of the loaded library. */
+int leafcutter_hold_abi(void);
+
+/* Whether frames can be held here at all: 0, or why not (ENOSYS no UFFDIO_MOVE or PAGEMAP_SCAN,
+ * EPERM not allowed, …). *what is set to a static text naming the missing thing. */
+int leafcutter_hold_check(const char **what);
+
+/* While on is set for the calling thread, its pread(2)s fail with ENODATA and read nothing. */
+void leafcutter_hold_fail_reads(int on);
+
+/* Opens the window: reserves a hold area of capacity bytes of address space and begins to catch. */
+int leafcutter_hold_open(size_t capacity);
+
+/* Stops catching; what was caught stays held. */
+int leafcutter_hold_close(void);
+
+/* Pins all that was caught since the last pin, in pieces of piece_bytes at most. */
+int leafcutter_hold_pin(size_t piece_bytes);
+
+/* Copies up to max pinned pieces to out, in the order of their buffer slots in the ring; returns how
+ * many there are. */
+size_t leafcutter_hold_pieces(struct leafcutter_hold_piece *out, size_t max);
+
+/* The io_uring's descriptor, or -1 where nothing is pinned. */
+int leafcutter_hold_ring(void);
+
+/* Unpins one piece and gives its memory back to the kernel. */
+int leafcutter_hold_release_piece(size_t index);
+
+/* Closes the window if it is open, unpins everything, unmaps the area and closes the ring. */
+int leafcutter_hold_release(void);
+
+void leafcutter_hold_get_stats(struct leafcutter_hold_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
