@@ -31,10 +31,11 @@ let package = Package(
     .target(name: "PageFilter", swiftSettings: strict),
     .target(name: "HookLink", swiftSettings: strict),
 
+    .target(name: "CProxySystem", cSettings: strictC),
     .target(
       name: "StreamProxy",
       dependencies: [
-        "PageFilter", "HookLink",
+        "PageFilter", "HookLink", "CProxySystem",
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/StreamProxy/Proxy", swiftSettings: strict),

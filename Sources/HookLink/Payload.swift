@@ -97,7 +97,9 @@ public struct PayloadReader {
     return Array(bytes[position..<position + count])
   }
 
-  public mutating func text(_ field: StaticString, limit: Int = 4096) throws(MessageError) -> String {
+  public mutating func text(
+    _ field: StaticString, limit: Int = 4096
+  ) throws(MessageError) -> String {
     let raw = try byteString(field, limit: limit)
     guard let text = String(validating: raw, as: UTF8.self) else { throw .notText(field: field) }
     return text

@@ -1,1 +1,230 @@
-// placeholder
+/// Parser and editor of QEMU's main migration channel: bytes in, decisions out.
+///
+/// It is a value without I/O, clock or threads. Its caller keeps the input buffer, presents what is
+/// not consumed again with more behind it, writes what the ``EditList`` says, and is told at named
+/// stop points that it has something to wait for or to judge. Only two edits are ever made: a PAGE
+/// record of a dead page becomes a ZERO record in its place, and the verdict is put over copies of
+/// the mark page. The format is that of QEMU 7.2 to 11 (`migration/savevm.c`, `migration/ram.c`).
+///
+/// Something it does not know: before the first dropped page it goes to bypass by itself, which
+/// forwards everything to come; after it, and before RAM has ended, it throws; after the end of RAM
+/// it forwards.
+public struct StreamEditor: ~Copyable {
+  /// Where the caller waits or judges.
+  public enum Stop: Equatable, Sendable {
+    /// The MEM_SIZE list has been read: ``blocks`` is complete.
+    case blockListKnown
+    /// The next record is the first page of the migration; it has not been consumed.
+    case firstPageRecord
+    /// The next record is the EOS that closes RAM's END section: pre-copy's point of no return.
+    case endOfRAM
+    /// The next element lets the guest run at the destination: post-copy's point of no return.
+    case postcopySwitchover
+  }
+
+  /// How far one call came. `consumed` bytes of the input are done with; the rest is to be
+  /// presented again.
+  public enum Progress: Equatable, Sendable {
+    case needsInput(consumed: Int)
+    case stopped(Stop, consumed: Int)
+    /// The edit list is full: write it, reset it, call again.
+    case outputFull(consumed: Int)
+  }
+
+  /// No element needs more bytes than this to be consumed; given as many, a call makes progress.
+  public static let longestElement = 128 * 1024
+
+  /// The RAM blocks, in the stream's order; complete from ``Stop/blockListKnown`` on.
+  public internal(set) var blocks: [RAMBlock] = []
+  public internal(set) var counters = StreamCounters()
+  /// Sections in the order of their first appearance; FULL ones after the end of RAM are not seen.
+  public internal(set) var sections: [SectionCounters] = []
+  /// How often each command was seen, by number.
+  public internal(set) var commands: [Int: Int] = [:]
+  public internal(set) var rounds: [RoundCounters] = []
+  /// The machine type of the configuration, e.g. "pc-q35-10.0".
+  public internal(set) var machine: String?
+  public internal(set) var bypassReason: BypassReason?
+  /// Offset in the stream at which the bypass began.
+  public internal(set) var bypassOffset: UInt64?
+  /// The last copy of the mark page as the guest wrote it; nil before the first, and where the last
+  /// thing that passed for its address was no copy of it.
+  public internal(set) var lastMarkCopy: [UInt8]?
+
+  var state = State.preamble
+  var ignoresShared = false
+  var blockIndices: [[UInt8]: Int] = [:]
+  var sectionIndices: [UInt32: Int] = [:]
+  var ramSection: UInt32?
+  var openSection: UInt32 = 0
+  var inRAMEnd = false
+  var seenFirstPage = false
+  var passedSwitchover = false
+  /// The stop that has been reported and is to be passed by the next call.
+  var passing: Stop?
+
+  // What the page loop needs, kept out of arrays.
+  var targetPageBits: UInt64 = 12
+  var currentBlock = -1
+  var currentPages: UInt64 = 0
+  var currentDead = DeadPages.none
+  var currentMarkPage = UInt64.max
+  var lastPage: UInt64 = 0
+  var lastBlock = -1
+  var dead: DeadPages?
+  var mark: MarkRule?
+
+  enum State: Equatable {
+    case preamble
+    case configuration
+    case configurationSubsections
+    case element
+    case footer
+    case ramRecords
+    case blockList(remaining: UInt64)
+    case dirtyBitmap
+    case vfio
+    case diskBlocks
+    /// Forward this many bytes, then go on.
+    indirect case forward(UInt64, then: State)
+    /// Device states, or a bypass: forward for ever.
+    case raw
+  }
+
+  /// What one step of the parser came to.
+  enum Step {
+    case done
+    case needsInput
+    case stop(Stop)
+  }
+
+  public init() {}
+
+  /// Forwards everything to come. It may be called at any time between two calls of
+  /// ``process(_:into:)``; what was dropped stays dropped.
+  public mutating func bypass(_ reason: BypassReason) {
+    guard bypassReason == nil else { return }
+    bypassReason = reason
+    bypassOffset = counters.bytesIn
+    state = .raw
+  }
+
+  /// From now on PAGE records of these pages become ZERO records.
+  public mutating func install(_ dead: DeadPages) {
+    self.dead = dead
+    enterBlock(currentBlock)
+  }
+
+  /// From now on copies of the mark page are kept and given their verdict.
+  public mutating func watch(_ rule: MarkRule) {
+    mark = rule
+    enterBlock(currentBlock)
+  }
+
+  public var hasDropped: Bool { counters.droppedPages > 0 }
+
+  /// Consumes what it can of `input` and says in `edits` what becomes of it.
+  ///
+  /// - Throws: ``StreamError`` where the migration must fail.
+  public mutating func process(
+    _ input: RawSpan, into edits: inout EditList
+  ) throws(StreamError) -> Progress {
+    let before = edits.byteCount
+    var position = 0
+    defer {
+      counters.bytesIn += UInt64(position)
+      counters.bytesOut += UInt64(edits.byteCount - before)
+    }
+    while true {
+      guard edits.hasRoom else { return .outputFull(consumed: position) }
+      let from = position
+      do throws(BypassReason) {
+        switch try step(input, &position, &edits) {
+        case .done: continue
+        case .needsInput: return .needsInput(consumed: position)
+        case .stop(let stop):
+          passing = stop
+          return .stopped(stop, consumed: position)
+        }
+      } catch {
+        // A step that fails has consumed whole elements only, so the rest can be forwarded as it is.
+        if counters.ramEnded || passedSwitchover {
+          state = .raw
+        } else if hasDropped {
+          throw StreamError(offset: counters.bytesIn + UInt64(max(from, position)), reason: error)
+        } else {
+          bypassReason = error
+          bypassOffset = counters.bytesIn + UInt64(position)
+          state = .raw
+        }
+      }
+    }
+  }
+
+  /// What the stream ended in the middle of, or nil where it ended well.
+  public func truncation() -> String? {
+    switch state {
+    case .raw: nil
+    case .preamble: "the stream ended inside its preamble"
+    case .ramRecords, .blockList: "the stream ended inside a RAM section"
+    default: "the stream ended before the end of RAM"
+    }
+  }
+
+  private mutating func step(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
+  ) throws(BypassReason) -> Step {
+    switch state {
+    case .preamble: try readPreamble(input, &position, &edits)
+    case .configuration: try readConfiguration(input, &position, &edits)
+    case .configurationSubsections:
+      try readConfigurationSubsection(input, &position, &edits)
+    case .element: try readElement(input, &position, &edits)
+    case .footer: try readFooter(input, &position, &edits)
+    case .ramRecords: try readRAMRecords(input, &position, &edits)
+    case .blockList(let remaining):
+      try readBlockListEntry(input, &position, &edits, remaining: remaining)
+    case .dirtyBitmap: try readDirtyBitmap(input, &position, &edits)
+    case .vfio: try readVFIO(input, &position, &edits)
+    case .diskBlocks: try readDiskBlocks(input, &position, &edits)
+    case .forward(let count, let next):
+      forwardCounted(input, &position, &edits, count: count, then: next)
+    case .raw: forwardRest(input, &position, &edits)
+    }
+  }
+
+  private mutating func forwardCounted(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, count: UInt64, then next: State
+  ) -> Step {
+    let available = min(UInt64(input.byteCount - position), count)
+    take(Int(available), &position, &edits)
+    state = available == count ? next : .forward(count - available, then: next)
+    return available == count ? .done : .needsInput
+  }
+
+  private mutating func forwardRest(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
+  ) -> Step {
+    counters.rawBytes += UInt64(input.byteCount - position)
+    take(input.byteCount - position, &position, &edits)
+    return .needsInput
+  }
+
+  /// Consumes bytes and forwards them.
+  @inline(__always)
+  func take(_ count: Int, _ position: inout Int, _ edits: inout EditList) {
+    edits.forward(position..<position + count)
+    position += count
+  }
+
+  /// Whether a stop point is to be reported now; false when the caller comes back from it.
+  mutating func stops(at stop: Stop) -> Bool {
+    defer { passing = nil }
+    return passing != stop
+  }
+}
+
+extension DeadPages {
+  /// A block without bits.
+  static let none = unsafe Block(pages: 0, words: nil)
+}

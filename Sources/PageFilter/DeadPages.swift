@@ -1,0 +1,112 @@
+import Synchronization
+
+/// Which target pages need not cross: one bit per page of every RAM block that can hold any.
+///
+/// One thread (the editor's) reads bits while another (the hook link's) clears them. Clearing is
+/// linearizable: ``remove(_:block:)`` uses sequentially consistent operations, so a page record that
+/// is looked up after it has returned is not found. Whoever acknowledges a revocation after the
+/// removal may therefore tell the guest that it can write: QEMU clears a page's dirty bit before it
+/// puts the record on the wire, so a record that was looked up before the removal was logged clean
+/// before the guest's write, and the write makes the page dirty and sent again.
+public final class DeadPages: Sendable {
+  /// The words of one block. The pointer is fixed at creation and freed with the object.
+  @safe
+  struct Block: @unchecked Sendable {
+    let pages: Int
+    /// nil where the block holds no bits.
+    let words: UnsafeMutablePointer<Atomic<UInt64>>?
+
+    var wordCount: Int { (pages + 63) / 64 }
+
+    @inline(__always)
+    func contains(_ page: Int) -> Bool {
+      guard let words = unsafe words, page < pages else { return false }
+      // The index is below wordCount because the page is below `pages`.
+      return unsafe words[page &>> 6].load(ordering: .acquiring) &>> UInt64(page & 63) & 1 == 1
+    }
+  }
+
+  private let blocks: [Block]
+
+  /// - Parameter pagesPerBlock: how many bits each block of the stream gets, in the stream's order;
+  ///   0 for blocks in which nothing may be dropped.
+  public init(pagesPerBlock: [Int]) {
+    blocks = pagesPerBlock.map { pages in
+      guard pages > 0 else { return unsafe Block(pages: 0, words: nil) }
+      let count = (pages + 63) / 64
+      // Every word is initialised before anybody sees the object.
+      let words = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: count)
+      for index in 0..<count { unsafe (words + index).initialize(to: Atomic(0)) }
+      return unsafe Block(pages: pages, words: words)
+    }
+  }
+
+  deinit {
+    for block in blocks {
+      guard let words = unsafe block.words else { continue }
+      unsafe words.deinitialize(count: block.wordCount)
+      unsafe words.deallocate()
+    }
+  }
+
+  func block(_ index: Int) -> Block? { blocks.indices.contains(index) ? blocks[index] : nil }
+
+  /// Adds the pages whose bits are set in `bits`: bit n stands for page `page + n`.
+  ///
+  /// - Precondition: `page` is a multiple of 64. Bits beyond the block's end must be clear.
+  public func insert(bits: UInt64, at page: Int, block: Int) {
+    precondition(page % 64 == 0)
+    let target = blocks[block]
+    guard bits != 0 else { return }
+    precondition(page + 63 - bits.leadingZeroBitCount < target.pages, "beyond the block's end")
+    // Checked just above.
+    _ = unsafe target.words![page / 64].bitwiseOr(bits, ordering: .sequentiallyConsistent)
+  }
+
+  /// Adds a run of pages.
+  ///
+  /// - Precondition: the run lies inside the block.
+  public func insert(_ range: Range<Int>, block: Int) {
+    precondition(range.upperBound <= blocks[block].pages, "beyond the block's end")
+    forEachWord(of: range) { page, bits in insert(bits: bits, at: page, block: block) }
+  }
+
+  /// Takes pages out; after the return no lookup finds them. What lies outside the block is ignored.
+  public func remove(_ range: Range<Int>, block: Int) {
+    let target = blocks[block]
+    forEachWord(of: range.clamped(to: 0..<target.pages)) { page, bits in
+      // Clamped to the block above.
+      _ = unsafe target.words![page / 64].bitwiseAnd(~bits, ordering: .sequentiallyConsistent)
+    }
+  }
+
+  /// Takes every page out.
+  public func removeAll() {
+    for (index, block) in blocks.enumerated() { remove(0..<block.pages, block: index) }
+  }
+
+  public func contains(_ page: Int, block: Int) -> Bool { blocks[block].contains(page) }
+
+  /// How many pages are dead now.
+  public var count: Int {
+    blocks.reduce(0) { total, block in
+      guard let words = unsafe block.words else { return total }
+      return (0..<block.wordCount).reduce(total) {
+        // Below wordCount.
+        unsafe $0 + words[$1].load(ordering: .relaxed).nonzeroBitCount
+      }
+    }
+  }
+
+  private func forEachWord(of range: Range<Int>, _ body: (_ page: Int, _ bits: UInt64) -> Void) {
+    var page = range.lowerBound
+    while page < range.upperBound {
+      let first = page & ~63
+      let end = min(range.upperBound, first + 64)
+      let width = UInt64(end - page)
+      let ones: UInt64 = width == 64 ? ~0 : (1 << width) - 1
+      body(first, ones << UInt64(page - first))
+      page = end
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/// Pages of one round over guest memory, by kind.
+public struct RoundCounters: Equatable, Sendable {
+  /// PAGE records, edited ones included.
+  public var normal = 0
+  /// ZERO records that QEMU sent.
+  public var zero = 0
+  /// PAGE records that became ZERO records.
+  public var dropped = 0
+
+  public init() {}
+}
+
+/// What one section id has carried.
+public struct SectionCounters: Equatable, Sendable {
+  public var id: UInt32
+  public var name: String
+  public var instance: UInt32
+  public var version: UInt32
+  public var starts = 0
+  public var parts = 0
+  public var ends = 0
+  public var fulls = 0
+}
+
+/// Everything an operator may ask about the stream so far.
+public struct StreamCounters: Equatable, Sendable {
+  public var bytesIn: UInt64 = 0
+  public var bytesOut: UInt64 = 0
+  /// PAGE records (QAPI's "normal"), dropped ones and copies of the mark page included.
+  public var normalPages = 0
+  /// ZERO records that QEMU sent (QAPI's "duplicate").
+  public var zeroPages = 0
+  /// Records of pages that were dead when they were met, ZERO records included.
+  public var deadPagesMet = 0
+  /// PAGE records that became ZERO records.
+  public var droppedPages = 0
+  /// Passes over guest memory, told by offsets that start again.
+  public var rounds = 0
+  public var multifdFlushes = 0
+  public var markCopies = 0
+  /// The source opened its return path before the first RAM record.
+  public var returnPathOpened = false
+  public var postcopyAdvised = false
+  public var switchoverStarted = false
+  public var ramEnded = false
+  /// Bytes from the first device state, or from the bypass, to the end.
+  public var rawBytes: UInt64 = 0
+
+  public init() {}
+}

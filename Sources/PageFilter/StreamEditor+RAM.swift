@@ -1,0 +1,264 @@
+// The RAM section: `migration/ram.c` (ram_save_setup, save_page_header, ram_load_precopy).
+
+extension StreamEditor {
+  /// Makes `index` the block that CONTINUE records belong to.
+  mutating func enterBlock(_ index: Int) {
+    currentBlock = index
+    guard blocks.indices.contains(index) else { return }
+    currentPages = blocks[index].usedLength >> targetPageBits
+    currentDead = dead?.block(index) ?? DeadPages.none
+    if let mark, mark.address.block == index {
+      currentMarkPage = UInt64(mark.address.page)
+    } else {
+      currentMarkPage = .max
+    }
+  }
+
+  mutating func readRAMRecords(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
+  ) throws(BypassReason) -> Step {
+    if seenFirstPage { editPlainPages(input, &position, &edits) }
+    guard edits.hasRoom else { return .done }
+    return try readRecord(input, &position, &edits)
+  }
+
+  /// The common case, kept short: whole PAGE records that continue the current block. Whatever else
+  /// comes is left to ``readRecord(_:_:_:)``.
+  private mutating func editPlainPages(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
+  ) {
+    let pageSize = 1 << Int(targetPageBits)
+    let recordSize = 8 + pageSize
+    let offsetMask = ~(UInt64(pageSize) - 1)
+    let plain = StreamFormat.RecordFlag.page | StreamFormat.RecordFlag.continue
+    let edit = StreamFormat.RecordFlag.page ^ StreamFormat.RecordFlag.zero
+    var runStart = position
+    var seen = 0
+    var dropped = 0
+    var last = lastPage
+    while input.byteCount &- position >= recordSize {
+      let word = input.bigEndian(UInt64.self, at: position)
+      let page = (word & offsetMask) &>> targetPageBits
+      guard word & ~offsetMask == plain, page < currentPages, page != currentMarkPage,
+        page >= last
+      else { break }
+      last = page
+      seen &+= 1
+      if currentDead.contains(Int(truncatingIfNeeded: page)) {
+        edits.forward(runStart..<position)
+        guard edits.hasRoom else {
+          runStart = position
+          seen &-= 1
+          break
+        }
+        edits.insertZeroRecord(word ^ edit)
+        dropped &+= 1
+        runStart = position &+ recordSize
+      }
+      position &+= recordSize
+    }
+    edits.forward(runStart..<position)
+    lastPage = last
+    counters.normalPages += seen
+    counters.droppedPages += dropped
+    counters.deadPagesMet += dropped
+    if seen > 0 {
+      rounds[rounds.count - 1].normal += seen
+      rounds[rounds.count - 1].dropped += dropped
+    }
+  }
+
+  /// One record of any kind.
+  private mutating func readRecord(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
+  ) throws(BypassReason) -> Step {
+    let available = input.byteCount - position
+    guard available >= 8 else { return .needsInput }
+    let word = input.bigEndian(UInt64.self, at: position)
+    let pageMask = (UInt64(1) << targetPageBits) - 1
+    let flags = word & pageMask
+    let offset = word & ~pageMask
+    switch flags {
+    case StreamFormat.RecordFlag.endOfSection:
+      if inRAMEnd {
+        if stops(at: .endOfRAM) { return .stop(.endOfRAM) }
+        counters.ramEnded = true
+        inRAMEnd = false
+      }
+      take(8, &position, &edits)
+      state = .footer
+      return .done
+    case StreamFormat.RecordFlag.memorySize:
+      guard blocks.isEmpty else { throw .malformed("a second list of RAM blocks") }
+      take(8, &position, &edits)
+      state = .blockList(remaining: offset)
+      return .done
+    case StreamFormat.RecordFlag.multifdFlush:
+      counters.multifdFlushes += 1
+      take(8, &position, &edits)
+      return .done
+    default:
+      return try readPageRecord(input, &position, &edits, word: word, flags: flags, offset: offset)
+    }
+  }
+
+  private mutating func readPageRecord(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, word: UInt64, flags: UInt64,
+    offset: UInt64
+  ) throws(BypassReason) -> Step {
+    let kind = flags & ~StreamFormat.RecordFlag.continue
+    switch kind {
+    case StreamFormat.RecordFlag.page, StreamFormat.RecordFlag.zero: break
+    case StreamFormat.RecordFlag.xbzrle: throw .xbzrle
+    case StreamFormat.RecordFlag.compressedPage: throw .compressedPages
+    default: throw .unknownRecord(flags: flags)
+    }
+    if !seenFirstPage {
+      if stops(at: .firstPageRecord) { return .stop(.firstPageRecord) }
+      seenFirstPage = true
+    }
+    var headerLength = 8
+    var block = currentBlock
+    if flags & StreamFormat.RecordFlag.continue == 0 {
+      guard input.byteCount - position >= 9 else { return .needsInput }
+      let nameLength = Int(input.bigEndian(UInt8.self, at: position + 8))
+      headerLength = 9 + nameLength
+      guard input.byteCount - position >= headerLength else { return .needsInput }
+      let name = input.bytes(position + 9..<position + headerLength)
+      guard let index = blockIndices[name] else {
+        throw .unknownBlock(String(decoding: name, as: UTF8.self))
+      }
+      block = index
+    }
+    guard block >= 0 else { throw .noCurrentBlock }
+    guard offset < blocks[block].usedLength else {
+      throw .pageBeyondBlock(name: blocks[block].name, offset: offset)
+    }
+    let isPage = kind == StreamFormat.RecordFlag.page
+    let recordLength = headerLength + (isPage ? 1 << Int(targetPageBits) : 1)
+    guard input.byteCount - position >= recordLength else { return .needsInput }
+    if block != currentBlock { enterBlock(block) }
+    let page = offset >> targetPageBits
+    countRound(page)
+    let isDead = currentDead.contains(Int(page)) && page != currentMarkPage
+    if isDead { counters.deadPagesMet += 1 }
+    if isPage {
+      counters.normalPages += 1
+      rounds[rounds.count - 1].normal += 1
+    } else {
+      counters.zeroPages += 1
+      rounds[rounds.count - 1].zero += 1
+    }
+    if page == currentMarkPage {
+      passMark(
+        input, &position, &edits, headerLength: headerLength, recordLength: recordLength,
+        isPage: isPage)
+    } else if isDead && isPage {
+      counters.droppedPages += 1
+      rounds[rounds.count - 1].dropped += 1
+      insertZero(input, position, headerLength, word, &edits)
+      position += recordLength
+    } else {
+      take(recordLength, &position, &edits)
+    }
+    return .done
+  }
+
+  /// The same first word with PAGE turned into ZERO, the same name if there was one, and the fill
+  /// byte, which is 0 because destinations since 8.2 refuse any other.
+  private func insertZero(
+    _ input: RawSpan, _ position: Int, _ headerLength: Int, _ word: UInt64, _ edits: inout EditList
+  ) {
+    let edited = word ^ (StreamFormat.RecordFlag.page ^ StreamFormat.RecordFlag.zero)
+    if headerLength == 8 {
+      edits.insertZeroRecord(edited)
+    } else {
+      let front = (0..<8).map { UInt8(truncatingIfNeeded: edited >> UInt64(56 - 8 * $0)) }
+      edits.insert(front + input.bytes(position + 8..<position + headerLength) + [0])
+    }
+  }
+
+  /// Keeps a copy of the mark page as the guest wrote it, and writes the verdict over what goes on.
+  private mutating func passMark(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, headerLength: Int,
+    recordLength: Int, isPage: Bool
+  ) {
+    guard let mark else { return take(recordLength, &position, &edits) }
+    let body = position + headerLength
+    let identified =
+      isPage
+      && input.bytes(
+        body + mark.identificationOffset
+          ..< body + mark.identificationOffset + mark.identification.count)
+        == mark.identification
+    guard identified else {
+      lastMarkCopy = nil
+      take(recordLength, &position, &edits)
+      return
+    }
+    lastMarkCopy = input.bytes(body..<position + recordLength)
+    counters.markCopies += 1
+    let end = position + recordLength
+    take(headerLength + mark.verdictOffset, &position, &edits)
+    edits.insert(mark.verdict)
+    position += mark.verdict.count
+    take(end - position, &position, &edits)
+  }
+
+  /// QEMU walks the blocks in the order of the list and each from its beginning (`ram.c`,
+  /// find_dirty_block), so a place before the last one begins another round.
+  private mutating func countRound(_ page: UInt64) {
+    if rounds.isEmpty || currentBlock < lastBlock || currentBlock == lastBlock && page < lastPage {
+      counters.rounds += 1
+      // A stream of any length must not cost memory of any size.
+      if rounds.count < 4096 { rounds.append(RoundCounters()) }
+    }
+    lastBlock = currentBlock
+    lastPage = page
+  }
+
+  /// One entry of the MEM_SIZE list (`ram.c:ram_save_setup`, `parse_ramblock`). Which optional
+  /// fields follow is not announced: x-ignore-shared adds an address, post-copy a host page size for
+  /// blocks of huge pages, never both.
+  mutating func readBlockListEntry(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, remaining: UInt64
+  ) throws(BypassReason) -> Step {
+    guard remaining > 0 else {
+      if stops(at: .blockListKnown) { return .stop(.blockListKnown) }
+      state = .ramRecords
+      return .done
+    }
+    guard input.byteCount - position >= 1 else { return .needsInput }
+    let nameLength = Int(input.bigEndian(UInt8.self, at: position))
+    let fixed = position + 1 + nameLength + 8
+    // One more word is looked at to tell the optional field from what follows.
+    guard input.byteCount >= fixed + 8 else { return .needsInput }
+    let name = input.bytes(position + 1..<position + 1 + nameLength)
+    let used = input.bigEndian(UInt64.self, at: fixed - 8)
+    let next = input.bigEndian(UInt64.self, at: fixed)
+    guard nameLength > 0, used <= remaining, blockIndices[name] == nil else {
+      throw .malformed("the list of RAM blocks")
+    }
+    var block = RAMBlock(name: String(decoding: name, as: UTF8.self), usedLength: used)
+    var length = fixed - position
+    if ignoresShared {
+      block.regionAddress = next
+      length += 8
+    } else if used < remaining ? next >> 56 == 0 : isHostPageSize(next) {
+      // A name's length is never 0, and a page size's first byte always is.
+      block.hostPageSize = next
+      length += 8
+    }
+    blockIndices[name] = blocks.count
+    blocks.append(block)
+    take(length, &position, &edits)
+    state = .blockList(remaining: remaining - used)
+    return .done
+  }
+
+  /// Behind the last entry stands EOS, MULTIFD_FLUSH or a record; none is a power of two from the
+  /// target page size on.
+  private func isHostPageSize(_ word: UInt64) -> Bool {
+    word.nonzeroBitCount == 1 && word >= 1 << targetPageBits
+  }
+}

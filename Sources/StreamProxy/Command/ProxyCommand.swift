@@ -1,0 +1,116 @@
+import ArgumentParser
+import Glibc
+import Logging
+import StreamProxy
+
+struct ProxyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "proxy",
+    abstract: "Carry one migration from a source QEMU to a destination QEMU.",
+    discussion: """
+      Start it on the source host, then give QEMU its address: `migrate tcp:127.0.0.1:4444`.
+
+      Exit codes: 0 the destination has the guest; 2 refused before anything started; 3 failed \
+      before the point of no return, the source guest goes on; 4 the destination refused or died; \
+      5 the source cancelled; 6 stopped by a signal; 64 wrong flags.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "Where the source QEMU's migrate connects to.", valueName: "tcp:HOST:PORT|unix:PATH"))
+  var listen: SocketAddress
+
+  @Option(
+    help: ArgumentHelp(
+      "Where the destination QEMU's -incoming listens.", valueName: "tcp:HOST:PORT|unix:PATH"))
+  var connect: SocketAddress
+
+  @Option(
+    help: ArgumentHelp(
+      "The socket behind the guest's virtio-serial port org.leafcutter.hook.0.",
+      valueName: "unix:PATH|tcp:HOST:PORT"))
+  var hook: SocketAddress?
+
+  @Option(
+    help: ArgumentHelp(
+      "A QMP socket of the source QEMU that nobody else uses.", valueName: "unix:PATH|tcp:HOST:PORT"))
+  var qmp: SocketAddress
+
+  @Option(
+    help: ArgumentHelp(
+      "How long the guest may take to evict and report, in seconds.", valueName: "seconds"))
+  var prepareTimeout: Double = 60
+
+  @Option(
+    help: ArgumentHelp(
+      "How old the last copy of the guest's mark page may be, in seconds of the guest's running time.",
+      valueName: "seconds"))
+  var markBound: Double = 10
+
+  @Flag(help: "Pass the stream on untouched: nothing is asked of the guest and nothing is dropped.")
+  var noEdit = false
+
+  @Flag(help: "Leave the source's migration capabilities and parameters as they are.")
+  var leaveSettings = false
+
+  @Option(
+    name: .customLong("summary-json"),
+    help: ArgumentHelp("Write the summary to this file as JSON.", valueName: "file"))
+  var summaryFile: String?
+
+  @Option(help: "How much to log: trace, debug, info, notice, warning, error.")
+  var logLevel: Logger.Level = .info
+
+  func validate() throws {
+    if hook == nil, !noEdit {
+      throw ValidationError("Give --hook, or --no-edit to pass the stream on untouched.")
+    }
+    guard prepareTimeout > 0, prepareTimeout <= 86_400 else {
+      throw ValidationError("--prepare-timeout takes seconds, more than 0 and at most 86400.")
+    }
+    guard markBound >= 1, markBound <= 3600 else {
+      throw ValidationError("--mark-bound takes seconds, from 1 to 3600.")
+    }
+  }
+
+  func run() async throws {
+    let terminal = isatty(STDERR_FILENO) == 1
+    let level = logLevel
+    LoggingSystem.bootstrap { label in
+      var handler = StreamLogHandler.standardError(label: label)
+      handler.logLevel = level
+      return handler
+    }
+    var options = MigrationProxy.Options(listen: listen, connect: connect, qmp: qmp)
+    options.hook = noEdit ? nil : hook
+    options.prepareTimeout = .seconds(prepareTimeout)
+    options.markBound = .seconds(markBound)
+    options.leaveSettings = leaveSettings
+    options.showsProgressLine = terminal
+
+    let logger = Logger(label: "leafcutter")
+    let proxy: MigrationProxy
+    do {
+      proxy = try await MigrationProxy(options, logger: logger)
+    } catch {
+      logger.error("refused: \(error)")
+      throw ExitCode(ExitStatus.refused)
+    }
+    let summary = await proxy.run()
+    print(summary.text)
+    if let summaryFile {
+      do {
+        try summary.write(toFile: summaryFile)
+      } catch {
+        logger.error("the summary could not be written to \(summaryFile): \(error)")
+      }
+    }
+    throw ExitCode(summary.outcome.exitCode)
+  }
+}
+
+extension SocketAddress: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+extension Logger.Level: ExpressibleByArgument {}

@@ -1,0 +1,133 @@
+import CProxySystem
+import Glibc
+import PageFilter
+import Synchronization
+
+/// What the main channel's thread tells the others, as of its last write.
+public struct ChannelSnapshot: Sendable {
+  public var counters = StreamCounters()
+  public var bytesWritten = 0
+  /// Bytes per second that the destination takes while it pushes back.
+  public var wireRate: Double?
+  /// CPU time the editor took, in nanoseconds.
+  public var parsingNanoseconds: UInt64 = 0
+  public var bypassReason: String?
+}
+
+/// Who decides at the editor's stop points; called on the main channel's thread, which may block.
+protocol StopPointHandler: AnyObject, Sendable {
+  func reached(
+    _ stop: StreamEditor.Stop, _ editor: inout StreamEditor
+  ) throws(ChannelFailure)
+  /// After every write; `editor` may have seen copies of the mark page.
+  func moved(_ editor: inout StreamEditor) throws(ChannelFailure)
+}
+
+/// Why the main channel ended before the source had said everything.
+enum ChannelFailure: Error {
+  /// Ours: both legs are to be closed.
+  case closeBoth(String)
+  case destination(SystemError)
+  case source(SystemError)
+}
+
+/// The main channel, source to destination: reads, lets the editor decide, writes. One thread, one
+/// buffer, no copy of a page.
+struct MainChannel: ~Copyable {
+  /// What one read may take in; with the sockets' buffers it bounds the bytes that QEMU takes for
+  /// sent and that are still here.
+  static let inputSize = 256 * 1024
+
+  private let source: Socket
+  private let buffer: UnsafeMutableRawBufferPointer
+  private var start = 0
+  private var end = 0
+  private var editor: StreamEditor
+  private var edits = EditList()
+  private var snapshot = ChannelSnapshot()
+
+  init(source: Socket, editor: consuming StreamEditor) {
+    self.source = source
+    self.editor = editor
+    // Owned by this value, freed in deinit, used by one thread.
+    unsafe buffer = .allocate(
+      byteCount: MainChannel.inputSize + StreamEditor.longestElement, alignment: 4096)
+  }
+
+  deinit { unsafe buffer.deallocate() }
+
+  /// Reads the first bytes; false where the source ended without one.
+  mutating func awaitFirstBytes() throws(ChannelFailure) -> Bool { try readMore() }
+
+  /// Relays until the source ends the stream.
+  mutating func relay(
+    to destination: Socket, handler: some StopPointHandler, publish: (ChannelSnapshot) -> Void
+  ) throws(ChannelFailure) {
+    var writer = StreamWriter(destination)
+    repeat {
+      try editAndWrite(&writer, handler: handler)
+      snapshot.counters = editor.counters
+      snapshot.bypassReason = editor.bypassReason?.description
+      snapshot.bytesWritten = writer.bytesWritten
+      snapshot.wireRate = writer.rate.bytesPerSecond
+      publish(snapshot)
+      try handler.moved(&editor)
+    } while try readMore()
+    do throws(StreamError) {
+      try editor.endOfInput()
+    } catch {
+      throw .closeBoth(error.description)
+    }
+  }
+
+  private mutating func editAndWrite(
+    _ writer: inout StreamWriter, handler: some StopPointHandler
+  ) throws(ChannelFailure) {
+    while start < end {
+      let from = leafcutter_thread_cpu_ns()
+      // The bytes between start and end are the ones that were read.
+      let input = unsafe UnsafeRawBufferPointer(rebasing: buffer[start..<end])
+      let progress: StreamEditor.Progress
+      do throws(StreamError) {
+        edits.reset()
+        progress = try editor.process(unsafe input.bytes, into: &edits)
+      } catch {
+        throw .closeBoth(error.description)
+      }
+      snapshot.parsingNanoseconds += leafcutter_thread_cpu_ns() - from
+      do throws(SystemError) {
+        try unsafe writer.write(edits, of: input)
+      } catch {
+        throw .destination(error)
+      }
+      switch progress {
+      case .needsInput(let consumed):
+        start += consumed
+        return
+      case .outputFull(let consumed):
+        start += consumed
+      case .stopped(let stop, let consumed):
+        start += consumed
+        try handler.reached(stop, &editor)
+      }
+    }
+  }
+
+  /// Moves what is left over to the front (less than one record) and reads once behind it.
+  private mutating func readMore() throws(ChannelFailure) -> Bool {
+    if start > 0 {
+      // Both ranges lie in the buffer; memmove allows them to overlap.
+      unsafe memmove(buffer.baseAddress!, buffer.baseAddress! + start, end - start)
+      end -= start
+      start = 0
+    }
+    do throws(SystemError) {
+      let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
+      let count = try unsafe source.read(into: free)
+      end += count
+      return count > 0
+    } catch {
+      throw .source(error)
+    }
+  }
+}

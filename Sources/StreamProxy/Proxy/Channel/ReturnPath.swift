@@ -1,0 +1,23 @@
+import Glibc
+
+/// Relays the return path, destination to source, at once and untouched: the source trusts what it
+/// says (PONG, page requests, SHUT).
+struct ReturnPath: Sendable {
+  let destination: Socket
+  let source: Socket
+
+  /// Relays until the destination ends its side, then passes the end on: a source that waits for
+  /// SHUT from a destination that died would wait for ever, its guest stopped.
+  func relayUntilEnd() {
+    withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
+      while true {
+        // The buffer lives in this closure; only what was read is written.
+        guard let count = try? unsafe destination.read(into: buffer), count > 0 else { break }
+        let relayed: Void? = try? unsafe source.writeAll(
+          UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        if relayed == nil { break }
+      }
+    }
+    source.shutDownWriting()
+  }
+}

@@ -1,0 +1,45 @@
+/// The rate at which the destination takes bytes, measured only while it pushes back: an idle wire
+/// would give a rate at which no migration ever converges.
+///
+/// Time is cut into windows of at least 100 ms (QEMU's own, `migration.c`, BUFFER_DELAY). A window
+/// counts when writing was blocked for at least half of it.
+struct WireRate {
+  private static let window = Duration.milliseconds(100)
+  private static let remembered = 10
+
+  private var start: ContinuousClock.Instant
+  private var bytes = 0
+  private var blocked = Duration.zero
+  private var samples: [Double] = []
+  private var next = 0
+
+  init(now: ContinuousClock.Instant) { start = now }
+
+  /// Median of the last ten windows that counted, in bytes per second; nil before the first.
+  var bytesPerSecond: Double? {
+    guard !samples.isEmpty else { return nil }
+    return samples.sorted()[samples.count / 2]
+  }
+
+  /// Enters one write: how much it moved, when it ended, and for how long it was blocked before.
+  mutating func wrote(
+    _ count: Int, at now: ContinuousClock.Instant, blockedFor wait: Duration
+  ) {
+    bytes += count
+    blocked += wait
+    let length = start.duration(to: now)
+    guard length >= WireRate.window else { return }
+    if blocked * 2 >= length {
+      let sample = Double(bytes) / (length / .seconds(1))
+      if samples.count < WireRate.remembered {
+        samples.append(sample)
+      } else {
+        samples[next % WireRate.remembered] = sample
+      }
+      next += 1
+    }
+    start = now
+    bytes = 0
+    blocked = .zero
+  }
+}

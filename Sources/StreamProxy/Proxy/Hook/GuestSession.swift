@@ -1,0 +1,128 @@
+import HookLink
+
+/// What the guest has said about one migration, and what follows from it.
+///
+/// The guest is not trusted: it may lie, repeat itself, contradict itself or fall silent. Whatever it
+/// says can make its own migration an ordinary one or fail it, and nothing else.
+struct GuestSession {
+  /// How far the report has come.
+  enum Report: Equatable {
+    case awaited
+    case complete(GuestMessage.ReportEnd)
+    /// The pages are not used, and why: the migration goes on as an ordinary one.
+    case refused(String)
+  }
+
+  let migration: MigrationID
+  /// Where reported pages are entered and revoked ones are taken out.
+  let pages: ReportedPages
+
+  private(set) var mark: GuestMessage.Mark?
+  private(set) var report = Report.awaited
+  /// The guest broke its word after its report was complete: dropping must not go on.
+  private(set) var offence: String?
+  private(set) var resumed: GuestMessage.Resumed?
+  private(set) var progress: GuestMessage.Progress?
+  private(set) var pagesNamed: UInt64 = 0
+  private(set) var pagesRevoked = false
+  /// Messages of other migrations, which were ignored.
+  private(set) var lateMessages = 0
+
+  init(migration: MigrationID, pages: ReportedPages) {
+    self.migration = migration
+    self.pages = pages
+  }
+
+  /// Takes one frame in; the acknowledgement to send, if it wants one.
+  mutating func receive(_ frame: Frame) -> HostMessage.Acknowledge? {
+    guard frame.migration == migration else {
+      lateMessages += 1
+      return nil
+    }
+    do throws(MessageError) {
+      return receive(try GuestMessage(frame))
+    } catch {
+      refuse("the guest sent a message that cannot be read: \(error)")
+      return nil
+    }
+  }
+
+  private mutating func receive(_ message: GuestMessage) -> HostMessage.Acknowledge? {
+    switch message {
+    case .mark(let announced):
+      if let mark, mark.guestPhysicalAddress != announced.guestPhysicalAddress {
+        refuse("the guest named a second mark page; there is one for each migration")
+      } else {
+        mark = announced
+      }
+    case .held(let held):
+      add(held)
+    case .reportEnd(let end):
+      finish(end)
+    case .revoke(let revoke):
+      // The order is the whole point: the bits are gone before the acknowledgement is even made.
+      if let ranges = revoke.ranges {
+        for range in ranges { pages.revoke(range) }
+      } else {
+        pages.revokeAll()
+      }
+      pagesRevoked = true
+      return HostMessage.Acknowledge(sequence: revoke.sequence)
+    case .heartbeat(let beat):
+      return HostMessage.Acknowledge(sequence: beat.sequence)
+    case .progress(let now):
+      progress = now
+    case .declined(let declined):
+      refuse("the guest cannot take part: \(declined.reason)")
+    case .resumed(let result):
+      resumed = result
+    }
+    return nil
+  }
+
+  private mutating func add(_ held: HeldPages) {
+    guard report == .awaited else {
+      refuse("the guest reported pages after its report was complete")
+      return
+    }
+    do throws(ReportError) {
+      pagesNamed += UInt64(try pages.add(held))
+    } catch {
+      refuse("the guest's report is not used: \(error)")
+    }
+  }
+
+  private mutating func finish(_ end: GuestMessage.ReportEnd) {
+    guard report == .awaited else {
+      refuse("the guest sent a second report")
+      return
+    }
+    guard mark != nil else {
+      refuse("the guest sent its report before it said where its mark page is")
+      return
+    }
+    guard end.pages == pagesNamed else {
+      refuse("the guest's report says \(end.pages) pages and names \(pagesNamed)")
+      return
+    }
+    report = .complete(end)
+  }
+
+  /// Uses nothing the guest reported. Once the report has been put to use, taking it back is not
+  /// enough to know what else was wrong with it: that is an offence.
+  private mutating func refuse(_ reason: String) {
+    if case .complete = report {
+      if offence == nil { offence = reason }
+    } else {
+      report = .refused(reason)
+    }
+    pages.revokeAll()
+  }
+
+  /// Ends the waiting for the report from the proxy's side: too late, or nobody there.
+  mutating func giveUp(_ reason: String) {
+    guard report == .awaited else { return }
+    report = .refused(reason)
+    pages.revokeAll()
+  }
+}

@@ -1,0 +1,149 @@
+import Glibc
+import HookLink
+import Logging
+import Synchronization
+
+/// The proxy's end of the hook link: the socket on which QEMU serves the guest's virtio-serial port
+/// `org.leafcutter.hook.0`.
+///
+/// Everything that arrives is read and obeyed under one lock, by the reader thread as it comes and
+/// by the judge at the point of no return (``drain()``). So when the judge holds the lock, every
+/// REVOKE that the kernel has is in force.
+public final class HookConnection: Sendable {
+  /// Acknowledgements that QEMU does not take are kept up to this many bytes; a guest that reads
+  /// none of them does not need more.
+  private static let maximumOutbound = 64 * 1024
+
+  private struct State {
+    var decoder = FrameDecoder()
+    var outbound: [UInt8] = []
+    var session: GuestSession?
+    /// Why nothing more comes from the guest.
+    var ended: String?
+  }
+
+  /// Raised whenever something has changed that somebody may be waiting for.
+  let changed = WakeUp()
+  private let stopping = WakeUp()
+  private let socket: Socket
+  private let state = Mutex(State())
+  private let logger: Logger
+
+  public init(_ socket: Socket, logger: Logger) {
+    self.socket = socket
+    self.logger = logger
+  }
+
+  /// Starts reading on a thread of its own.
+  func start() {
+    _ = BlockingThread("hook-link") { self.readUntilEnd() }
+  }
+
+  /// Opens a migration: the guest is asked to prepare, and its answers are collected.
+  func prepare(_ request: HostMessage.Prepare, session: GuestSession) {
+    state.withLock { state in
+      state.session = session
+      enqueue(request.frame(for: session.migration), &state)
+    }
+  }
+
+  /// Tells the guest that it stays here.
+  func abort(_ reason: String) {
+    state.withLock { state in
+      guard let session = state.session else { return }
+      enqueue(HostMessage.Abort(reason: reason).frame(for: session.migration), &state)
+    }
+  }
+
+  /// Stops waiting for the report; nothing of it will be used.
+  func giveUp(_ reason: String) {
+    state.withLock { $0.session?.giveUp(reason) }
+  }
+
+  /// Reads and obeys everything that has arrived: to EAGAIN, or to the end of the link.
+  func drain() {
+    state.withLock { receiveAll(&$0) }
+  }
+
+  /// What is known now, and why the link has ended if it has.
+  func snapshot() -> (session: GuestSession?, ended: String?) {
+    state.withLock { ($0.session, $0.ended) }
+  }
+
+  func close() {
+    stopping.raise()
+    socket.shutDown()
+  }
+
+  private func readUntilEnd() {
+    while true {
+      let writing = state.withLock { $0.outbound.isEmpty ? 0 : POLLOUT }
+      guard wait(socket.descriptor, POLLIN | writing, or: stopping) == .ready else { return }
+      let ended = state.withLock { state in
+        flush(&state)
+        receiveAll(&state)
+        return state.ended != nil
+      }
+      changed.raise()
+      if ended { return }
+    }
+  }
+
+  private func receiveAll(_ state: inout State) {
+    // One read at a time, so that a guest that never stops sending costs no memory.
+    withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
+      while state.ended == nil {
+        // The buffer lives in this closure; only what was read is looked at.
+        let count = unsafe recv(
+          socket.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        if count > 0 {
+          unsafe state.decoder.append(buffer[..<count])
+          obeyFrames(&state)
+        } else if count == 0 {
+          state.ended = "the guest's hook port was closed by QEMU"
+        } else if errno == EAGAIN {
+          return
+        } else if errno != EINTR {
+          state.ended = SystemError("read from the hook link").description
+        }
+      }
+    }
+  }
+
+  private func obeyFrames(_ state: inout State) {
+    do throws(LinkError) {
+      while let frame = try state.decoder.next() {
+        if let reply = state.session?.receive(frame), let session = state.session {
+          enqueue(reply.frame(for: session.migration), &state)
+        }
+      }
+    } catch {
+      state.ended = error.description
+      state.session?.giveUp(error.description)
+      logger.error("hook link: \(error)")
+    }
+  }
+
+  private func enqueue(_ bytes: [UInt8], _ state: inout State) {
+    guard state.outbound.count + bytes.count <= HookConnection.maximumOutbound else { return }
+    state.outbound.append(contentsOf: bytes)
+    flush(&state)
+  }
+
+  private func flush(_ state: inout State) {
+    while !state.outbound.isEmpty {
+      // The array is alive and unchanged during the call.
+      let count = unsafe state.outbound.withUnsafeBytes { bytes in
+        unsafe send(
+          socket.descriptor, bytes.baseAddress, bytes.count,
+          Int32(MSG_DONTWAIT.rawValue) | Int32(MSG_NOSIGNAL.rawValue))
+      }
+      if count > 0 {
+        state.outbound.removeFirst(count)
+      } else if errno != EINTR {
+        // EAGAIN waits for POLLOUT; a broken link is noticed by reading.
+        return
+      }
+    }
+  }
+}

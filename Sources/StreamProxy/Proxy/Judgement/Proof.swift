@@ -1,0 +1,77 @@
+import HookLink
+
+/// The judgement at the point of no return: whether it is proven that no page that was dropped could
+/// have been written to by anyone, up to the moment when the guest stopped.
+///
+/// The design's three parts: the hook link read to its end (a REVOKE in there is obeyed), the QMP
+/// events read up to the STOP of this switchover with no RESET before it, and the last copy of the
+/// mark page that passed: holding, of this migration, and recent.
+enum ProofFailure: Error, Equatable {
+  case guestNotStopped(waited: Duration)
+  case witnessLost(String)
+  case guestReset
+  case offence(String)
+  case markNeverPassed
+  case markLost
+  case markForeign
+  case markReleased
+  case markUnreadable
+  case markStale(lag: Duration, bound: Duration)
+}
+
+extension ProofFailure: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .guestNotStopped(let waited):
+      "QMP reported no STOP of the guest within \(waited) of the end of RAM"
+    case .witnessLost(let reason):
+      "the QMP connection ended before the guest's STOP was seen (\(reason))"
+    case .guestReset:
+      "the guest was reset during the migration, so its frames belong to somebody else"
+    case .offence(let reason): "the guest broke its word: \(reason)"
+    case .markNeverPassed:
+      """
+      no copy of the guest's mark page has passed where QMP's memory map says it is, so the map or \
+      the guest is wrong
+      """
+    case .markLost: "the last page that passed at the mark's address is not the mark page any more"
+    case .markForeign: "the last copy of the mark page carries another migration's nonce"
+    case .markReleased: "the guest has released frames without an acknowledgement"
+    case .markUnreadable: "the last copy of the mark page says neither HOLDING nor RELEASED"
+    case .markStale(let lag, let bound):
+      """
+      the mark page was last written \(lag.formattedSeconds) before the guest stopped, more than the \
+      bound of \(bound.formattedSeconds): whoever held the frames is gone
+      """
+    }
+  }
+}
+
+extension MarkHistory {
+  /// Part three of the proof.
+  ///
+  /// - Parameter running: how long the guest had run when it stopped, in nanoseconds.
+  func judgeLastCopy(
+    of migration: MigrationID, running: UInt64, bound: Duration, copiesSeen: Int
+  ) throws(ProofFailure) {
+    guard copiesSeen > 0 else { throw .markNeverPassed }
+    guard let last else { throw .markLost }
+    guard last.nonce == migration else { throw .markForeign }
+    switch last.state {
+    case .holding: break
+    case .released: throw .markReleased
+    case nil: throw .markUnreadable
+    }
+    if let lag = lag(whenStoppedAt: running), lag > bound {
+      throw .markStale(lag: lag, bound: bound)
+    }
+  }
+}
+
+extension Duration {
+  /// "12.3 s"
+  var formattedSeconds: String {
+    let tenths = Int((self / .milliseconds(100)).rounded())
+    return "\(tenths / 10).\(abs(tenths % 10)) s"
+  }
+}

@@ -1,0 +1,54 @@
+/// How a migration ended, as far as the proxy can tell.
+public enum MigrationOutcome: Equatable, Sendable {
+  /// The destination has the guest.
+  case completed
+  /// The proxy closed both legs before the point of no return; the source guest goes on.
+  case failed(String)
+  /// The destination refused, died or ended the stream; its end was passed on to the source.
+  case destinationEnded(String)
+  /// The source cancelled or ended the stream before it was complete.
+  case sourceEnded(String)
+  /// The operator stopped the proxy before the point of no return.
+  case interrupted
+
+  /// What `leafcutter proxy` exits with.
+  public var exitCode: Int32 {
+    switch self {
+    case .completed: ExitStatus.completed
+    case .failed: ExitStatus.failed
+    case .destinationEnded: ExitStatus.destinationEnded
+    case .sourceEnded: ExitStatus.sourceEnded
+    case .interrupted: ExitStatus.interrupted
+    }
+  }
+
+  /// One word, for the summary.
+  public var word: String {
+    switch self {
+    case .completed: "completed"
+    case .failed: "failed"
+    case .destinationEnded: "destination-ended"
+    case .sourceEnded: "source-ended"
+    case .interrupted: "interrupted"
+    }
+  }
+
+  public var reason: String? {
+    switch self {
+    case .completed: nil
+    case .failed(let reason), .destinationEnded(let reason), .sourceEnded(let reason): reason
+    case .interrupted: "the proxy was stopped by a signal"
+    }
+  }
+}
+
+/// The exit codes of `leafcutter proxy`. Wrong flags are 64 (EX_USAGE of sysexits.h).
+public enum ExitStatus {
+  public static let completed: Int32 = 0
+  /// Refused before anything started: QMP, hook or listening address cannot be used.
+  public static let refused: Int32 = 2
+  public static let failed: Int32 = 3
+  public static let destinationEnded: Int32 = 4
+  public static let sourceEnded: Int32 = 5
+  public static let interrupted: Int32 = 6
+}

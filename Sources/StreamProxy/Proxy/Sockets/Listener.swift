@@ -1,0 +1,68 @@
+import CProxySystem
+import Glibc
+
+/// A listening socket that QEMU's `migrate` connects to.
+public final class Listener: Sendable {
+  public let address: SocketAddress
+  private let descriptor: Int32
+  private let stop = WakeUp()
+
+  /// - Parameter receiveBuffer: SO_RCVBUF of the accepted sockets in bytes; the kernel wants it set
+  ///   before they are accepted (tcp(7)).
+  /// - Throws: ``SystemError``, for instance where the port is in use.
+  public init(_ address: SocketAddress, receiveBuffer: Int32) throws(SystemError) {
+    self.address = address
+    let action = "listen on \(address)"
+    if case .unix(let path) = address { try Listener.removeStale(path, action: action) }
+    var failure = SystemError(action, code: EADDRNOTAVAIL)
+    for candidate in try ResolvedAddress.resolve(address, toListen: true, action: action) {
+      let socket = try candidate.makeSocket(action: action)
+      setSocketOption(socket, SOL_SOCKET, SO_REUSEADDR, 1)
+      setSocketOption(socket, SOL_SOCKET, SO_RCVBUF, receiveBuffer)
+      if candidate.bind(socket), listen(socket, 16) == 0 {
+        descriptor = socket
+        return
+      }
+      failure = SystemError(action)
+      close(socket)
+    }
+    throw failure
+  }
+
+  deinit {
+    close(descriptor)
+    if case .unix(let path) = address { Listener.remove(path) }
+  }
+
+  /// Waits for the next connection; nil after ``cancel()``.
+  public func accept() throws(SystemError) -> Socket? {
+    while true {
+      guard waitReadable(descriptor, or: stop) == .ready else { return nil }
+      let accepted = leafcutter_accept(descriptor)
+      if accepted >= 0 { return Socket(owning: accepted) }
+      // The peer may have gone between the two calls.
+      guard errno == EINTR || errno == ECONNABORTED else {
+        throw SystemError("accept a connection on \(address)")
+      }
+    }
+  }
+
+  /// Makes a waiting ``accept()`` and every later one return nil.
+  public func cancel() { stop.raise() }
+
+  private static func remove(_ path: String) {
+    // The path is a string for the duration of the call; a file that is gone is fine.
+    _ = unsafe unlink(path)
+  }
+
+  /// A socket file that nobody listens on is left from a proxy that was killed; one that somebody
+  /// listens on is theirs.
+  private static func removeStale(_ path: String, action: String) throws(SystemError) {
+    var status = stat()
+    // The result is written to a local of the right type.
+    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return }
+    let probe = try? Socket.connect(to: .unix(path: path))
+    guard probe == nil else { throw SystemError(action, code: EADDRINUSE) }
+    remove(path)
+  }
+}

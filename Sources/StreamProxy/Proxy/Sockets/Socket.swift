@@ -1,0 +1,83 @@
+import Glibc
+
+/// A connected stream socket. The threads of one migration share it: one reads it, another writes
+/// it, and any may shut it down, which wakes both. The descriptor is closed with the last reference,
+/// so that no thread ever uses a number that has been given to somebody else.
+public final class Socket: Sendable {
+  public let descriptor: Int32
+
+  /// Takes ownership of a connected descriptor.
+  public init(owning descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// - Throws: ``SystemError``, for instance where nobody listens.
+  public static func connect(to address: SocketAddress) throws(SystemError) -> Socket {
+    let action = "connect to \(address)"
+    var failure = SystemError(action, code: EADDRNOTAVAIL)
+    for candidate in try ResolvedAddress.resolve(address, toListen: false, action: action) {
+      let socket = Socket(owning: try candidate.makeSocket(action: action))
+      if candidate.connect(socket.descriptor) { return socket }
+      failure = SystemError(action)
+    }
+    throw failure
+  }
+
+  /// Ends both directions; everyone who is blocked on the socket wakes up.
+  public func shutDown() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+  /// Says "end of stream" to the peer and goes on reading.
+  public func shutDownWriting() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+
+  /// For a leg towards a destination: small writes go out at once, and at most `unsent` bytes wait
+  /// unsent in the kernel (tcp(7), TCP_NOTSENT_LOWAT), because QEMU takes what is absorbed for sent.
+  public func limitUnsent(to unsent: Int32) {
+    setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, unsent)
+  }
+
+  /// Whether the peer has closed or reset its side; nothing is read.
+  public var peerHasClosed: Bool {
+    var item = pollfd(fd: descriptor, events: Int16(POLLRDHUP), revents: 0)
+    // One element, alive during the call.
+    let ready = unsafe poll(&item, 1, 0)
+    return ready > 0 && Int32(item.revents) & (POLLRDHUP | POLLHUP | POLLERR) != 0
+  }
+
+  /// Reads once. 0 means end of stream.
+  public func read(
+    into buffer: UnsafeMutableRawBufferPointer, flags: Int32 = 0
+  ) throws(SystemError) -> Int {
+    while true {
+      // The kernel writes at most `count` bytes into the caller's buffer.
+      let count = unsafe recv(descriptor, buffer.baseAddress, buffer.count, flags)
+      if count >= 0 { return count }
+      guard errno == EINTR else { throw SystemError("read from a socket") }
+    }
+  }
+
+  /// Writes everything, blocking.
+  public func writeAll(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    var rest = unsafe bytes
+    while rest.count > 0 {
+      // The kernel reads at most `count` bytes from the caller's buffer.
+      let count = unsafe send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+      if count < 0 {
+        guard errno == EINTR else { throw SystemError("write to a socket") }
+        continue
+      }
+      unsafe rest = UnsafeRawBufferPointer(rebasing: rest[count..<rest.count])
+    }
+  }
+}
+
+func setSocketOption(_ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
+  var value = value
+  // The option's value is an int, alive during the call. Options are wishes: a refusal is no error.
+  _ = unsafe setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
+}
+
+/// linux/tcp.h; the Glibc overlay does not carry it.
+private let TCP_NOTSENT_LOWAT: Int32 = 25
+/// poll(2); likewise.
+let POLLRDHUP: Int32 = 0x2000

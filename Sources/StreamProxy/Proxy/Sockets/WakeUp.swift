@@ -1,0 +1,60 @@
+import CProxySystem
+import Glibc
+
+/// Wakes threads that are blocked in poll(2). Once raised it stays raised until it is lowered.
+public final class WakeUp: Sendable {
+  let descriptor: Int32
+
+  public init() {
+    descriptor = leafcutter_eventfd()
+    precondition(descriptor >= 0, "eventfd(2) fails only when descriptors run out")
+  }
+
+  deinit { close(descriptor) }
+
+  public func raise() {
+    var one: UInt64 = 1
+    // eventfd(2) takes and gives eight bytes. EAGAIN can only mean that it is raised already.
+    _ = unsafe write(descriptor, &one, 8)
+  }
+
+  public func lower() {
+    var value: UInt64 = 0
+    // As above; EAGAIN means that it was not raised.
+    _ = unsafe read(descriptor, &value, 8)
+  }
+}
+
+enum Waited: Equatable {
+  /// The descriptor can be used, or has ended.
+  case ready
+  case woken
+  case timedOut
+}
+
+/// Blocks until `descriptor` has any of `events`, `wakeUp` is raised, or the time is over.
+func wait(
+  _ descriptor: Int32, _ events: Int32, or wakeUp: WakeUp?, for timeout: Duration? = nil
+) -> Waited {
+  let deadline = timeout.map { ContinuousClock.now + $0 }
+  while true {
+    var items = [
+      pollfd(fd: descriptor, events: Int16(events), revents: 0),
+      pollfd(fd: wakeUp?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+    ]
+    let left = deadline.map { ContinuousClock.now.duration(to: $0) }
+    // Rounded up, so that the wait never ends early.
+    let milliseconds = left.map { max(0, Int32(clamping: Int($0 / .milliseconds(1)) + 1)) } ?? -1
+    // Two elements, alive during the call.
+    let count = unsafe poll(&items, 2, milliseconds)
+    if items[1].revents != 0 { return .woken }
+    if items[0].revents != 0 { return .ready }
+    if count == 0, let left, left <= .zero { return .timedOut }
+  }
+}
+
+func waitReadable(
+  _ descriptor: Int32, or wakeUp: WakeUp?, for timeout: Duration? = nil
+) -> Waited {
+  wait(descriptor, POLLIN, or: wakeUp, for: timeout)
+}
