@@ -1,0 +1,54 @@
+/// What a source QEMU is set to do in its next migration, as far as it decides whether the stream may
+/// be edited.
+public struct MigrationCapabilities: Equatable, Sendable {
+  /// The names of the capabilities that are on.
+  public var enabled: Set<String>
+  public var parameters: MigrationParameters
+
+  public init(enabled: Set<String>, parameters: MigrationParameters = MigrationParameters()) {
+    self.enabled = enabled
+    self.parameters = parameters
+  }
+
+  public static func read(from client: QMPClient) throws(QMPError) -> MigrationCapabilities {
+    let states = try client.migrateCapabilities()
+    return MigrationCapabilities(
+      enabled: Set(states.filter(\.value).keys), parameters: try client.migrateParameters())
+  }
+
+  /// Why a stream made with these settings must be forwarded as it is: the first capability or
+  /// parameter that forbids editing, in one sentence; nil when nothing does.
+  public var editingObstacle: String? {
+    for (name, reason) in MigrationCapabilities.obstacles where enabled.contains(name) {
+      return "capability \(name) is on: \(reason)"
+    }
+    if let credentials = parameters.tlsCreds, !credentials.isEmpty {
+      return "parameter tls-creds is \"\(credentials)\": the stream is encrypted"
+    }
+    if let mode = parameters.mode, mode != "normal" {
+      return "parameter mode is \(mode): the guest's memory does not travel in the stream"
+    }
+    return nil
+  }
+
+  /// In the order in which they are named to the operator.
+  private static let obstacles = [
+    (
+      "xbzrle",
+      "later copies of a page are sent as differences from one that the destination must have"
+    ),
+    ("compress", "pages travel compressed and are not read by this release"),
+    ("multifd", "pages travel on channels that are not read by this release"),
+    ("x-colo", "the destination's copy of the memory must stay equal to the source's"),
+    ("background-snapshot", "pages are sent as they were when the snapshot began"),
+    ("mapped-ram", "the stream is a file with pages at fixed places"),
+    ("rdma-pin-all", "pages travel by RDMA and not in the stream"),
+  ]
+
+  /// Whether the guest may run at the destination before all of its memory is there.
+  public var postcopyPossible: Bool { enabled.contains("postcopy-ram") }
+
+  /// Whether the destination's verdict reaches the source; without one the source may report success
+  /// before the proxy has judged, so nothing may be edited.
+  public var returnPath: Bool { enabled.contains("return-path") || postcopyPossible }
+}

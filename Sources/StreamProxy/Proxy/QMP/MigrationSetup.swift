@@ -1,0 +1,131 @@
+import Synchronization
+
+/// What the proxy changes in a source QEMU for one migration, and puts back.
+///
+/// All methods may be called from any blocking thread; they exclude one another.
+public final class MigrationSetup: Sendable {
+  /// What ``prepare(changing:)`` found and did.
+  public struct Preparation: Equatable, Sendable {
+    /// As they are now.
+    public var capabilities: MigrationCapabilities
+    /// Capabilities that were off and have been turned on.
+    public var turnedOn: [String]
+    /// What QEMU refused to turn on, one sentence each.
+    public var refusals: [String]
+  }
+
+  /// What ``pin(bytesPerSecond:)`` did.
+  public enum Pinning: Equatable, Sendable {
+    case pinned
+    /// QEMU before 8.2 has no `avail-switchover-bandwidth`.
+    case unsupported
+    /// ``restore()`` came before: nothing is changed any more.
+    case restored
+  }
+
+  /// The proxy needs to learn of a failure before the source reports success, and to follow rounds.
+  public static let wanted = ["return-path", "events"]
+
+  private struct Changes {
+    var isOpen = false
+    var capabilities: [String] = []
+    var bandwidth: (before: UInt64, pinned: UInt64)?
+  }
+
+  private let client: QMPClient
+  private let changes = Mutex(Changes())
+
+  public init(client: QMPClient) { self.client = client }
+
+  /// Reads what is set and turns on ``wanted`` where it is off; QEMU allows that only while no
+  /// migration runs, and a refusal is reported and not fatal.
+  ///
+  /// - Parameter changing: false leaves everything as it is.
+  public func prepare(changing: Bool = true) throws(QMPError) -> Preparation {
+    try changes.withLock { changes throws(QMPError) in
+      changes.isOpen = true
+      var turnedOn: [String] = []
+      var refusals: [String] = []
+      let before = try client.migrateCapabilities()
+      for name in MigrationSetup.wanted where changing && before[name] == false {
+        do throws(QMPError) {
+          try client.setMigrateCapabilities([name: true])
+          turnedOn.append(name)
+          changes.capabilities.append(name)
+        } catch .refused(_, _, let description) {
+          refusals.append("QEMU does not turn on \(name): \(description)")
+        }
+      }
+      return Preparation(
+        capabilities: try .read(from: client), turnedOn: turnedOn, refusals: refusals)
+    }
+  }
+
+  /// Has QEMU reckon with `bytesPerSecond` when it decides whether what is left fits into the
+  /// downtime limit, in place of its own estimate, which counts dropped pages as sent.
+  ///
+  /// May be repeated, also while a migration runs; the value before the first is what
+  /// ``restore()`` puts back.
+  public func pin(bytesPerSecond: UInt64) throws(QMPError) -> Pinning {
+    try changes.withLock { changes throws(QMPError) in
+      guard changes.isOpen else { return .restored }
+      let before: UInt64
+      if let known = changes.bandwidth {
+        before = known.before
+      } else {
+        guard let current = try client.migrateParameters().availSwitchoverBandwidth else {
+          return .unsupported
+        }
+        before = current
+      }
+      // Recorded first: should the answer get lost, the value may still have been set.
+      let former = changes.bandwidth
+      changes.bandwidth = (before, bytesPerSecond)
+      do throws(QMPError) {
+        try client.setMigrateParameters(
+          MigrationParameters(availSwitchoverBandwidth: bytesPerSecond))
+      } catch {
+        if case .refused = error { changes.bandwidth = former }
+        throw error
+      }
+      return .pinned
+    }
+  }
+
+  /// Puts back exactly what was changed; what somebody else has changed again since stays.
+  ///
+  /// Capabilities can be put back only when no migration runs. What could not be put back is tried
+  /// again by the next call; with nothing left to do a call does nothing.
+  ///
+  /// - Returns: what could not be put back, one sentence each.
+  public func restore() -> [String] {
+    changes.withLock { changes in
+      changes.isOpen = false
+      var problems: [String] = []
+      do throws(QMPError) {
+        try restoreBandwidth(&changes)
+      } catch {
+        problems.append("avail-switchover-bandwidth is not put back: \(error)")
+      }
+      var left: [String] = []
+      for name in changes.capabilities {
+        do throws(QMPError) {
+          try client.setMigrateCapabilities([name: false])
+        } catch {
+          problems.append("capability \(name) is not turned off again: \(error)")
+          left.append(name)
+        }
+      }
+      changes.capabilities = left
+      return problems
+    }
+  }
+
+  private func restoreBandwidth(_ changes: inout Changes) throws(QMPError) {
+    guard let (before, pinned) = changes.bandwidth else { return }
+    if try client.migrateParameters().availSwitchoverBandwidth == pinned {
+      try client.setMigrateParameters(MigrationParameters(availSwitchoverBandwidth: before))
+    }
+    changes.bandwidth = nil
+  }
+}

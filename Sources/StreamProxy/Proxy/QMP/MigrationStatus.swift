@@ -1,0 +1,88 @@
+/// What query-migrate tells (MigrationInfo in QEMU's qapi/migration.json). All counters are those of
+/// the source, before anything was dropped.
+public struct MigrationStatus: Decodable, Equatable, Sendable {
+  /// `setup`, `active`, `device`, `completed`, `failed`, `cancelled` …; nil when none has begun.
+  public var status: String?
+  /// Milliseconds since the migration began.
+  public var totalTime: UInt64?
+  /// Milliseconds that the guest stood still, once it is over.
+  public var downtime: UInt64?
+  public var setupTime: UInt64?
+  /// Why it failed.
+  public var errorDescription: String?
+  public var ram: RAM?
+
+  public struct RAM: Decodable, Equatable, Sendable {
+    /// Pages sent whole.
+    public var normal: UInt64
+    /// Pages sent as zero pages.
+    public var duplicate: UInt64
+    /// Bytes.
+    public var transferred: UInt64
+    /// Bytes.
+    public var remaining: UInt64
+    /// Bytes of all RAM blocks.
+    public var total: UInt64
+    /// Times the dirty log was read: rounds.
+    public var dirtySyncCount: UInt64
+    /// Bytes.
+    public var pageSize: UInt64
+    /// Megabits per second.
+    public var mbps: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case normal, duplicate, transferred, remaining, total, mbps
+      case dirtySyncCount = "dirty-sync-count"
+      case pageSize = "page-size"
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case status, downtime, ram
+    case totalTime = "total-time"
+    case setupTime = "setup-time"
+    case errorDescription = "error-desc"
+  }
+
+  /// Whether a migration is over that had begun.
+  public var isOver: Bool { ["completed", "failed", "cancelled"].contains(status) }
+}
+
+/// The migration parameters the proxy reads or sets (MigrationParameters in qapi/migration.json); nil
+/// where this QEMU does not have one, or where it is not to be set.
+public struct MigrationParameters: Codable, Equatable, Sendable {
+  /// Milliseconds.
+  public var downtimeLimit: UInt64?
+  /// Bytes per second; 0 lets QEMU estimate. QEMU 8.2 and later.
+  public var availSwitchoverBandwidth: UInt64?
+  /// Bytes per second.
+  public var maxBandwidth: UInt64?
+  public var maxPostcopyBandwidth: UInt64?
+  public var multifdChannels: UInt64?
+  /// `none`, `zlib`, `zstd`, `qpl`, `uadk`, `qatzip`.
+  public var multifdCompression: String?
+  /// Empty where TLS is not used.
+  public var tlsCreds: String?
+  /// `normal`, `cpr-reboot`, `cpr-transfer` …; QEMU 8.2 and later.
+  public var mode: String?
+
+  public init(
+    downtimeLimit: UInt64? = nil, availSwitchoverBandwidth: UInt64? = nil,
+    maxBandwidth: UInt64? = nil
+  ) {
+    self.downtimeLimit = downtimeLimit
+    self.availSwitchoverBandwidth = availSwitchoverBandwidth
+    self.maxBandwidth = maxBandwidth
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case mode
+    case downtimeLimit = "downtime-limit"
+    case availSwitchoverBandwidth = "avail-switchover-bandwidth"
+    case maxBandwidth = "max-bandwidth"
+    case maxPostcopyBandwidth = "max-postcopy-bandwidth"
+    case multifdChannels = "multifd-channels"
+    case multifdCompression = "multifd-compression"
+    case tlsCreds = "tls-creds"
+  }
+}
