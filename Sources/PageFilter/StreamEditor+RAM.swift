@@ -188,8 +188,8 @@ extension StreamEditor {
     let identified =
       isPage
       && input.bytes(
-        body + mark.identificationOffset
-          ..< body + mark.identificationOffset + mark.identification.count)
+        body + mark.identificationOffset..<body + mark.identificationOffset
+          + mark.identification.count)
         == mark.identification
     guard identified else {
       lastMarkCopy = nil

@@ -194,7 +194,8 @@ public struct StreamEditor: ~Copyable {
   }
 
   private mutating func forwardCounted(
-    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, count: UInt64, then next: State
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, count: UInt64,
+    then next: State
   ) -> Step {
     let available = min(UInt64(input.byteCount - position), count)
     take(Int(available), &position, &edits)

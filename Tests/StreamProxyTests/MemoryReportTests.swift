@@ -46,7 +46,9 @@ private func piece(from first: UInt64, bytes: Int = 64, _ pages: Range<UInt64>..
     let map = try MemoryFixture.q355G.map()
     var random = SystemRandomNumberGenerator()
     var held = piece(from: 0x100000, bytes: 4096)
-    for index in held.bitmap.indices { held.bitmap[index] = UInt8.random(in: 0...255, using: &random) }
+    for index in held.bitmap.indices {
+      held.bitmap[index] = UInt8.random(in: 0...255, using: &random)
+    }
     var visited = Set<UInt64>()
     try map.forEachRun(in: held) { block, pages in
       #expect(block == 0)

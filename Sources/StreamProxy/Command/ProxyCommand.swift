@@ -33,7 +33,8 @@ struct ProxyCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A QMP socket of the source QEMU that nobody else uses.", valueName: "unix:PATH|tcp:HOST:PORT"))
+      "A QMP socket of the source QEMU that nobody else uses.", valueName: "unix:PATH|tcp:HOST:PORT"
+    ))
   var qmp: SocketAddress
 
   @Option(
@@ -74,7 +75,7 @@ struct ProxyCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let terminal = isatty(STDERR_FILENO) == 1
+    TerminationSignals.block()
     let level = logLevel
     LoggingSystem.bootstrap { label in
       var handler = StreamLogHandler.standardError(label: label)
@@ -86,16 +87,17 @@ struct ProxyCommand: AsyncParsableCommand {
     options.prepareTimeout = .seconds(prepareTimeout)
     options.markBound = .seconds(markBound)
     options.leaveSettings = leaveSettings
-    options.showsProgressLine = terminal
+    options.showsProgressLine = Terminal.isPresent
 
     let logger = Logger(label: "leafcutter")
     let proxy: MigrationProxy
     do {
-      proxy = try await MigrationProxy(options, logger: logger)
+      proxy = try MigrationProxy(options, logger: logger)
     } catch {
       logger.error("refused: \(error)")
       throw ExitCode(ExitStatus.refused)
     }
+    TerminationSignals.whenReceived { proxy.interrupt() }
     let summary = await proxy.run()
     print(summary.text)
     if let summaryFile {
@@ -113,4 +115,4 @@ extension SocketAddress: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
 }
 
-extension Logger.Level: ExpressibleByArgument {}
+extension Logger.Level: @retroactive ExpressibleByArgument {}

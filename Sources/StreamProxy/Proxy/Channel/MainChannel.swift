@@ -15,12 +15,12 @@ public struct ChannelSnapshot: Sendable {
 }
 
 /// Who decides at the editor's stop points; called on the main channel's thread, which may block.
-protocol StopPointHandler: AnyObject, Sendable {
-  func reached(
+protocol StopPointHandler {
+  mutating func reached(
     _ stop: StreamEditor.Stop, _ editor: inout StreamEditor
   ) throws(ChannelFailure)
   /// After every write; `editor` may have seen copies of the mark page.
-  func moved(_ editor: inout StreamEditor) throws(ChannelFailure)
+  mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure)
 }
 
 /// Why the main channel ended before the source had said everything.
@@ -33,6 +33,7 @@ enum ChannelFailure: Error {
 
 /// The main channel, source to destination: reads, lets the editor decide, writes. One thread, one
 /// buffer, no copy of a page.
+@safe
 struct MainChannel: ~Copyable {
   /// What one read may take in; with the sockets' buffers it bounds the bytes that QEMU takes for
   /// sent and that are still here.
@@ -61,11 +62,11 @@ struct MainChannel: ~Copyable {
 
   /// Relays until the source ends the stream.
   mutating func relay(
-    to destination: Socket, handler: some StopPointHandler, publish: (ChannelSnapshot) -> Void
+    to destination: Socket, handler: inout some StopPointHandler, publish: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
     var writer = StreamWriter(destination)
     repeat {
-      try editAndWrite(&writer, handler: handler)
+      try editAndWrite(&writer, handler: &handler)
       snapshot.counters = editor.counters
       snapshot.bypassReason = editor.bypassReason?.description
       snapshot.bytesWritten = writer.bytesWritten
@@ -73,15 +74,13 @@ struct MainChannel: ~Copyable {
       publish(snapshot)
       try handler.moved(&editor)
     } while try readMore()
-    do throws(StreamError) {
-      try editor.endOfInput()
-    } catch {
-      throw .closeBoth(error.description)
-    }
   }
 
+  /// In the middle of what the source ended the stream, if it did.
+  func truncation() -> String? { editor.truncation() }
+
   private mutating func editAndWrite(
-    _ writer: inout StreamWriter, handler: some StopPointHandler
+    _ writer: inout StreamWriter, handler: inout some StopPointHandler
   ) throws(ChannelFailure) {
     while start < end {
       let from = leafcutter_thread_cpu_ns()

@@ -9,7 +9,7 @@ struct ReturnPath: Sendable {
   /// Relays until the destination ends its side, then passes the end on: a source that waits for
   /// SHUT from a destination that died would wait for ever, its guest stopped.
   func relayUntilEnd() {
-    withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
+    unsafe withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
       while true {
         // The buffer lives in this closure; only what was read is written.
         guard let count = try? unsafe destination.read(into: buffer), count > 0 else { break }

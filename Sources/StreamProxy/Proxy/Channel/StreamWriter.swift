@@ -3,6 +3,7 @@ import PageFilter
 
 /// Writes what the editor has decided to the destination: ranges of the input buffer and inserted
 /// bytes, gathered into few large writes without copying either.
+@safe
 struct StreamWriter: ~Copyable {
   /// Linux takes at most IOV_MAX (1024) pieces in one call.
   private static let maximumPieces = 1024
@@ -55,7 +56,7 @@ struct StreamWriter: ~Copyable {
       unsafe message.msg_iov = pieces.baseAddress! + first
       unsafe message.msg_iovlen = count - first
       var sent = unsafe sendmsg(
-        destination.descriptor, &message, Int32(MSG_NOSIGNAL.rawValue | MSG_DONTWAIT.rawValue))
+        destination.descriptor, &message, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
       if sent < 0 {
         let code = errno
         guard code == EAGAIN || code == EINTR else {
@@ -69,7 +70,8 @@ struct StreamWriter: ~Copyable {
       bytesWritten += sent
       rate.wrote(sent, at: .now, blockedFor: blocked)
       blocked = .zero
-      while first < count, sent >= unsafe pieces[first].iov_len {
+      // Pieces below `count` are initialised.
+      while first < count, unsafe pieces[first].iov_len <= sent {
         unsafe sent -= pieces[first].iov_len
         first += 1
       }

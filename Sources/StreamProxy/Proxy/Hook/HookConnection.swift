@@ -70,6 +70,21 @@ public final class HookConnection: Sendable {
     state.withLock { ($0.session, $0.ended) }
   }
 
+  /// How the guest broke its word after its report had been put to use, if it did.
+  var offence: String? { state.withLock { $0.session?.offence } }
+
+  /// Waits until the guest says that it has resumed, or the link or the time ends.
+  func awaitAnswerToAbort(for time: Duration) {
+    let deadline = ContinuousClock.now + time
+    while ContinuousClock.now < deadline {
+      changed.lower()
+      let known = snapshot()
+      if known.ended != nil || known.session?.resumed != nil { return }
+      _ = waitReadable(
+        changed.descriptor, or: nil, for: ContinuousClock.now.duration(to: deadline))
+    }
+  }
+
   func close() {
     stopping.raise()
     socket.shutDown()
@@ -91,11 +106,11 @@ public final class HookConnection: Sendable {
 
   private func receiveAll(_ state: inout State) {
     // One read at a time, so that a guest that never stops sending costs no memory.
-    withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
+    unsafe withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
       while state.ended == nil {
         // The buffer lives in this closure; only what was read is looked at.
         let count = unsafe recv(
-          socket.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+          socket.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         if count > 0 {
           unsafe state.decoder.append(buffer[..<count])
           obeyFrames(&state)
@@ -136,7 +151,7 @@ public final class HookConnection: Sendable {
       let count = unsafe state.outbound.withUnsafeBytes { bytes in
         unsafe send(
           socket.descriptor, bytes.baseAddress, bytes.count,
-          Int32(MSG_DONTWAIT.rawValue) | Int32(MSG_NOSIGNAL.rawValue))
+          Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
       }
       if count > 0 {
         state.outbound.removeFirst(count)

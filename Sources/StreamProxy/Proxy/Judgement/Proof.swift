@@ -67,11 +67,3 @@ extension MarkHistory {
     }
   }
 }
-
-extension Duration {
-  /// "12.3 s"
-  var formattedSeconds: String {
-    let tenths = Int((self / .milliseconds(100)).rounded())
-    return "\(tenths / 10).\(abs(tenths % 10)) s"
-  }
-}

@@ -54,7 +54,7 @@ struct ResolvedAddress {
   }
 
   func makeSocket(action: String) throws(SystemError) -> Int32 {
-    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue) | SOCK_CLOEXEC, 0)
+    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw SystemError(action) }
     return descriptor
   }
@@ -74,6 +74,3 @@ struct ResolvedAddress {
     }
   }
 }
-
-/// `SOCK_CLOEXEC` as socket(2) takes it.
-let SOCK_CLOEXEC = Int32(Glibc.SOCK_CLOEXEC.rawValue)

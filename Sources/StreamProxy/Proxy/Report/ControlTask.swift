@@ -1,0 +1,83 @@
+import Logging
+
+/// What goes on beside the data path while a migration runs: the progress is shown, and QEMU's idea
+/// of the bandwidth is kept at what the wire really takes.
+struct ControlTask: Sendable {
+  private static let interval = Duration.milliseconds(250)
+  /// Plain log lines come this often where there is no terminal.
+  private static let ticksPerLogLine = 20
+  /// A new measurement is passed on when it differs by more than this.
+  private static let tolerance = 0.1
+
+  let progress: SharedProgress
+  let qmp: QMPClient
+  let setup: MigrationSetup
+  let showsLine: Bool
+  let pins: Bool
+  let logger: Logger
+
+  func run() async {
+    var tick = 0
+    var before = (bytes: 0, at: ContinuousClock.now)
+    while !Task.isCancelled {
+      try? await Task.sleep(for: ControlTask.interval)
+      let values = progress.now
+      guard values.connectedAt != nil else { continue }
+      if pins, values.uneditedReason == nil { await pinBandwidth(values) }
+      tick += 1
+      guard showsLine || tick % ControlTask.ticksPerLogLine == 0 else { continue }
+      let now = ContinuousClock.now
+      let seconds = before.at.duration(to: now) / .seconds(1)
+      let rate = Double(values.channel.bytesWritten - before.bytes) / max(seconds, 0.001)
+      before = (values.channel.bytesWritten, now)
+      show(line(values, rate: rate))
+    }
+    if showsLine { Terminal.write("\n") }
+  }
+
+  /// Dropping inflates the bandwidth that QEMU believes in, so it would stop the guest too early.
+  private func pinBandwidth(_ values: SharedProgress.Values) async {
+    guard let rate = values.channel.wireRate, values.channel.counters.droppedPages > 0,
+      !values.channel.counters.ramEnded
+    else { return }
+    let wanted = UInt64(rate)
+    if let pinned = values.pinnedBandwidth,
+      abs(rate - Double(pinned)) < Double(pinned) * ControlTask.tolerance
+    {
+      return
+    }
+    let setup = self.setup
+    let pinned = await withCheckedContinuation { continuation in
+      _ = BlockingThread("pin") {
+        continuation.resume(returning: (try? setup.pin(bytesPerSecond: wanted)) == .pinned)
+      }
+    }
+    if pinned { progress.update { $0.pinnedBandwidth = wanted } }
+  }
+
+  private func line(_ values: SharedProgress.Values, rate: Double) -> String {
+    let counters = values.channel.counters
+    var parts = [
+      "round \(max(1, counters.rounds))",
+      "\((Double(counters.bytesIn) / 1e9).rounded(to: 2)) GB in",
+      "\((Double(values.channel.bytesWritten) / 1e9).rounded(to: 2)) GB out",
+      "\(counters.droppedPages) dead pages dropped",
+      "\((rate / 1e6).rounded(to: 0)) MB/s",
+    ]
+    if !values.passedPointOfNoReturn, rate > 0,
+      let remaining = (try? qmp.queryMigrate())?.ram?.remaining
+    {
+      parts.append("at most \((Double(remaining) / rate).rounded(to: 0)) s left in this round")
+    }
+    return parts.joined(separator: ", ")
+  }
+
+  private func show(_ line: String) {
+    if showsLine {
+      // Back to the beginning of the line, and clear what is left of the last one (ECMA-48, EL).
+      Terminal.write("\r\(line)\u{1b}[K")
+    } else {
+      logger.info("\(line)")
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import FoundationEssentials
+import Glibc
+import HookLink
+
+/// What one migration came to: printed at its end, and written as JSON.
+public struct MigrationSummary: Encodable, Sendable {
+  public struct GuestReport: Encodable, Sendable {
+    /// From PREPARE sent to the report's end, in seconds.
+    public var prepareSeconds: Double
+    public var pagesHeld: UInt64
+    public var leavesListed: UInt64
+    public var leavesInManifest: UInt64
+    public var leavesEvicted: UInt64
+    /// The guest's own steps, in seconds.
+    public var steps: [Step]
+    public var notes: [String]
+  }
+
+  public struct Step: Encodable, Sendable {
+    public var name: String
+    public var seconds: Double
+  }
+
+  public struct Proxy: Encodable, Sendable {
+    public var peakResidentBytes: Int
+    public var userSeconds: Double
+    public var systemSeconds: Double
+    /// CPU time of the main channel's thread inside the editor.
+    public var parsingSeconds: Double
+  }
+
+  public var result: String
+  public var reason: String?
+  public var exitCode: Int32
+  /// From the source's connection to the end.
+  public var totalSeconds: Double
+  public var bytesIn: UInt64
+  public var bytesOut: UInt64
+  public var pagesNormal: Int
+  public var pagesZero: Int
+  public var deadPagesMet: Int
+  public var pagesDropped: Int
+  public var rounds: Int
+  public var markCopies: Int
+  /// Why nothing was dropped, where that is so.
+  public var uneditedReason: String?
+  public var wireBytesPerSecond: Double?
+  /// What `avail-switchover-bandwidth` was pinned to, in bytes per second.
+  public var pinnedBandwidth: UInt64?
+  public var guest: GuestReport?
+  public var proxy: Proxy
+
+  public let outcome: MigrationOutcome
+
+  private enum CodingKeys: String, CodingKey {
+    case result, reason, rounds, guest, proxy
+    case exitCode = "exit_code"
+    case totalSeconds = "total_s"
+    case bytesIn = "bytes_in"
+    case bytesOut = "bytes_out"
+    case pagesNormal = "pages_normal"
+    case pagesZero = "pages_zero"
+    case deadPagesMet = "dead_pages_met"
+    case pagesDropped = "pages_dropped"
+    case markCopies = "mark_copies"
+    case uneditedReason = "unedited_reason"
+    case wireBytesPerSecond = "wire_bytes_per_s"
+    case pinnedBandwidth = "pinned_bandwidth"
+  }
+
+  init(_ outcome: MigrationOutcome, _ values: SharedProgress.Values, total: Duration) {
+    self.outcome = outcome
+    result = outcome.word
+    reason = outcome.reason
+    exitCode = outcome.exitCode
+    totalSeconds = total / .seconds(1)
+    let counters = values.channel.counters
+    bytesIn = counters.bytesIn
+    bytesOut = UInt64(values.channel.bytesWritten)
+    pagesNormal = counters.normalPages
+    pagesZero = counters.zeroPages
+    deadPagesMet = counters.deadPagesMet
+    pagesDropped = counters.droppedPages
+    rounds = counters.rounds
+    markCopies = counters.markCopies
+    uneditedReason = values.uneditedReason ?? values.channel.bypassReason
+    wireBytesPerSecond = values.channel.wireRate
+    pinnedBandwidth = values.pinnedBandwidth
+    guest = values.report.map { report in
+      GuestReport(
+        prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1), pagesHeld: report.pages,
+        leavesListed: report.leavesListed, leavesInManifest: report.leavesInManifest,
+        leavesEvicted: report.leavesEvicted,
+        steps: report.steps.map { Step(name: $0.step, seconds: Double($0.nanoseconds) / 1e9) },
+        notes: report.notes)
+    }
+    proxy = Proxy(parsingNanoseconds: values.channel.parsingNanoseconds)
+  }
+
+  /// Writes the JSON form.
+  public func write(toFile path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    try encoder.encode(self).write(to: URL(filePath: path))
+  }
+
+  /// The form for people.
+  public var text: String {
+    var lines = ["migration \(result) after \(totalSeconds.rounded(to: 1)) s"]
+    if let reason { lines.append("  reason       \(reason)") }
+    let saved = bytesIn > 0 ? 100 - 100 * Double(bytesOut) / Double(bytesIn) : 0
+    lines.append(
+      "  bytes        \(bytesIn.inMegabytes) MB in, \(bytesOut.inMegabytes) MB out "
+        + "(\(saved.rounded(to: 1)) % less)")
+    lines.append(
+      "  pages        \(pagesNormal) normal, \(pagesZero) zero, \(pagesDropped) dropped "
+        + "in \(rounds) rounds")
+    if let uneditedReason { lines.append("  unedited     \(uneditedReason)") }
+    if let guest {
+      lines.append(
+        "  guest        \(guest.pagesHeld) pages held, \(guest.leavesInManifest) of "
+          + "\(guest.leavesListed) leaf pages in the manifest, "
+          + "prepared in \(guest.prepareSeconds.rounded(to: 2)) s")
+      let steps = guest.steps.map { "\($0.name) \($0.seconds.rounded(to: 2))" }
+      if !steps.isEmpty { lines.append("  steps (s)    " + steps.joined(separator: ", ")) }
+    }
+    lines.append(
+      "  proxy        \(UInt64(proxy.peakResidentBytes).inMegabytes) MB resident, "
+        + "\(proxy.userSeconds.rounded(to: 2)) s user, \(proxy.systemSeconds.rounded(to: 2)) s system"
+    )
+    return lines.joined(separator: "\n")
+  }
+}
+
+extension MigrationSummary.Proxy {
+  init(parsingNanoseconds: UInt64) {
+    var usage = rusage()
+    // Filled in by the call.
+    _ = unsafe getrusage(RUSAGE_SELF.rawValue, &usage)
+    // Linux gives kilobytes (getrusage(2)).
+    peakResidentBytes = usage.ru_maxrss * 1024
+    userSeconds = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
+    systemSeconds = Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
+    parsingSeconds = Double(parsingNanoseconds) / 1e9
+  }
+}
