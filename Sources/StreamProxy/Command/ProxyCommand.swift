@@ -59,8 +59,8 @@ struct ProxyCommand: AsyncParsableCommand {
     help: ArgumentHelp("Write the summary to this file as JSON.", valueName: "file"))
   var summaryFile: String?
 
-  @Option(help: "How much to log: trace, debug, info, notice, warning, error.")
-  var logLevel: Logger.Level = .info
+  @Option(help: "How much to log.")
+  var logLevel: LogLevel = .info
 
   func validate() throws {
     if hook == nil, !noEdit {
@@ -76,7 +76,7 @@ struct ProxyCommand: AsyncParsableCommand {
 
   func run() async throws {
     TerminationSignals.block()
-    let level = logLevel
+    let level = logLevel.level
     LoggingSystem.bootstrap { label in
       var handler = StreamLogHandler.standardError(label: label)
       handler.logLevel = level
@@ -115,4 +115,9 @@ extension SocketAddress: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+/// swift-log's levels, as a flag takes them.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+  case trace, debug, info, notice, warning, error
+
+  var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}

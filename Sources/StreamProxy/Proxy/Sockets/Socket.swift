@@ -33,15 +33,15 @@ public final class Socket: Sendable {
   /// unsent in the kernel (tcp(7), TCP_NOTSENT_LOWAT), because QEMU takes what is absorbed for sent.
   public func limitUnsent(to unsent: Int32) {
     setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-    setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, unsent)
+    setSocketOption(descriptor, Int32(IPPROTO_TCP), notSentLowWaterMark, unsent)
   }
 
   /// Whether the peer has closed or reset its side; nothing is read.
   public var peerHasClosed: Bool {
-    var item = pollfd(fd: descriptor, events: Int16(POLLRDHUP), revents: 0)
+    var item = pollfd(fd: descriptor, events: Int16(pollReadHangUp), revents: 0)
     // One element, alive during the call.
     let ready = unsafe poll(&item, 1, 0)
-    return ready > 0 && Int32(item.revents) & (POLLRDHUP | POLLHUP | POLLERR) != 0
+    return ready > 0 && Int32(item.revents) & (pollReadHangUp | POLLHUP | POLLERR) != 0
   }
 
   /// Reads once. 0 means end of stream.
@@ -77,7 +77,7 @@ func setSocketOption(_ descriptor: Int32, _ level: Int32, _ name: Int32, _ value
   _ = unsafe setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
 }
 
-/// linux/tcp.h; the Glibc overlay does not carry it.
-private let TCP_NOTSENT_LOWAT: Int32 = 25
-/// poll(2); likewise.
-let POLLRDHUP: Int32 = 0x2000
+/// TCP_NOTSENT_LOWAT of linux/tcp.h; the Glibc overlay does not carry it.
+private let notSentLowWaterMark: Int32 = 25
+/// POLLRDHUP of poll(2); likewise.
+let pollReadHangUp: Int32 = 0x2000
