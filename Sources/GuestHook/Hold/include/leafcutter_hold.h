@@ -70,6 +70,21 @@ int leafcutter_hold_release_piece(size_t index);
 /* Closes the window if it is open, unpins everything, unmaps the area and closes the ring. */
 int leafcutter_hold_release(void);
 
+/* The allocator that serves this process: "jemalloc", "tcmalloc" or "glibc". glibc's malloc gives
+ * memory back without going through the interposed functions, so with it nothing is caught. */
+const char *leafcutter_hold_allocator(void);
+
+/* Asks that allocator to give back all the free memory it keeps. */
+int leafcutter_hold_purge(void);
+
+/* Maps the mark page (Sources/HookLink/MarkPage.swift) from the guardian's memfd; the descriptor may
+ * be closed afterwards. A later call replaces it. */
+int leafcutter_hold_set_mark(int memfd);
+
+/* For a library whose guardian is gone: writes RELEASED into the mark page, fences, and only then
+ * does what leafcutter_hold_release does. Without a mark page it only releases. */
+int leafcutter_hold_abandon(void);
+
 void leafcutter_hold_get_stats(struct leafcutter_hold_stats *out);
 
 #ifdef __cplusplus

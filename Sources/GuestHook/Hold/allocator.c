@@ -1,0 +1,36 @@
+/* Which allocator serves this process, and how it is asked to give memory back. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stddef.h>
+
+#include "leafcutter_hold.h"
+
+typedef int (*mallctl_function)(const char *, void *, size_t *, void *, size_t);
+typedef void (*release_function)(void);
+
+static mallctl_function jemalloc_control(void) {
+  return (mallctl_function)dlsym(RTLD_DEFAULT, "mallctl");
+}
+
+static release_function tcmalloc_release(void) {
+  return (release_function)dlsym(RTLD_DEFAULT, "MallocExtension_ReleaseFreeMemory");
+}
+
+const char *leafcutter_hold_allocator(void) {
+  if (jemalloc_control()) return "jemalloc";
+  if (tcmalloc_release()) return "tcmalloc";
+  return "glibc";
+}
+
+int leafcutter_hold_purge(void) {
+  mallctl_function control = jemalloc_control();
+  /* MALLCTL_ARENAS_ALL is 4096 (jemalloc(3)). */
+  if (control) return control("arena.4096.purge", NULL, NULL, NULL, 0);
+  release_function release = tcmalloc_release();
+  if (release)
+    release();
+  else
+    malloc_trim(0);
+  return 0;
+}

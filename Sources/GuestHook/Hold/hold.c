@@ -1,2 +1,0 @@
-#include "leafcutter_hold.h"
-int leafcutter_hold_abi(void) { return LEAFCUTTER_HOLD_ABI; }

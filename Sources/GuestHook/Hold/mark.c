@@ -1,0 +1,34 @@
+/* The mark page, as far as this library writes it: see Sources/HookLink/MarkPage.swift. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hold_area.h"
+#include "leafcutter_hold.h"
+
+/* MarkPage.Offset.state and MarkPage.State.released. */
+#define STATE_OFFSET 32
+#define STATE_RELEASED 0x44455341454c4552ull
+
+static void *mark;
+
+int leafcutter_hold_set_mark(int memfd) {
+  void *page = (void *)syscall(SYS_mmap, NULL, HOLD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+  if (page == MAP_FAILED) return errno;
+  if (mark) syscall(SYS_munmap, mark, HOLD_PAGE);
+  mark = page;
+  return 0;
+}
+
+int leafcutter_hold_abandon(void) {
+  if (mark) {
+    _Atomic uint64_t *state = (_Atomic uint64_t *)((char *)mark + STATE_OFFSET);
+    atomic_store(state, STATE_RELEASED);
+    /* The word is in memory before any frame can be somebody else's. */
+    atomic_thread_fence(memory_order_seq_cst);
+  }
+  return leafcutter_hold_release();
+}

@@ -1,0 +1,138 @@
+/* Pinning: one io_uring whose registered buffers are pieces of the hold area. The frames stay
+ * allocated, and in their place, as long as any process has the ring open. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "hold_area.h"
+#include "leafcutter_hold.h"
+
+#define MAXIMUM_PIECES 4096
+#define RUNS_PER_SCAN 64
+
+#ifndef IORING_RSRC_REGISTER_SPARSE
+#define IORING_RSRC_REGISTER_SPARSE (1u << 0)
+#endif
+
+static struct {
+  int ring;
+  int count; /* slots in use, released ones included */
+  struct leafcutter_hold_piece pieces[MAXIMUM_PIECES];
+  uintptr_t pinned_to; /* everything of the area below is pinned or was empty */
+} pins = {.ring = -1};
+
+static int open_ring(void) {
+  struct io_uring_params params = {0};
+  int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
+  if (ring < 0) return errno;
+  fcntl(ring, F_SETFD, FD_CLOEXEC);
+  /* A table of empty slots (Linux 5.19), so that pieces can come and go one by one. */
+  struct io_uring_rsrc_register table = {.nr = MAXIMUM_PIECES,
+                                         .flags = IORING_RSRC_REGISTER_SPARSE};
+  if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS2, &table, sizeof table)) {
+    int reason = errno;
+    close(ring);
+    return reason;
+  }
+  pins.ring = ring;
+  return 0;
+}
+
+static int set_slot(int slot, void *address, size_t length) {
+  struct iovec buffer = {address, length};
+  struct io_uring_rsrc_update2 update = {
+      .offset = (uint32_t)slot, .data = (uintptr_t)&buffer, .nr = 1};
+  long done =
+      syscall(SYS_io_uring_register, pins.ring, IORING_REGISTER_BUFFERS_UPDATE, &update,
+              sizeof update);
+  return done == 1 ? 0 : done < 0 ? errno : EIO;
+}
+
+static int pin_run(uintptr_t start, uintptr_t end, size_t piece_bytes) {
+  while (start < end) {
+    if (pins.count == MAXIMUM_PIECES) return ENOSPC;
+    size_t length = end - start < piece_bytes ? end - start : piece_bytes;
+    int failed = set_slot(pins.count, (void *)start, length);
+    if (failed) return failed;
+    pins.pieces[pins.count++] = (struct leafcutter_hold_piece){start, length};
+    start += length;
+    pins.pinned_to = start;
+  }
+  return 0;
+}
+
+int leafcutter_hold_pin(size_t piece_bytes) {
+  uintptr_t start, end;
+  int pagemap;
+  if (!hold_used_area(&start, &end, &pagemap)) return EINVAL;
+  piece_bytes &= ~(HOLD_PAGE - 1);
+  if (piece_bytes == 0) return EINVAL;
+  if (pins.ring < 0) {
+    int failed = open_ring();
+    if (failed) return failed;
+    pins.pinned_to = start;
+  }
+  /* Only what is present: pinning a hole would raise a fault that nobody answers. Neighbouring runs
+   * are pinned together, across the borders of the scans. */
+  struct page_region runs[RUNS_PER_SCAN];
+  uintptr_t from = pins.pinned_to, run_start = 0, run_end = 0;
+  while (from < end) {
+    int count = hold_scan(pagemap, &from, end, runs, RUNS_PER_SCAN);
+    if (count < 0) return -count;
+    for (int i = 0; i < count; i++) {
+      if (runs[i].start == run_end) {
+        run_end = (uintptr_t)runs[i].end;
+        continue;
+      }
+      int failed = pin_run(run_start, run_end, piece_bytes);
+      if (failed) return failed;
+      run_start = (uintptr_t)runs[i].start;
+      run_end = (uintptr_t)runs[i].end;
+    }
+  }
+  return pin_run(run_start, run_end, piece_bytes);
+}
+
+size_t leafcutter_hold_pieces(struct leafcutter_hold_piece *out, size_t max) {
+  size_t count = 0;
+  for (int slot = 0; slot < pins.count; slot++) {
+    if (pins.pieces[slot].length == 0) continue;
+    if (count < max) out[count] = pins.pieces[slot];
+    count++;
+  }
+  return count;
+}
+
+int leafcutter_hold_ring(void) { return pins.count > 0 ? pins.ring : -1; }
+
+int leafcutter_hold_release_piece(size_t index) {
+  if (index >= (size_t)pins.count || pins.pieces[index].length == 0) return EINVAL;
+  int failed = set_slot((int)index, NULL, 0);
+  if (failed) return failed;
+  hold_drop((uintptr_t)pins.pieces[index].address, (size_t)pins.pieces[index].length);
+  pins.pieces[index].length = 0;
+  return 0;
+}
+
+void hold_unpin_all(void) {
+  if (pins.ring < 0) return;
+  /* Not left to close: the guardian's duplicate would keep the pins. */
+  syscall(SYS_io_uring_register, pins.ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
+  close(pins.ring);
+  memset(&pins, 0, sizeof pins);
+  pins.ring = -1;
+}
+
+void hold_pin_stats(struct leafcutter_hold_stats *out) {
+  out->pieces = 0;
+  out->pinned_bytes = 0;
+  for (int slot = 0; slot < pins.count; slot++) {
+    if (pins.pieces[slot].length == 0) continue;
+    out->pieces++;
+    out->pinned_bytes += pins.pieces[slot].length;
+  }
+}
