@@ -18,6 +18,7 @@ let package = Package(
   products: [
     .library(name: "PageFilter", targets: ["PageFilter"]),
     .library(name: "HookLink", targets: ["HookLink"]),
+    .library(name: "StreamProxy", targets: ["StreamProxy"]),
     .executable(name: "leafcutter", targets: ["leafcutter"]),
     .executable(name: "leafcutter-guest", targets: ["leafcutter-guest"]),
     .library(name: "leafcutter_wt", type: .dynamic, targets: ["WiredTigerExtension"]),

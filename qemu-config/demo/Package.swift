@@ -1,0 +1,44 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The demo and what the end-to-end tests need of it: a document store on WiredTiger that runs in the
+// guest, a laboratory that boots and migrates real guests, and the demo itself.
+let strict: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
+let strictC: [CSetting] = [.define("_GNU_SOURCE"), .treatAllWarnings(as: .error)]
+
+let package = Package(
+  name: "leafcutter-demo",
+  products: [
+    .executable(name: "leafcutter-store", targets: ["leafcutter-store"]),
+    .executable(name: "leafcutter-demo", targets: ["leafcutter-demo"]),
+    .library(name: "Lab", targets: ["Lab"]),
+  ],
+  dependencies: [
+    .package(name: "leafcutter", path: "../.."),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "CBSON"),
+    .target(
+      name: "CWiredTigerStore", cSettings: strictC, linkerSettings: [.linkedLibrary("wiredtiger")]),
+    .executableTarget(
+      name: "leafcutter-store",
+      dependencies: [
+        "CBSON", "CWiredTigerStore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/DocumentStore", swiftSettings: strict),
+
+    .target(
+      name: "Lab",
+      dependencies: [.product(name: "StreamProxy", package: "leafcutter")],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "leafcutter-demo",
+      dependencies: [
+        "Lab",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/Demo", swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,1 @@
+#include <libbson-1.0/bson/bson.h>
