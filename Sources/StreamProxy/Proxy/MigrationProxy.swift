@@ -1,3 +1,4 @@
+import Glibc
 import HookLink
 import Logging
 import PageFilter
@@ -16,6 +17,9 @@ public final class MigrationProxy: Sendable {
     /// nil passes the stream on unedited.
     public var hook: SocketAddress?
     public var prepareTimeout = Duration.seconds(60)
+    /// How long the guest may take to answer PREPARE with the address of its mark page, which it
+    /// does before it evicts anything; after it, nobody is taken to be there.
+    public var answerTimeout = Duration.seconds(10)
     /// How old the mark page's last copy may be when the guest stops.
     public var markBound = Duration.seconds(10)
     /// How long QMP may take to report the guest's STOP once the end of RAM has arrived.
@@ -35,6 +39,8 @@ public final class MigrationProxy: Sendable {
   private static let receiveBuffer: Int32 = 128 * 1024
   /// How long the destination may take to close after the source has.
   private static let closingTime = Duration.seconds(10)
+  /// How long the source may take to say what its migration came to once its stream has ended.
+  private static let verdictTime = Duration.seconds(5)
   /// How long the guest is given to hear an ABORT before its port is closed.
   private static let abortTime = Duration.seconds(3)
 
@@ -190,15 +196,7 @@ public final class MigrationProxy: Sendable {
   /// The source has closed: QEMU knows whether because all is done.
   private func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome {
     if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
-    let over = qmp.events.wait(until: .now + .seconds(5)) { observation in
-      ["completed", "failed", "cancelled"].contains(observation.migrationStatus)
-    }
-    var status = over?.migrationStatus
-    var explanation: String?
-    if let answer = try? qmp.queryMigrate() {
-      status = answer.status ?? status
-      explanation = answer.errorDescription
-    }
+    let (status, explanation) = finalStatus()
     switch status {
     case "completed": return .completed
     case "cancelled": return .sourceEnded("the migration was cancelled at the source")
@@ -211,6 +209,21 @@ public final class MigrationProxy: Sendable {
         return .sourceEnded(truncation ?? "the source closed the connection")
       }
       return .completed
+    }
+  }
+
+  /// What QEMU says the migration came to, as soon as it says so. Asked and not awaited as an event,
+  /// because the capability `events` may be off.
+  private func finalStatus() -> (status: String?, explanation: String?) {
+    let deadline = ContinuousClock.now + MigrationProxy.verdictTime
+    while true {
+      let answer = try? qmp.queryMigrate()
+      let status = answer?.status
+      let isFinal = status.map { ["completed", "failed", "cancelled"].contains($0) } ?? true
+      guard !isFinal, ContinuousClock.now < deadline else {
+        return (status ?? qmp.events.observation.migrationStatus, answer?.errorDescription)
+      }
+      usleep(20_000)
     }
   }
 

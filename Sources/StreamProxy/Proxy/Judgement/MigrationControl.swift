@@ -123,6 +123,12 @@ struct MigrationControl: StopPointHandler {
       }
       if let ended = known.ended {
         hook.giveUp(ended)
+      } else if session.mark == nil, ContinuousClock.now >= asked + options.answerTimeout {
+        hook.giveUp(
+          """
+          the guest did not answer within \(options.answerTimeout.formattedSeconds) of being asked: \
+          leafcutter-guest does not run in it, or the guest is paused
+          """)
       } else if ContinuousClock.now >= deadline {
         hook.giveUp(
           "the guest did not report within \(options.prepareTimeout.formattedSeconds) of being asked"
