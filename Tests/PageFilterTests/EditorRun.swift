@@ -23,9 +23,11 @@ struct EditorRun {
   /// - Parameters:
   ///   - cuts: offsets in rising order at which the input is cut.
   ///   - atStop: called at each stop point, where a caller may install what it has learned.
+  ///   - afterPiece: called when a piece has been processed, with the offset of its end.
   init(
     _ bytes: [UInt8], cuts: some Sequence<Int> = [],
-    atStop: (StreamEditor.Stop, inout StreamEditor) -> Void = { _, _ in }
+    atStop: (StreamEditor.Stop, inout StreamEditor) -> Void = { _, _ in },
+    afterPiece: (Int, inout StreamEditor) -> Void = { _, _ in }
   ) {
     var editor = StreamEditor()
     var edits = EditList()
@@ -58,6 +60,7 @@ struct EditorRun {
           break pushing
         }
       }
+      afterPiece(end, &editor)
     } while end < bytes.count && failure == nil
     consumed = start
     bypassReason = editor.bypassReason

@@ -82,7 +82,7 @@ public struct SampleStream: Sendable {
     }
   }
 
-  func range(of record: PageRecord) -> Range<Int> {
+  public func range(of record: PageRecord) -> Range<Int> {
     let length = record.headerLength + (record.isZero ? 1 : pageSize)
     return record.offset..<record.offset + length
   }
@@ -114,12 +114,6 @@ public struct SampleStream: Sendable {
       }
     }
     return output + bytes[copied...]
-  }
-
-  /// The stream with a string of bytes put in at an offset. Only for what comes behind all records
-  /// that an expectation is made of.
-  public func inserting(_ extra: [UInt8], at offset: Int) -> [UInt8] {
-    Array(bytes[..<offset]) + extra + Array(bytes[offset...])
   }
 }
 
