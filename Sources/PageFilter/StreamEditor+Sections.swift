@@ -63,7 +63,9 @@ extension StreamEditor {
       take(body + 16 - position, &position, &edits)
     case "configuration/capabilities":
       var end = body + 4
-      for _ in 0..<min(input.bigEndian(UInt32.self, at: body), 256) {
+      let count = input.bigEndian(UInt32.self, at: body)
+      guard count <= 256 else { throw .malformed("the list of capabilities") }
+      for _ in 0..<count {
         guard input.byteCount > end else { return .needsInput }
         let length = Int(input.bigEndian(UInt8.self, at: end))
         guard input.byteCount >= end + 1 + length else { return .needsInput }
@@ -94,6 +96,8 @@ extension StreamEditor {
     case StreamFormat.Element.command:
       return try readCommand(input, &position, &edits)
     case StreamFormat.Element.endOfFile:
+      // A destination runs from here on; without RAM's END nobody has judged what was dropped.
+      guard counters.ramEnded || passedSwitchover else { throw .endBeforeRAM }
       // What follows is a description of the device states, or nothing.
       state = .raw
       return .done
@@ -175,6 +179,10 @@ extension StreamEditor {
     guard input.byteCount - position >= 5 else { return .needsInput }
     let id = input.bigEndian(UInt32.self, at: position + 1)
     guard let index = sectionIndices[id] else { throw .unknownSectionID(id) }
+    // What was dropped has been judged: nothing is looked at any more, so nothing is dropped.
+    guard !counters.ramEnded || sections[index].name != "ram" else {
+      throw .malformed("a RAM section after the end of RAM")
+    }
     openSection = id
     if end { sections[index].ends += 1 } else { sections[index].parts += 1 }
     take(5, &position, &edits)

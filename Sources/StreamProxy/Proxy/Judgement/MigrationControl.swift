@@ -73,6 +73,12 @@ struct MigrationControl: StopPointHandler {
           turn on the capability return-path on the source
           """
       }
+      guard editor.targetPageSize == GuestMemoryMap.pageSize else {
+        return """
+          the stream's pages have \(editor.targetPageSize) bytes, and the guest's report speaks of \
+          pages of \(GuestMemoryMap.pageSize)
+          """
+      }
       pages = try ReportedPages(
         map: try GuestMemoryMap.read(from: qmp), streamBlocks: editor.blocks)
     } catch let mismatch as ReportedPages.MismatchError {
