@@ -88,6 +88,9 @@ extension StreamEditor {
   ) throws(BypassReason) -> Step {
     guard input.byteCount > position else { return .needsInput }
     let type = input.bigEndian(UInt8.self, at: position)
+    let offset = counters.bytesIn + UInt64(position)
+    if elementStart == nil { counters.preambleBytes = offset }
+    elementStart = offset
     switch type {
     case StreamFormat.Element.start, StreamFormat.Element.full:
       return try readSectionStart(input, &position, &edits, full: type == StreamFormat.Element.full)
@@ -212,17 +215,20 @@ extension StreamEditor {
       passedSwitchover = true
       let blob = UInt64(input.bigEndian(UInt32.self, at: position + 5))
       take(9, &position, &edits)
+      counters.commandBytes += 9 + blob
       state = .forward(blob, then: .element)
     case StreamFormat.Command.postcopyRAMDiscard:
       if !passedSwitchover, stops(at: .postcopySwitchover) { return .stop(.postcopySwitchover) }
       passedSwitchover = true
       take(5, &position, &edits)
+      counters.commandBytes += 5 + UInt64(length)
       state = .forward(UInt64(length), then: .element)
     case StreamFormat.Command.enableCOLO:
       throw .colo
     default:
       // Unknown commands delimit themselves.
       take(5, &position, &edits)
+      counters.commandBytes += 5 + UInt64(length)
       state = .forward(UInt64(length), then: .element)
     }
     commands[command, default: 0] += 1
@@ -241,14 +247,21 @@ extension StreamEditor {
   ) throws(BypassReason) -> Step {
     guard input.byteCount > position else { return .needsInput }
     guard input.bigEndian(UInt8.self, at: position) == StreamFormat.Element.footer else {
-      state = .element
+      leaveSection(at: position)
       return .done
     }
     guard input.byteCount - position >= 5 else { return .needsInput }
     let id = input.bigEndian(UInt32.self, at: position + 1)
     guard id == openSection else { throw .footerMismatch(expected: openSection, found: id) }
     take(5, &position, &edits)
-    state = .element
+    counters.footers += 1
+    leaveSection(at: position)
     return .done
+  }
+
+  private mutating func leaveSection(at position: Int) {
+    state = .element
+    guard let index = sectionIndices[openSection], let elementStart else { return }
+    sections[index].bytes += counters.bytesIn + UInt64(position) - elementStart
   }
 }

@@ -57,6 +57,8 @@ public struct StreamEditor: ~Copyable {
   var sectionIndices: [UInt32: Int] = [:]
   var ramSection: UInt32?
   var openSection: UInt32 = 0
+  /// Offset in the stream of the element that is being read; nil in the preamble.
+  var elementStart: UInt64?
   var inRAMEnd = false
   var seenFirstPage = false
   var passedSwitchover = false

@@ -36,6 +36,16 @@ import Testing
       run.blocks.map(\.usedLength) == sample.blocks.map { UInt64($0.pages * sample.pageSize) })
   }
 
+  @Test(arguments: SampleStream.editable)
+  func everyByteBelongsToSomething(sample: SampleStream) {
+    let run = EditorRun(sample.bytes)
+    let parts = run.sections.reduce(0) { $0 + $1.bytes }
+    #expect(
+      run.counters.preambleBytes + run.counters.commandBytes + parts + run.counters.rawBytes
+        == UInt64(sample.bytes.count))
+    #expect((run.counters.footers > 0) == !sample.name.contains("without footers"))
+  }
+
   @Test func sectionsCommandsAndTheMachineAreKnown() {
     let run = EditorRun(SampleStream.disks().bytes)
     #expect(run.machine == "pc-q35-10.0")
