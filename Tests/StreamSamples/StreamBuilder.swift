@@ -195,16 +195,20 @@ public struct StreamBuilder {
 
   /// Device states, which carry no length, the end and their description.
   public mutating func tail(devices: [String] = ["timer", "cpu_common"], description: Bool = true) {
-    var list: [String] = []
     for (index, name) in devices.enumerated() {
       open(4, id: UInt32(40 + index), name, version: 2)
       put((0..<37).map { UInt8(truncatingIfNeeded: $0 * (index + 3)) })
       close()
-      list.append("{\"name\": \"\(name)\", \"instance_id\": 0, \"vmsd_name\": \"\(name)\"}")
     }
     put(0x00)
-    guard description else { return }
-    let text = "{\"page_size\": \(sample.pageSize), \"devices\": [\(list.joined(separator: ", "))]}"
+    if description { self.description(devices: devices) }
+  }
+
+  /// The JSON at the end that lists the devices.
+  public mutating func description(devices: [String]) {
+    let list = devices.map { "{\"name\": \"\($0)\", \"instance_id\": 0, \"version\": 2}" }
+    let text =
+      "{\"page_size\": \(sample.pageSize), \"devices\": [\(list.joined(separator: ", "))]}"
     put(0x06)
     put(integer: UInt32(text.utf8.count))
     put(Array(text.utf8))
