@@ -87,7 +87,10 @@ let package = Package(
     .testTarget(name: "HookLinkTests", dependencies: ["HookLink"], swiftSettings: strict),
     .testTarget(
       name: "StreamProxyTests",
-      dependencies: ["StreamProxy", "PageFilter", "HookLink", "StreamSamples"],
+      dependencies: [
+        "StreamProxy", "PageFilter", "HookLink", "StreamSamples",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],
