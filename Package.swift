@@ -19,6 +19,8 @@ let package = Package(
     .library(name: "PageFilter", targets: ["PageFilter"]),
     .library(name: "HookLink", targets: ["HookLink"]),
     .library(name: "StreamProxy", targets: ["StreamProxy"]),
+    // Synthetic migration streams, for the tests here and in Fuzzing.
+    .library(name: "StreamSamples", targets: ["StreamSamples"]),
     .executable(name: "leafcutter", targets: ["leafcutter"]),
     .executable(name: "leafcutter-guest", targets: ["leafcutter-guest"]),
     .library(name: "leafcutter_wt", type: .dynamic, targets: ["WiredTigerExtension"]),
@@ -78,11 +80,17 @@ let package = Package(
       path: "Sources/GuestHook/Extension",
       swiftSettings: strict, linkerSettings: selfContained),
 
+    .target(name: "StreamSamples", path: "Tests/StreamSamples", swiftSettings: strict),
     .testTarget(
-      name: "PageFilterTests", dependencies: ["PageFilter"], swiftSettings: strict),
+      name: "PageFilterTests", dependencies: ["PageFilter", "StreamSamples"],
+      swiftSettings: strict),
     .testTarget(name: "HookLinkTests", dependencies: ["HookLink"], swiftSettings: strict),
     .testTarget(
-      name: "StreamProxyTests", dependencies: ["StreamProxy", "PageFilter", "HookLink"],
+      name: "StreamProxyTests",
+      dependencies: [
+        "StreamProxy", "PageFilter", "HookLink", "StreamSamples",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],

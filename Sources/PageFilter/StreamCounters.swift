@@ -20,6 +20,8 @@ public struct SectionCounters: Equatable, Sendable {
   public var parts = 0
   public var ends = 0
   public var fulls = 0
+  /// Headers and footers included; of a section that is not over only what was before.
+  public var bytes: UInt64 = 0
 }
 
 /// Everything an operator may ask about the stream so far.
@@ -43,6 +45,12 @@ public struct StreamCounters: Equatable, Sendable {
   public var postcopyAdvised = false
   public var switchoverStarted = false
   public var ramEnded = false
+  /// Magic, version and configuration.
+  public var preambleBytes: UInt64 = 0
+  /// Commands with what they carry, PACKAGED's blob included.
+  public var commandBytes: UInt64 = 0
+  /// Sections that ended with a footer, which can be switched off.
+  public var footers = 0
   /// Bytes from the first device state, or from the bypass, to the end.
   public var rawBytes: UInt64 = 0
 

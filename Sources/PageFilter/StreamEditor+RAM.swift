@@ -185,8 +185,12 @@ extension StreamEditor {
   ) {
     guard let mark else { return take(recordLength, &position, &edits) }
     let body = position + headerLength
+    // The rule is made for 4 KiB; other targets' pages may be smaller.
+    let fits =
+      mark.identificationOffset + mark.identification.count <= targetPageSize
+      && mark.verdictOffset + mark.verdict.count <= targetPageSize
     let identified =
-      isPage
+      isPage && fits
       && input.bytes(
         body + mark.identificationOffset..<body + mark.identificationOffset
           + mark.identification.count)

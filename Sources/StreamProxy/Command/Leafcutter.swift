@@ -11,7 +11,7 @@ struct Leafcutter: AsyncParsableCommand {
       pages back at the destination.
       """,
     version: leafcutterVersion,
-    subcommands: [ProxyCommand.self])
+    subcommands: [ProxyCommand.self, InspectCommand.self])
 }
 
 let leafcutterVersion = "0.1.0"

@@ -51,7 +51,8 @@ public final class MigrationProxy: Sendable {
   private let hook: HookConnection?
   private let setup: MigrationSetup
   private let progress = SharedProgress()
-  private let legs = Mutex<(source: Socket, destination: Socket)?>(nil)
+  /// The destination's is dialled only when the source has said something.
+  private let legs = Mutex<(source: Socket?, destination: Socket?)>((nil, nil))
   private let interrupted = Atomic(false)
 
   /// Opens everything that the migration will need. The source's settings are changed last, so that
@@ -104,8 +105,8 @@ public final class MigrationProxy: Sendable {
     interrupted.store(true, ordering: .sequentiallyConsistent)
     listener.cancel()
     legs.withLock { legs in
-      legs?.source.shutDown()
-      legs?.destination.shutDown()
+      legs.source?.shutDown()
+      legs.destination?.shutDown()
     }
   }
 
@@ -115,6 +116,9 @@ public final class MigrationProxy: Sendable {
     do {
       while let source = try listener.accept() {
         var channel = MainChannel(source: source, editor: StreamEditor())
+        // It may stay silent for long; an interrupt must find it all the same.
+        legs.withLock { $0.source = source }
+        guard !interrupted.load(ordering: .sequentiallyConsistent) else { return .interrupted }
         // A connection that ends without a byte is libvirt's, which opens one early.
         guard try channel.awaitFirstBytes() else { continue }
         progress.update { $0.connectedAt = .now }
@@ -136,7 +140,7 @@ public final class MigrationProxy: Sendable {
       source.shutDown()
       return .destinationEnded(error.description)
     }
-    legs.withLock { $0 = (source, destination) }
+    legs.withLock { $0.destination = destination }
     refuseOtherConnections()
     let returnPath = BlockingThread("return-path") {
       ReturnPath(destination: destination, source: source).relayUntilEnd()
@@ -205,10 +209,14 @@ public final class MigrationProxy: Sendable {
       return progress.now.passedPointOfNoReturn
         ? .destinationEnded(reason) : .sourceEnded(reason)
     default:
-      guard truncation == nil, progress.now.passedPointOfNoReturn else {
-        return .sourceEnded(truncation ?? "the source closed the connection")
+      let values = progress.now
+      if values.passedPointOfNoReturn, truncation == nil { return .completed }
+      let reason = truncation ?? "the source closed the connection"
+      guard values.channel.counters.droppedPages > 0, !values.passedPointOfNoReturn else {
+        return .sourceEnded(reason)
       }
-      return .completed
+      // Nobody cancelled, and what has crossed is no whole guest.
+      return .failed("\(reason), after pages had been dropped")
     }
   }
 

@@ -111,10 +111,11 @@ struct GuestSession {
   /// Uses nothing the guest reported. Once the report has been put to use, taking it back is not
   /// enough to know what else was wrong with it: that is an offence.
   private mutating func refuse(_ reason: String) {
-    if case .complete = report {
-      if offence == nil { offence = reason }
-    } else {
-      report = .refused(reason)
+    switch report {
+    case .complete: offence = offence ?? reason
+    case .awaited: report = .refused(reason)
+    // The first reason is the one that explains the others.
+    case .refused: break
     }
     pages.revokeAll()
   }

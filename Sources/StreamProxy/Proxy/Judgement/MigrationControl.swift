@@ -17,6 +17,7 @@ struct MigrationControl: StopPointHandler {
   private var copiesSeen = 0
   private var migration = MigrationID.none
   private var asked: ContinuousClock.Instant?
+  private var offenceNoted = false
 
   init(
     options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?, source: Socket,
@@ -50,8 +51,12 @@ struct MigrationControl: StopPointHandler {
 
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    guard editor.hasDropped, !editor.counters.ramEnded, let offence = hook?.offence else { return }
-    throw .closeBoth("the guest broke its word after pages had been dropped: \(offence)")
+    guard !offenceNoted, !editor.counters.ramEnded, let offence = hook?.offence else { return }
+    guard !editor.hasDropped else {
+      throw .closeBoth("the guest broke its word after pages had been dropped: \(offence)")
+    }
+    // Its pages have been taken back already.
+    noteOffence(offence)
   }
 
   // MARK: Asking
@@ -71,6 +76,12 @@ struct MigrationControl: StopPointHandler {
         return """
           the source opened no return path, so it may report success before the proxy has judged; \
           turn on the capability return-path on the source
+          """
+      }
+      guard editor.targetPageSize == GuestMemoryMap.pageSize else {
+        return """
+          the stream's pages have \(editor.targetPageSize) bytes, and the guest's report speaks of \
+          pages of \(GuestMemoryMap.pageSize)
           """
       }
       pages = try ReportedPages(
@@ -94,6 +105,11 @@ struct MigrationControl: StopPointHandler {
   private func leaveUnedited(_ reason: String) {
     logger.warning("forwarding everything unedited: \(reason)")
     progress.update { $0.uneditedReason = reason }
+  }
+
+  private mutating func noteOffence(_ offence: String) {
+    offenceNoted = true
+    leaveUnedited("the guest's report is not used: \(offence)")
   }
 
   /// Waits at the first page record until the guest has reported, has declined, or is out of time;
@@ -156,6 +172,7 @@ struct MigrationControl: StopPointHandler {
       leaveUnedited("the guest's mark page is at an address that is no guest RAM")
       return
     }
+    if let offence = session.offence { return noteOffence(offence) }
     editor.install(session.pages.dead)
     logger.info(
       """
