@@ -1,6 +1,14 @@
 import ArgumentParser
 
 @main
+enum Program {
+  /// On the first thread, before there is any other: all of them inherit its signal mask.
+  static func main() async {
+    TerminationSignals.block()
+    await Leafcutter.main()
+  }
+}
+
 struct Leafcutter: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "leafcutter",

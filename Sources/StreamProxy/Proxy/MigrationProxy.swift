@@ -53,7 +53,7 @@ public final class MigrationProxy: Sendable {
   private let progress = SharedProgress()
   /// The destination's is dialled only when the source has said something.
   private let legs = Mutex<(source: Socket?, destination: Socket?)>((nil, nil))
-  private let interrupted = Atomic(false)
+  private let pointOfNoReturn = PointOfNoReturn()
 
   /// Opens everything that the migration will need. The source's settings are changed last, so that
   /// a refusal leaves nothing behind.
@@ -80,16 +80,15 @@ public final class MigrationProxy: Sendable {
     hook?.start()
     logger.info("waiting for the source at \(listener.address)")
     let control = ControlTask(
-      progress: progress, qmp: qmp, setup: setup, showsLine: options.showsProgressLine,
+      progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup, showsLine: options.showsProgressLine,
       pins: !options.leaveSettings && hook != nil, logger: logger)
     let ticking = Task { await control.run() }
-    let outcome = await withCheckedContinuation { continuation in
-      _ = BlockingThread("main-channel") { continuation.resume(returning: self.carry()) }
-    }
-    ticking.cancel()
-    await ticking.value
+    let outcome = await BlockingThread.run("main-channel") { self.carry() }
     let ended = ContinuousClock.now
-    await finish(outcome)
+    ticking.cancel()
+    await BlockingThread.run("finish") { self.finish(outcome) }
+    await ticking.value
+    qmp.close()
     let values = progress.now
     let began = values.connectedAt ?? ended
     return MigrationSummary(outcome, values, total: began.duration(to: ended))
@@ -98,16 +97,24 @@ public final class MigrationProxy: Sendable {
   /// Ends the migration on the operator's wish: before the point of no return both legs are closed
   /// and the source guest goes on; after it the migration is carried to its end.
   public func interrupt() {
-    guard !progress.now.passedPointOfNoReturn else {
+    // A stream that is not parsed has no point of no return that could be seen; QEMU knows.
+    let isBlind = progress.now.channel.bypassReason != nil
+    guard !(isBlind && guestMayHaveMoved()), pointOfNoReturn.interrupt() else {
       logger.warning("the point of no return has passed; carrying the migration to its end")
       return
     }
-    interrupted.store(true, ordering: .sequentiallyConsistent)
     listener.cancel()
     legs.withLock { legs in
       legs.source?.shutDown()
       legs.destination?.shutDown()
     }
+  }
+
+  /// Whether the source's guest stands still, or nobody can say that it does not.
+  private func guestMayHaveMoved() -> Bool {
+    guard let status = try? qmp.queryMigrate().status, qmp.events.observation.isStopped == false
+    else { return true }
+    return !["setup", "active"].contains(status)
   }
 
   // MARK: The main channel's thread
@@ -118,7 +125,7 @@ public final class MigrationProxy: Sendable {
         var channel = MainChannel(source: source, editor: StreamEditor())
         // It may stay silent for long; an interrupt must find it all the same.
         legs.withLock { $0.source = source }
-        guard !interrupted.load(ordering: .sequentiallyConsistent) else { return .interrupted }
+        guard !pointOfNoReturn.isInterrupted else { return .interrupted }
         // A connection that ends without a byte is libvirt's, which opens one early.
         guard try channel.awaitFirstBytes() else { continue }
         progress.update { $0.connectedAt = .now }
@@ -141,13 +148,19 @@ public final class MigrationProxy: Sendable {
       return .destinationEnded(error.description)
     }
     legs.withLock { $0.destination = destination }
+    // An interrupt that came while it was being dialled found nothing to close.
+    guard !pointOfNoReturn.isInterrupted else {
+      source.shutDown()
+      destination.shutDown()
+      return .interrupted
+    }
     refuseOtherConnections()
     let returnPath = BlockingThread("return-path") {
       ReturnPath(destination: destination, source: source).relayUntilEnd()
     }
     var control = MigrationControl(
       options: options, qmp: qmp, hook: hook, source: source, destination: destination,
-      progress: progress, logger: logger)
+      progress: progress, pointOfNoReturn: pointOfNoReturn, logger: logger)
     do throws(ChannelFailure) {
       try channel.relay(to: destination, handler: &control) { snapshot in
         progress.update { $0.channel = snapshot }
@@ -189,7 +202,7 @@ public final class MigrationProxy: Sendable {
   }
 
   private func outcome(of failure: ChannelFailure) -> MigrationOutcome {
-    if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
+    if pointOfNoReturn.isInterrupted { return .interrupted }
     switch failure {
     case .closeBoth(let reason): return .failed(reason)
     case .destination(let error): return .destinationEnded(error.description)
@@ -199,20 +212,20 @@ public final class MigrationProxy: Sendable {
 
   /// The source has closed: QEMU knows whether because all is done.
   private func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome {
-    if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
+    if pointOfNoReturn.isInterrupted { return .interrupted }
     let (status, explanation) = finalStatus()
     switch status {
     case "completed": return .completed
     case "cancelled": return .sourceEnded("the migration was cancelled at the source")
     case "failed":
       let reason = explanation ?? truncation ?? "the source reports that the migration failed"
-      return progress.now.passedPointOfNoReturn
+      return pointOfNoReturn.isPassed
         ? .destinationEnded(reason) : .sourceEnded(reason)
     default:
       let values = progress.now
-      if values.passedPointOfNoReturn, truncation == nil { return .completed }
+      if pointOfNoReturn.isPassed, truncation == nil { return .completed }
       let reason = truncation ?? "the source closed the connection"
-      guard values.channel.counters.droppedPages > 0, !values.passedPointOfNoReturn else {
+      guard values.channel.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
         return .sourceEnded(reason)
       }
       // Nobody cancelled, and what has crossed is no whole guest.
@@ -237,21 +250,18 @@ public final class MigrationProxy: Sendable {
 
   // MARK: Afterwards
 
-  private func finish(_ outcome: MigrationOutcome) async {
+  /// Blocks.
+  private func finish(_ outcome: MigrationOutcome) {
     listener.cancel()
     if outcome != .completed, let hook, hook.snapshot().session != nil {
       hook.abort(outcome.reason ?? outcome.word)
       // QEMU throws away what the guest has not read when the host side closes.
-      await withCheckedContinuation { continuation in
-        _ = BlockingThread("abort") {
-          hook.awaitAnswerToAbort(for: MigrationProxy.abortTime)
-          continuation.resume()
-        }
-      }
+      hook.awaitAnswerToAbort(for: MigrationProxy.abortTime)
     }
     hook?.close()
+    // QEMU takes its capabilities back only when the migration is over.
+    _ = finalStatus()
     for failure in setup.restore() { logger.warning("\(failure)") }
-    qmp.close()
   }
 }
 

@@ -18,6 +18,8 @@ struct GuestSession {
   let pages: ReportedPages
 
   private(set) var mark: GuestMessage.Mark?
+  /// What the guest's own times, in its messages, say of its clock.
+  private(set) var clock = GuestClock()
   private(set) var report = Report.awaited
   /// The guest broke its word after its report was complete: dropping must not go on.
   private(set) var offence: String?
@@ -33,27 +35,31 @@ struct GuestSession {
     self.pages = pages
   }
 
-  /// Takes one frame in; the acknowledgement to send, if it wants one.
-  mutating func receive(_ frame: Frame) -> HostMessage.Acknowledge? {
+  /// Takes one frame in, which arrived when the guest had run `running` nanoseconds; the
+  /// acknowledgement to send, if it wants one.
+  mutating func receive(_ frame: Frame, running: UInt64) -> HostMessage.Acknowledge? {
     guard frame.migration == migration else {
       lateMessages += 1
       return nil
     }
     do throws(MessageError) {
-      return receive(try GuestMessage(frame))
+      return receive(try GuestMessage(frame), running: running)
     } catch {
       refuse("the guest sent a message that cannot be read: \(error)")
       return nil
     }
   }
 
-  private mutating func receive(_ message: GuestMessage) -> HostMessage.Acknowledge? {
+  private mutating func receive(
+    _ message: GuestMessage, running: UInt64
+  ) -> HostMessage.Acknowledge? {
     switch message {
     case .mark(let announced):
       if let mark, mark.guestPhysicalAddress != announced.guestPhysicalAddress {
         refuse("the guest named a second mark page; there is one for each migration")
       } else {
         mark = announced
+        clock.heard(time: announced.time, running: running)
       }
     case .held(let held):
       add(held)
@@ -69,6 +75,7 @@ struct GuestSession {
       pagesRevoked = true
       return HostMessage.Acknowledge(sequence: revoke.sequence)
     case .heartbeat(let beat):
+      clock.heard(time: beat.time, running: running)
       return HostMessage.Acknowledge(sequence: beat.sequence)
     case .progress(let now):
       progress = now

@@ -5,23 +5,30 @@ import PageFilter
 /// What happens at the editor's stop points: the guest is asked, its report is awaited, and the
 /// point of no return is judged. Lives on the main channel's thread, which it may block.
 struct MigrationControl: StopPointHandler {
+  /// Of what a guest notes in its report; it may note any number of things.
+  private static let notesShown = 20
+
   let options: MigrationProxy.Options
   let qmp: QMPClient
   let hook: HookConnection?
   let source: Socket
   let destination: Socket
   let progress: SharedProgress
+  let pointOfNoReturn: PointOfNoReturn
   let logger: Logger
 
   private var history = MarkHistory()
   private var copiesSeen = 0
   private var migration = MigrationID.none
   private var asked: ContinuousClock.Instant?
+  private var bypassNoted = false
+  private var isProven = false
   private var offenceNoted = false
 
   init(
     options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?, source: Socket,
-    destination: Socket, progress: SharedProgress, logger: Logger
+    destination: Socket, progress: SharedProgress, pointOfNoReturn: PointOfNoReturn,
+    logger: Logger
   ) {
     self.options = options
     self.qmp = qmp
@@ -29,6 +36,7 @@ struct MigrationControl: StopPointHandler {
     self.source = source
     self.destination = destination
     self.progress = progress
+    self.pointOfNoReturn = pointOfNoReturn
     self.logger = logger
   }
 
@@ -42,15 +50,30 @@ struct MigrationControl: StopPointHandler {
       awaitReport(&editor)
     case .endOfRAM:
       try judge(editor)
-      progress.update { $0.passedPointOfNoReturn = true }
+      try passPointOfNoReturn()
     case .postcopySwitchover:
       // Nothing is ever dropped where post-copy is possible (see askGuest).
-      progress.update { $0.passedPointOfNoReturn = true }
+      try passPointOfNoReturn()
     }
+  }
+
+  private func passPointOfNoReturn() throws(ChannelFailure) {
+    guard pointOfNoReturn.pass() else { throw .closeBoth("the proxy was stopped by a signal") }
   }
 
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
+    if editor.counters.ramEnded, isProven {
+      // Said after the bytes have gone: whoever reads the log may be slow, and the guest stands.
+      isProven = false
+      logger.info("proven at the point of no return: the guest held every dropped page to its stop")
+    }
+    if let reason = editor.bypassReason, !bypassNoted {
+      bypassNoted = true
+      leaveUnedited(reason.description)
+      // Nothing will be dropped, so the guest need not wait for the end.
+      hook?.abort("the stream cannot be edited: \(reason)")
+    }
     guard !offenceNoted, !editor.counters.ramEnded, let offence = hook?.offence else { return }
     guard !editor.hasDropped else {
       throw .closeBoth("the guest broke its word after pages had been dropped: \(offence)")
@@ -67,6 +90,19 @@ struct MigrationControl: StopPointHandler {
     let pages: ReportedPages
     let capabilities: MigrationCapabilities
     do {
+      // The socket of another QEMU would witness another guest.
+      let status = try qmp.queryMigrate().status ?? "none"
+      guard ["setup", "active"].contains(status) else {
+        return """
+          the QEMU behind --qmp is not the source: its own migration is in state \(status) while the \
+          source's is under way
+          """
+      }
+      if case .unix(let path) = options.hook,
+        try qmp.guestHasPortOpen(behindSocket: path) == false
+      {
+        return "no program in the guest has the hook port open: leafcutter-guest does not run in it"
+      }
       capabilities = try MigrationCapabilities.read(from: qmp)
       if let obstacle = capabilities.editingObstacle { return obstacle }
       if capabilities.postcopyPossible {
@@ -98,7 +134,10 @@ struct MigrationControl: StopPointHandler {
       postcopyPossible: false, zeroHeldFrames: false,
       timeoutMilliseconds: UInt32(clamping: Int(options.prepareTimeout / .milliseconds(1))))
     logger.info("asking the guest to evict its cache", metadata: ["migration": "\(migration)"])
-    hook.prepare(request, session: GuestSession(migration: migration, pages: pages))
+    let witness = qmp.events
+    hook.prepare(request, session: GuestSession(migration: migration, pages: pages)) {
+      witness.runningNanoseconds
+    }
     return nil
   }
 
@@ -131,7 +170,8 @@ struct MigrationControl: StopPointHandler {
         install(session, report, &editor, took: asked.duration(to: .now))
         return
       case .refused(let reason):
-        watchMark(session, &editor)
+        // A guest that hears of its mark page no more would not know where it is.
+        if !watchMark(session, &editor) { hook.abort(reason) }
         leaveUnedited(reason)
         return
       case .awaited:
@@ -166,13 +206,19 @@ struct MigrationControl: StopPointHandler {
       $0.report = report
       $0.prepareDuration = took
     }
-    for note in report.notes { logger.notice("guest: \(note)") }
+    for note in report.notes.prefix(MigrationControl.notesShown) {
+      logger.notice("guest: \(note)")
+    }
     guard watchMark(session, &editor) else {
       hook?.giveUp("unused")
       leaveUnedited("the guest's mark page is at an address that is no guest RAM")
       return
     }
     if let offence = session.offence { return noteOffence(offence) }
+    if let lost = qmp.events.observation.lost {
+      hook?.abort("the QMP connection is lost")
+      return leaveUnedited("the QMP connection ended, so the switchover has no witness (\(lost))")
+    }
     editor.install(session.pages.dead)
     logger.info(
       """
@@ -188,7 +234,6 @@ struct MigrationControl: StopPointHandler {
     guard let mark = session.mark,
       let address = session.pages.locate(guestPhysicalAddress: mark.guestPhysicalAddress)
     else { return false }
-    history.heard(time: mark.time, running: qmp.events.runningNanoseconds)
     editor.watch(
       MarkRule(
         address: address, identification: MarkPage.identification(for: migration),
@@ -215,13 +260,13 @@ struct MigrationControl: StopPointHandler {
     guard editor.hasDropped else { return }
     do throws(ProofFailure) {
       try prove()
-      logger.info("proven at the point of no return: the guest held every dropped page to its stop")
+      isProven = true
     } catch {
       throw .closeBoth("not proven at the point of no return: \(error)")
     }
   }
 
-  private func prove() throws(ProofFailure) {
+  private mutating func prove() throws(ProofFailure) {
     let stopped: MigrationWitness.Observation
     switch qmp.events.waitForStop(until: .now + options.stopTimeout) {
     case .stopped(let observation): stopped = observation
@@ -232,6 +277,7 @@ struct MigrationControl: StopPointHandler {
     // The guest stands still, so this comes to an end.
     hook?.drain()
     if let offence = hook?.offence { throw .offence(offence) }
+    if let clock = hook?.snapshot().session?.clock { history.clock.learn(from: clock) }
     try history.judgeLastCopy(
       of: migration, running: stopped.runningNanoseconds, bound: options.markBound,
       copiesSeen: copiesSeen)

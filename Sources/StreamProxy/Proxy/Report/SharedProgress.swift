@@ -10,7 +10,6 @@ final class SharedProgress: Sendable {
     var report: GuestMessage.ReportEnd?
     /// From PREPARE to the end of the report.
     var prepareDuration: Duration?
-    var passedPointOfNoReturn = false
     var connectedAt: ContinuousClock.Instant?
     var pinnedBandwidth: UInt64?
   }
