@@ -140,6 +140,40 @@ import Testing
     try await passes(scene, SourceScript(), because: text, marked: true)
   }
 
+  @Test func aHookLinkThatHangsUpBeforeTheReportIsNotWaitedFor() async throws {
+    let scene = try Scene(whenAsked: { _ in [] })
+    var script = patient
+    script.between = { scene, _, _ in
+      scene.guest.hangUp()
+      #expect(scene.destination?.awaitBytes(8000) == true)
+    }
+    try await passes(scene, script, because: "hook port was closed")
+  }
+
+  @Test func aGuestOfAnotherVersionIsNotWaitedFor() async throws {
+    let scene = try Scene(whenAsked: { _ in [] })
+    var script = patient
+    script.between = { scene, _, migration in
+      var frame = Scene.mark().frame(for: migration)
+      frame[8] = 9
+      let checksum = CRC32C.checksum(of: frame[8..<frame.count - 4])
+      for index in 0..<4 { frame[frame.count - 4 + index] = UInt8(checksum >> (index * 8) & 0xff) }
+      scene.guest.say(bytes: frame)
+      #expect(scene.destination?.awaitBytes(8000) == true)
+    }
+    try await passes(scene, script, because: "the peer speaks version 9")
+  }
+
+  @Test func aGuestThatSpeaksNonsenseIsNotWaitedFor() async throws {
+    let scene = try Scene(whenAsked: { _ in [] })
+    var script = patient
+    script.between = { scene, _, _ in
+      scene.guest.say(bytes: [UInt8](repeating: 0x20, count: FrameDecoder.maximumSkipped + 1))
+      #expect(scene.destination?.awaitBytes(8000) == true)
+    }
+    try await passes(scene, script, because: "without one frame of the hook protocol")
+  }
+
   @Test func aReportBeforeTheMarkIsNotUsed() async throws {
     let scene = try Scene(whenAsked: { _ in [Scene.held(), Scene.end()] })
     try await passes(scene, SourceScript(), because: "before it said where its mark page is")

@@ -88,6 +88,9 @@ final class FakeGuest: Sendable {
     state.withLock { _ = try? $0.link?.write(message.frame(for: migration)) }
   }
 
+  /// Bytes that need be no frame.
+  func say(bytes: [UInt8]) { state.withLock { _ = try? $0.link?.write(bytes) } }
+
   /// The identity in PREPARE; nil where none comes.
   func awaitPrepare(for time: Duration = .seconds(10)) -> MigrationID? {
     _ = soon(within: time) { self.state.withLock { $0.migration != nil } }

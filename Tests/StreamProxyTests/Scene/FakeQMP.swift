@@ -111,6 +111,7 @@ final class FakeQMP: Sendable {
         return "{}"
       case "query-migrate-parameters":
         return #"{"downtime-limit":300,"avail-switchover-bandwidth":0,"max-bandwidth":0}"#
+      case "query-chardev": return "[]"
       case "query-migrate": return #"{"status":"\#(state.migration)"}"#
       case "human-monitor-command":
         let isTree = request.arguments?.line?.contains("mtree") == true

@@ -27,7 +27,8 @@ final class Scene: Sendable {
     whenAsked: @escaping @Sendable (MigrationID) -> [any Message] = Scene.report,
     set change: (inout MigrationProxy.Options) -> Void = { _ in }
   ) throws {
-    folder = FileManager.default.temporaryDirectory
+    folder =
+      FileManager.default.temporaryDirectory
       .appending(path: "leafcutter-\(UUID().uuidString.prefix(8))").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let folder = folder
