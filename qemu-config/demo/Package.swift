@@ -29,14 +29,20 @@ let package = Package(
       ],
       path: "Sources/DocumentStore", swiftSettings: strict),
 
+    .target(name: "CLabSystem", cSettings: strictC),
     .target(
       name: "Lab",
-      dependencies: [.product(name: "StreamProxy", package: "leafcutter")],
+      dependencies: [
+        "CLabSystem",
+        .product(name: "StreamProxy", package: "leafcutter"),
+        .product(name: "HookLink", package: "leafcutter"),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "leafcutter-demo",
       dependencies: [
         "Lab",
+        .product(name: "StreamProxy", package: "leafcutter"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Demo", swiftSettings: strict),
