@@ -46,5 +46,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Demo", swiftSettings: strict),
+
+    .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
+    .testTarget(name: "DemoTests", dependencies: ["leafcutter-demo"], swiftSettings: strict),
   ]
 )

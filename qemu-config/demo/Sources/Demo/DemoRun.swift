@@ -16,10 +16,10 @@ struct DemoRun {
       "\(kind.rawValue)\(number)-source", setup.machine(image), host: setup.hosts.source,
       files: setup.files)
     defer { source.kill() }
-    do {
+    do throws(LabError) {
       return try serveAndMigrate(source, image)
     } catch {
-      throw source.error(error.description)
+      throw error.adding(source.logs)
     }
   }
 
@@ -53,13 +53,13 @@ struct DemoRun {
     let sentBefore = try setup.hosts.bytesSent()
     say("migrating")
     let migration: Migration
-    do {
+    do throws(LabError) {
       migration = try Migration.run(
         from: source, to: destination, uri: proxy?.address ?? DemoSetup.destinationURI,
         timeout: setup.timeout
       ) { show($0) }
     } catch {
-      throw proxy?.error(error.description) ?? error
+      throw error.adding(proxy?.logs ?? [])
     }
     let wire = try setup.hosts.bytesSent() - sentBefore
     let firstBeat = try arrival.waitForBeat(timeout: 60).hostTime
@@ -68,7 +68,7 @@ struct DemoRun {
 
     var figures = RunFigures(kind: kind)
     figures[.total] = migration.totalSeconds
-    figures[.downtimeQEMU] = migration.status.downtime.map(Double.init)
+    figures[.downtimeQEMU] = migration.status.downtime.map { Double($0) }
     figures[.wireBytes] = Double(wire)
     figures[.pagesSent] = migration.status.ram.map { Double($0.normal) }
     if let summary { try add(summary, to: &figures) }
@@ -135,7 +135,7 @@ struct DemoRun {
     figures[.pagesSent] = Double(summary.pagesNormal - summary.pagesDropped)
     figures[.pagesDropped] = Double(summary.pagesDropped)
     figures[.prepare] = summary.guest?.prepareSeconds
-    figures[.leavesManifest] = (summary.guest?.leavesInManifest).map(Double.init)
+    figures[.leavesManifest] = (summary.guest?.leavesInManifest).map { Double($0) }
     figures[.proxyResident] = Double(summary.proxy.peakResidentBytes)
     figures[.proxyUser] = summary.proxy.userSeconds
     figures[.proxySystem] = summary.proxy.systemSeconds

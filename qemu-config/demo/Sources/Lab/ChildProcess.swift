@@ -85,10 +85,11 @@ public final class ChildProcess: Sendable {
     guard ending == .exited(0) else { throw process.error("\(name) \(ending)") }
   }
 
-  /// An error with what the process logged last.
-  public func error(_ sentence: String) -> LabError {
-    LabError(sentence, logs: [LabFiles.tail(of: log)].compactMap { $0 })
-  }
+  /// What the process logged last, for an error; at most one text.
+  public var logs: [String] { [LabFiles.tail(of: log)].compactMap { $0 } }
+
+  /// An error with the log.
+  public func error(_ sentence: String) -> LabError { LabError(sentence, logs: logs) }
 
   private static func spawn(_ arguments: [String], log: String) throws(LabError) -> pid_t {
     let packed = arguments.flatMap { Array($0.utf8CString) }

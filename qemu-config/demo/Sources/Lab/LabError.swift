@@ -10,5 +10,10 @@ public struct LabError: Error, Equatable, Sendable, CustomStringConvertible {
     self.logs = logs
   }
 
+  /// The same with more logs; those that are there already are left out.
+  public func adding(_ more: [String]) -> LabError {
+    LabError(sentence, logs: logs + more.filter { !logs.contains($0) })
+  }
+
   public var description: String { ([sentence] + logs).joined(separator: "\n") }
 }

@@ -15,8 +15,9 @@ public struct LabFiles: Sendable {
   ///
   /// - Parameter state: what `qemu-config/setup` calls $LEAFCUTTER_STATE.
   public init(state: String, keepsLogs: Bool) throws(LabError) {
+    Leftovers.remove(state: state)
     let process = getpid()
-    sockets = "/run/leafcutter-lab.\(process)"
+    sockets = "/run/\(LabFiles.socketsPrefix)\(process)"
     logs = "\(state)/logs/\(process)"
     scratch = "\(state)/scratch/\(process)"
     for directory in [sockets, logs, scratch] { try LabFiles.makeDirectory(directory) }
@@ -25,6 +26,8 @@ public struct LabFiles: Sendable {
       for directory in temporary { try? FileManager.default.removeItem(atPath: directory) }
     }
   }
+
+  static let socketsPrefix = "leafcutter-lab."
 
   static func makeDirectory(_ path: String) throws(LabError) {
     do {

@@ -69,9 +69,9 @@ public struct Migration: Sendable {
         HostClock.sleep(0.02)
       }
     } catch let error as LabError {
-      throw destination.error(source.error(error.sentence).description)
+      throw destination.error(error.sentence).adding(source.logs)
     } catch {
-      throw destination.error(source.error("\(error)").description)
+      throw destination.error("\(error)").adding(source.logs)
     }
   }
 }

@@ -100,8 +100,8 @@ public final class ProxyProcess: Sendable {
     }
   }
 
-  /// An error with what the proxy logged last.
-  public func error(_ sentence: String) -> LabError { process.error(sentence) }
+  /// What the proxy logged last, for an error.
+  public var logs: [String] { process.logs }
 
   public func kill() { process.kill() }
 }

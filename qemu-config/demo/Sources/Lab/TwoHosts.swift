@@ -4,6 +4,7 @@ import Glibc
 /// Two network namespaces that stand for two hosts, joined by a wire of a given rate. Their names
 /// carry the process's number, so that several laboratories can run at once.
 public final class TwoHosts: Sendable {
+  static let namePrefix = "leafcutter-"
   public static let sourceAddress = "10.77.0.1"
   public static let destinationAddress = "10.77.0.2"
 
@@ -14,8 +15,8 @@ public final class TwoHosts: Sendable {
 
   /// - Parameter rate: as tc(8) writes it, e.g. `1gbit`, for each direction.
   public init(rate: String, files: LabFiles) throws(LabError) {
-    let source = "leafcutter-\(getpid())-a"
-    let destination = "leafcutter-\(getpid())-b"
+    let source = "\(TwoHosts.namePrefix)\(getpid())-a"
+    let destination = "\(TwoHosts.namePrefix)\(getpid())-b"
     let log = "\(files.logs)/network.log"
     self.source = source
     self.destination = destination

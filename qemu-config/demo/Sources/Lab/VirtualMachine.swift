@@ -127,9 +127,11 @@ public final class VirtualMachine: Sendable {
     process.kill()
   }
 
-  /// An error with what QEMU and the guest's console said last.
+  /// What QEMU and the guest's console said last, for an error.
+  public var logs: [String] { [process.log, serialLog].compactMap { LabFiles.tail(of: $0) } }
+
+  /// An error with the logs, which says if QEMU has ended.
   public func error(_ sentence: String) -> LabError {
-    let logs = [process.log, serialLog].compactMap { LabFiles.tail(of: $0) }
     let end = ending.map { " (QEMU \($0))" } ?? ""
     return LabError("\(name): \(sentence)\(end)", logs: logs)
   }
