@@ -97,11 +97,21 @@ import Glibc
 
   /// Whether the record's key is this user key.
   public func keyEquals(_ key: UserKey) throws(DatabaseError) -> Bool {
+    try compareKey(with: key) == 0
+  }
+
+  /// Negative, zero or positive like strcmp.
+  private func compareKey(with key: UserKey) throws(DatabaseError) -> Int32 {
     var text: UnsafePointer<CChar>?
     try DatabaseError.check(unsafe leafcutter_store_get_key_string(cursor, &text), "read \(uri)")
-    guard let text = unsafe text else { return false }
+    guard let text = unsafe text else { throw DatabaseError("read \(uri)", because: "no key") }
     // Both end in NUL; WiredTiger's is good until the cursor moves.
-    return unsafe key.withCString { unsafe strcmp($0, text) == 0 }
+    return unsafe key.withCString { unsafe strcmp(text, $0) }
+  }
+
+  /// Whether the record's key sorts before this user key.
+  public func keyPrecedes(_ key: UserKey) throws(DatabaseError) -> Bool {
+    try compareKey(with: key) < 0
   }
 
   /// Lends the value's bytes for the duration of the call; the cursor must not be moved in it.
