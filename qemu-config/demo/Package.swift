@@ -21,13 +21,17 @@ let package = Package(
     .systemLibrary(name: "CBSON"),
     .target(
       name: "CWiredTigerStore", cSettings: strictC, linkerSettings: [.linkedLibrary("wiredtiger")]),
+    .target(
+      name: "DocumentStore", dependencies: ["CBSON", "CWiredTigerStore"], swiftSettings: strict),
     .executableTarget(
       name: "leafcutter-store",
       dependencies: [
-        "CBSON", "CWiredTigerStore",
+        "DocumentStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Sources/DocumentStore", swiftSettings: strict),
+      path: "Sources/StoreCommand", swiftSettings: strict),
+    .testTarget(
+      name: "DocumentStoreTests", dependencies: ["DocumentStore"], swiftSettings: strict),
 
     .target(name: "CLabSystem", cSettings: strictC),
     .target(
