@@ -33,6 +33,10 @@ struct DemoCommand: ParsableCommand {
   var link = "1gbit"
   @Option(help: "QEMU's accelerator.")
   var accel = "tcg,thread=multi"
+  @Option(
+    name: .customLong("guest-option"), parsing: .singleValue,
+    help: "Added to the guest's kernel command line (see qemu-config/guest/init).")
+  var guestOptions: [String] = []
   @Option(help: "How long a migration may take, in seconds.")
   var timeout = 300.0
   @Option(name: .customLong("json"), help: "Write the figures to this file.")
@@ -100,7 +104,7 @@ struct DemoCommand: ParsableCommand {
       files: files, hosts: try TwoHosts(rate: link, files: files), image: image,
       proxyProgram: proxy, kernel: "\(guest)/vmlinux", initramfs: "\(guest)/initramfs.img",
       accelerator: accel, memory: memory, cache: cache, rate: rate, threads: threads, seed: 1,
-      timeout: timeout)
+      guestOptions: guestOptions, timeout: timeout)
   }
 
   private func present(_ samples: [RunFigures]) throws {
@@ -140,7 +144,8 @@ struct RunList {
     kinds = try text.split(separator: ",").map { word in
       guard let kind = RunKind(rawValue: String(word)) else {
         let names = RunKind.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ValidationError("--runs takes \(names), separated by commas; \"\(word)\" is none of them.")
+        throw ValidationError(
+          "--runs takes \(names) with commas between; \"\(word)\" is none of them.")
       }
       return kind
     }

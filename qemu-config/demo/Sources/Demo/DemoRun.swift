@@ -156,8 +156,8 @@ struct DemoRun {
 
   private func show(_ status: MigrationStatus) {
     guard let ram = status.ram else { return }
-    say(
-      "  round \(ram.dirtySyncCount), \(ram.transferred / 1_000_000) MB through QEMU, "
+    setup.showProgress(
+      "[\(kind.rawValue)]   round \(ram.dirtySyncCount), \(ram.transferred / 1_000_000) MB through QEMU, "
         + "\(ram.remaining / 1_000_000) MB left in this round")
   }
 

@@ -17,6 +17,7 @@ struct DemoSetup {
   let rate: Int
   let threads: Int
   let seed: Int
+  let guestOptions: [String]
   /// Seconds for a migration, and for reading the cache back.
   let timeout: Double
   private let startedAt = HostClock.now
@@ -29,15 +30,26 @@ struct DemoSetup {
     var options = MachineOptions(kernel: kernel, initramfs: initramfs, image: image)
     options.accelerator = accelerator
     options.memory = memory
-    options.kernelOptions = ["leafcutter.cache=\(cache)"]
+    options.kernelOptions = ["leafcutter.cache=\(cache)"] + guestOptions
     return options
   }
 
-  /// A progress line, with the seconds since the demo began in front.
+  /// A progress line, with the seconds since the demo began in front. On a terminal it takes the place
+  /// of what ``showProgress(_:)`` wrote last.
   func say(_ text: String) {
+    complain(Terminal.isPresent ? "\r\(timed(text))\u{1b}[K" : timed(text))
+  }
+
+  /// The same for what changes twice a second: a terminal gets one line that is written anew (ECMA-48,
+  /// EL), a file none of it.
+  func showProgress(_ text: String) {
+    if Terminal.isPresent { Terminal.write("\r\(timed(text))\u{1b}[K") }
+  }
+
+  private func timed(_ text: String) -> String {
     let seconds = HostClock.seconds(from: startedAt, to: HostClock.now).text(digits: 1)
     let padding = String(repeating: " ", count: max(0, 6 - seconds.count))
-    complain("\(padding)\(seconds) s  \(text)")
+    return "\(padding)\(seconds) s  \(text)"
   }
 }
 

@@ -34,7 +34,10 @@ struct Report: Encodable {
     var rows = [[""] + runs.map(\.kind.rawValue)]
     for metric in Metric.allCases where runs.contains(where: { $0[metric] != nil }) {
       let (title, divisor, digits) = metric.presentation
-      rows.append([title] + runs.map { $0[metric].map { ($0 / divisor).text(digits: digits) } ?? "-" })
+      let cells = runs.map { run in
+        run[metric].map { ($0 / divisor).text(digits: digits) } ?? "-"
+      }
+      rows.append([title] + cells)
     }
     return [Report.aligned(rows), stepsText, ratiosText].filter { !$0.isEmpty }
       .joined(separator: "\n\n")

@@ -77,8 +77,10 @@ public struct GuestImage: Sendable {
   private static func sizeInMegabytes(ofFilesIn directory: String) throws(LabError) -> Int {
     do {
       let names = try FileManager.default.contentsOfDirectory(atPath: directory)
-      let sizes = try names.map {
-        try FileManager.default.attributesOfItem(atPath: "\(directory)/\($0)")[.size] as? Int ?? 0
+      let sizes = try names.map { name -> Int in
+        let attributes = try FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
+        // Which integer type it is differs between versions of Foundation.
+        return (attributes[.size] as? any BinaryInteger).map { Int(clamping: $0) } ?? 0
       }
       return sizes.reduce(0, +) >> 20
     } catch {

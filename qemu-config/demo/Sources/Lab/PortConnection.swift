@@ -25,9 +25,9 @@ final class PortConnection: Sendable {
     _ = BlockingThread(name) {
       var buffer = [UInt8](repeating: 0, count: 64 * 1024)
       // The buffer lives as long as the thread; each read fills at most its size.
-      while let count = try? unsafe buffer.withUnsafeMutableBytes({ try unsafe socket.read(into: $0) }),
-        count > 0
-      {
+      while true {
+        let count = try? unsafe buffer.withUnsafeMutableBytes { try unsafe socket.read(into: $0) }
+        guard let count, count > 0 else { break }
         receive(buffer[..<count], HostClock.now)
       }
       atEnd()

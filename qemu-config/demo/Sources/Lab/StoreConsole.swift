@@ -33,7 +33,7 @@ public final class StoreConsole: Sendable {
   /// The figures of an answer, `key=value`.
   public typealias Answer = [String: String]
 
-  fileprivate struct State {
+  struct State {
     var lines = LineSplitter()
     var beats: [Beat] = []
     var slots: [Slot] = []
@@ -128,7 +128,7 @@ public final class StoreConsole: Sendable {
 extension StoreConsole.State {
   /// Sorts one line in; what is none of the protocol's lines is left out (a line may be cut off where
   /// the guest was moved).
-  fileprivate mutating func receive(_ line: String, at time: UInt64) {
+  mutating func receive(_ line: String, at time: UInt64) {
     let words = line.split(separator: " ")
     let numbers = words.dropFirst().map { UInt64($0) }
     switch words.first {

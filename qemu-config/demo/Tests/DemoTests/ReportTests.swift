@@ -41,7 +41,8 @@ struct ReportTests {
     #expect(text.contains("leafcutter against plain: total time × 0.25, bytes on the wire × 0.20"))
   }
 
-  @Test("numbers are rounded, not cut", arguments: [(0.96, 1, "1.0"), (-0.04, 1, "0.0"), (2.5, 0, "3")])
+  @Test(
+    "numbers are rounded, not cut", arguments: [(0.96, 1, "1.0"), (-0.04, 1, "0.0"), (2.5, 0, "3")])
   func numbers(value: Double, digits: Int, expected: String) {
     #expect(value.text(digits: digits) == expected)
   }

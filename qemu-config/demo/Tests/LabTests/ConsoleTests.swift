@@ -23,7 +23,7 @@ struct ConsoleTests {
   @Test("what is cut off where the guest was moved is left out")
   func partialLines() {
     var state = StoreConsole.State()
-    for line in ["at 7 100", "beat 8", "beat x 1", "beat 9 200", "ops 1 2 3", "ops 100 95 5 0 900"] {
+    for line in ["at 7 100", "beat 8", "beat x 1", "beat 9 200", "ops 1 2 3", "ops 100 95 5 0 9"] {
       state.receive(line, at: 1000)
     }
     #expect(state.beats.map(\.sequence) == [9])
