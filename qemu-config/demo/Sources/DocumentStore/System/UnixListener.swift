@@ -16,6 +16,20 @@ enum UnixListener {
     return descriptor
   }
 
+  /// Connects to a listening socket; blocking, for a host's end.
+  static func connect(_ path: String) throws(SystemError) -> Int32 {
+    let action = "connect to unix:\(path)"
+    let descriptor = try makeSocket(action)
+    // The address is lent for the call.
+    let connected = try unsafe withAddress(path, action) { unsafe Glibc.connect(descriptor, $0, $1) }
+    guard connected == 0 else {
+      let error = SystemError(action)
+      close(descriptor)
+      throw error
+    }
+    return descriptor
+  }
+
   /// A connection, or −1 where none waits.
   static func accept(_ listener: Int32) -> Int32 {
     // The peer's address is not asked for.
@@ -35,7 +49,7 @@ enum UnixListener {
     let probe = try makeSocket(action)
     defer { close(probe) }
     // The address is lent for the call.
-    let connected = try unsafe withAddress(path, action) { unsafe connect(probe, $0, $1) }
+    let connected = try unsafe withAddress(path, action) { unsafe Glibc.connect(probe, $0, $1) }
     // The path is a string for the duration of the call.
     if connected != 0, errno == ECONNREFUSED { _ = unsafe unlink(path) }
   }
