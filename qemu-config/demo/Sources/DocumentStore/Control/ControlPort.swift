@@ -64,9 +64,9 @@ public final class ControlPort: Sendable {
     outgoing.withLock { $0.lines.append(Array("\(line)\n".utf8)) }
   }
 
-  /// Writes what is queued and then `beat`, as far as the port takes it at once. A beat that would have
-  /// to wait is dropped.
-  func flush(appending beat: String) {
+  /// Writes what is queued and then `beat`, a line with its end, as far as the port takes it at once. A
+  /// beat that would have to wait is dropped.
+  func flush(appending beat: [UInt8]) {
     outgoing.withLock { outgoing in
       guard let descriptor = outgoing.descriptor else { return }
       while true {
@@ -76,10 +76,9 @@ public final class ControlPort: Sendable {
         }
         guard ControlPort.writeOnce(descriptor, &outgoing.started) else { return }
       }
-      var line = Array("\(beat)\n".utf8)
-      let whole = line.count
-      _ = ControlPort.writeOnce(descriptor, &line)
-      if line.count < whole { outgoing.started = line }
+      // The kernel reads at most `count` bytes. Once begun, a line has to be finished.
+      let written = unsafe Glibc.write(descriptor, beat, beat.count)
+      if written > 0, written < beat.count { outgoing.started = Array(beat[written...]) }
     }
   }
 

@@ -156,6 +156,11 @@ import Glibc
     try DatabaseError.check(status, "write \(uri)")
   }
 
+  public func remove(id: Int64) throws(DatabaseError) {
+    unsafe leafcutter_store_set_key_id(cursor, id)
+    try DatabaseError.check(unsafe cursor.pointee.remove(cursor), "remove from \(uri)")
+  }
+
   func statistic(_ key: Int32) throws(DatabaseError) -> Int64 {
     unsafe leafcutter_store_set_key_number(cursor, key)
     guard try found(unsafe cursor.pointee.search(cursor)) else { return 0 }

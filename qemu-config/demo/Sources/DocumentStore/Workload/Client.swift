@@ -9,8 +9,8 @@ final class Client {
   private let ledger: VersionLedger
   /// Transactions that WiredTiger rolled back and that were run again.
   private(set) var rollbacks = 0
-  /// Nobody is rolled back that often but by a fault.
-  private static let maximumAttempts = 1000
+  /// Nobody is rolled back that often but by a fault: with the pauses it takes ten seconds.
+  private static let maximumAttempts = 10_000
 
   init(_ store: Store) throws(DatabaseError) {
     session = try store.database.openSession()
@@ -81,6 +81,8 @@ final class Client {
         return try body()
       } catch .database(let error) where error.isRollback {
         rollbacks += 1
+        // The other transaction may be one whose thread is not running.
+        MonotonicClock.sleep(until: MonotonicClock.now + 1_000_000)
       } catch {
         throw error
       }
