@@ -1,6 +1,7 @@
 # Leafcutter on Debian 12. `make help` says what there is.
 
-STATE := $(CURDIR)/.lab
+# Where setup and demo keep what they download and make.
+STATE ?= $(CURDIR)/.lab
 DEMO_PACKAGE := qemu-config/demo
 
 # Where SwiftPM puts what it builds. The guest's program is linked without any shared library and has
