@@ -62,11 +62,12 @@ struct DocumentTests {
     }
   }
 
-  @Test(arguments: [
-    ("", 0, 0xEF46_DB37_51D8_E999),
-    ("a", 0, 0xD24E_C4F1_A98C_6E5B),
-    ("abc", 0, 0x44BC_2CF5_AD77_0999),
-  ] as [(String, UInt64, UInt64)])
+  @Test(
+    arguments: [
+      ("", 0, 0xEF46_DB37_51D8_E999),
+      ("a", 0, 0xD24E_C4F1_A98C_6E5B),
+      ("abc", 0, 0x44BC_2CF5_AD77_0999),
+    ] as [(String, UInt64, UInt64)])
   func checksumsAreThoseOfXXH64(_ text: String, _ seed: UInt64, _ expected: UInt64) {
     // Bytes of an array are initialised bytes.
     let checksum = unsafe XXH64.checksum(of: Array(text.utf8).span.bytes, seed: seed)
