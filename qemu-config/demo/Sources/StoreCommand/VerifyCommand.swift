@@ -5,7 +5,9 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Check every document and every table of a database that nobody has open.",
-    discussion: "Exit codes: 0 all is well; 1 something is damaged or could not be read; 64 wrong flags.")
+    discussion: """
+      Exit codes: 0 all is well; 1 something is damaged or could not be read; 64 wrong flags.
+      """)
 
   @OptionGroup var database: DatabaseArguments
 

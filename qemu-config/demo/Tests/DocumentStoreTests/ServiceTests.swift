@@ -77,7 +77,8 @@ import Testing
       unsafe bytes.withUnsafeBytes { unsafe Array($0) }
     }
     document[500] ^= 1
-    try collection.insert(id: 10, document.span.bytes)
+    // Bytes of an array are initialised bytes.
+    try unsafe collection.insert(id: 10, document.span.bytes)
     let others = CollectionShape(documents: 3000, documentBytes: 1000, seed: 6)
     try DocumentWriter(others).withDocument(recordID: 11, version: 0) {
       bytes throws(DatabaseError) in try collection.insert(id: 11, bytes)

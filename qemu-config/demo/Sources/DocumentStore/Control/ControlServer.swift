@@ -108,7 +108,8 @@ public final class ControlServer: Sendable {
       let cache = try store.cache()
       return .line(
         "ok warm documents=\(warmed.documents) index_entries=\(warmed.indexEntries) "
-          + "file_bytes=\(warmed.fileBytes) cache_used=\(cache.used) ms=\(milliseconds(since: began))")
+          + "file_bytes=\(warmed.fileBytes) cache_used=\(cache.used) ms=\(milliseconds(since: began))"
+      )
     case .run(let order):
       return try run(order)
     case .halt:
@@ -126,10 +127,20 @@ public final class ControlServer: Sendable {
         "ok verify documents=\(result.documents) bad=\(result.bad) "
           + "index_entries=\(result.indexEntries) ms=\(milliseconds(since: began))")
     case .close:
+      return close()
+    }
+  }
+
+  /// The last command, however it ends: what is half closed cannot serve.
+  private func close() -> Answer {
+    do {
       try closeDatabase()
       let check = try TableCheck(home: store.database.home, options).run()
       return .last(
         "ok close tables=\(check.tables) failed=\(check.failed)", failedTables: check.failed)
+    } catch {
+      logLine("close: \(error)")
+      return .last("error close \(error)", failedTables: Collection.tables.count)
     }
   }
 

@@ -10,7 +10,8 @@ public enum Collection {
       "app_metadata=(documents=\(shape.documents),document_bytes=\(shape.documentBytes),seed=\(shape.seed))"
     try session.create(
       collectionURI,
-      "key_format=q,value_format=u,block_compressor=snappy,leaf_page_max=32KB,checksum=on,\(metadata)")
+      "key_format=q,value_format=u,block_compressor=snappy,leaf_page_max=32KB,checksum=on,\(metadata)"
+    )
     try session.create(
       indexURI,
       "key_format=S,value_format=q,prefix_compression=true,leaf_page_max=32KB,checksum=on")

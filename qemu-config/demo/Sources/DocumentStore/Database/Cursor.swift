@@ -115,14 +115,13 @@ import Glibc
   }
 
   /// Lends the value's bytes for the duration of the call; the cursor must not be moved in it.
-  public func withValue<Result, Failure: Error>(
-    orFail fault: (DatabaseError) -> Failure,
-    _ body: (RawSpan) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
+  public func withValue<Result>(
+    _ body: (RawSpan) throws(OperationFault) -> Result
+  ) throws(OperationFault) -> Result {
     var bytes: UnsafeRawPointer?
     var count = 0
     let status = unsafe leafcutter_store_get_value_bytes(cursor, &bytes, &count)
-    guard status == 0 else { throw fault(DatabaseError("read \(uri)", code: status)) }
+    guard status == 0 else { throw .database(DatabaseError("read \(uri)", code: status)) }
     // WiredTiger keeps the bytes as they are until the cursor moves.
     return try body(unsafe UnsafeRawBufferPointer(start: bytes, count: count).bytes)
   }

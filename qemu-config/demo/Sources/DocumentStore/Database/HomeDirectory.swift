@@ -6,8 +6,10 @@ public enum HomeDirectory {
   ///
   /// - Throws: ``SystemError``, also where a database is in it already.
   public static func makeEmpty(_ home: String) throws(SystemError) {
-    // The paths are strings for the duration of the calls.
-    guard unsafe mkdir(home, 0o755) == 0 || errno == EEXIST else { throw SystemError("make \(home)") }
+    // The paths are strings during the calls.
+    guard unsafe mkdir(home, 0o755) == 0 || errno == EEXIST else {
+      throw SystemError("make \(home)")
+    }
     guard unsafe access("\(home)/WiredTiger", F_OK) != 0 else {
       throw SystemError("load into \(home), which holds a database already", code: EEXIST)
     }

@@ -23,7 +23,9 @@ import CWiredTigerStore
     // The strings are alive during the call, and the result is written to a local.
     try DatabaseError.check(
       unsafe session.pointee.open_cursor(session, uri, nil, configuration, &opened), "open \(uri)")
-    guard let opened = unsafe opened else { throw DatabaseError("open \(uri)", because: "no cursor") }
+    guard let opened = unsafe opened else {
+      throw DatabaseError("open \(uri)", because: "no cursor")
+    }
     return unsafe Cursor(opened, uri: uri)
   }
 

@@ -4,7 +4,8 @@
 enum DocumentLayout {
   static let fields = 10
   static let fieldNames: [StaticString] = [
-    "field0", "field1", "field2", "field3", "field4", "field5", "field6", "field7", "field8", "field9",
+    "field0", "field1", "field2", "field3", "field4",
+    "field5", "field6", "field7", "field8", "field9",
   ]
   /// The int32 in front (BSON specification 1.1).
   static let lengthBytes = 4

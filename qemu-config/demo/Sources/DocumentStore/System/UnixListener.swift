@@ -21,7 +21,9 @@ enum UnixListener {
     let action = "connect to unix:\(path)"
     let descriptor = try makeSocket(action)
     // The address is lent for the call.
-    let connected = try unsafe withAddress(path, action) { unsafe Glibc.connect(descriptor, $0, $1) }
+    let connected = try unsafe withAddress(path, action) {
+      unsafe Glibc.connect(descriptor, $0, $1)
+    }
     guard connected == 0 else {
       let error = SystemError(action)
       close(descriptor)

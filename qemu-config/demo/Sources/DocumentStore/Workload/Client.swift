@@ -63,8 +63,7 @@ final class Client {
       try collection.search(id: recordID)
     }
     guard isThere else { throw .notInCollection }
-    let version = try collection.withValue(orFail: { OperationFault.database($0) }) {
-      bytes throws(OperationFault) in
+    let version = try collection.withValue { bytes throws(OperationFault) in
       do throws(DocumentFault) {
         return try reader.check(bytes, recordID: recordID)
       } catch {

@@ -19,8 +19,7 @@ final class DocumentChecker {
   func fault(of cursor: Cursor, _ recordID: Int64) -> OperationFault? {
     do throws(OperationFault) {
       var version: Int64 = 0
-      try cursor.withValue(orFail: { OperationFault.database($0) }) {
-        bytes throws(OperationFault) in
+      try cursor.withValue { bytes throws(OperationFault) in
         do throws(DocumentFault) {
           version = try reader.check(bytes, recordID: recordID)
         } catch {

@@ -16,7 +16,8 @@ public final class Store: Sendable {
   public func cache() throws(DatabaseError) -> CacheUse {
     let session = try database.openSession()
     let use = CacheUse(
-      used: try session.statistic(CacheUse.usedKey), limit: try session.statistic(CacheUse.limitKey),
+      used: try session.statistic(CacheUse.usedKey),
+      limit: try session.statistic(CacheUse.limitKey),
       dirty: try session.statistic(CacheUse.dirtyKey))
     try session.close()
     return use

@@ -35,8 +35,8 @@ public struct ZipfianKeys: Sendable {
     return min(Int64(rank), documents - 1)
   }
 
-  /// Σ 1/i^θ for i = 1 … count. The head is summed; the tail is its integral with the first
-  /// Euler–Maclaurin correction, because a million powers take seconds in an emulated guest.
+  /// Σ 1/i^θ for i = 1 … count. The head is summed; the tail is its integral with two
+  /// Euler–Maclaurin corrections, because a million powers take seconds in an emulated guest.
   static func zeta(_ count: Int64) -> Double {
     let head = min(count, 1000)
     var sum = (1...head).reduce(0.0) { $0 + pow(Double($1), -theta) }
@@ -44,6 +44,7 @@ public struct ZipfianKeys: Sendable {
       let (from, to) = (Double(head), Double(count))
       sum += (pow(to, 1 - theta) - pow(from, 1 - theta)) / (1 - theta)
       sum += (pow(to, -theta) - pow(from, -theta)) / 2
+      sum += theta * (pow(from, -theta - 1) - pow(to, -theta - 1)) / 12
     }
     return sum
   }
