@@ -90,7 +90,7 @@ struct DemoCommand: ParsableCommand {
         }
       }
     }
-    try present(samples)
+    if !samples.isEmpty { try present(samples) }
     guard failures == 0 else { throw ExitCode.failure }
   }
 
