@@ -84,6 +84,16 @@ let package = Package(
     .testTarget(
       name: "StreamProxyTests", dependencies: ["StreamProxy", "PageFilter", "HookLink"],
       swiftSettings: strict),
+    // The program the extension's tests load it into, as a database would.
+    .executableTarget(
+      name: "ExtensionTestDatabase", path: "Tests/ExtensionTestDatabase", cSettings: strictC,
+      linkerSettings: [.linkedLibrary("wiredtiger")]),
+    .testTarget(
+      name: "ExtensionTests",
+      dependencies: [
+        "HookLink", "LeafManifest", "WiredTigerExtension", "CWiredTiger", "ExtensionTestDatabase",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],
       swiftSettings: strict),
