@@ -21,7 +21,7 @@ let package = Package(
     .library(name: "StreamProxy", targets: ["StreamProxy"]),
     .executable(name: "leafcutter", targets: ["leafcutter"]),
     .executable(name: "leafcutter-guest", targets: ["leafcutter-guest"]),
-    .library(name: "leafcutter_wt", type: .dynamic, targets: ["WiredTigerExtension"]),
+    .library(name: "leafcutter_wt", type: .dynamic, targets: ["WiredTigerExtensionEntry"]),
     .library(name: "leafcutter_hold", type: .dynamic, targets: ["CHold"]),
   ],
   dependencies: [
@@ -75,7 +75,11 @@ let package = Package(
     .target(
       name: "WiredTigerExtension",
       dependencies: ["HookLink", "LeafManifest", "CWiredTiger", "CExtensionShims"],
-      path: "Sources/GuestHook/Extension",
+      path: "Sources/GuestHook/Extension", swiftSettings: strict),
+    // Apart, because its linker settings reach every product that it is linked into, tests too.
+    .target(
+      name: "WiredTigerExtensionEntry", dependencies: ["WiredTigerExtension"],
+      path: "Sources/GuestHook/ExtensionEntry",
       swiftSettings: strict, linkerSettings: selfContained),
 
     .testTarget(

@@ -52,7 +52,7 @@ extension DatabaseControl {
     var size = wanted
     while size < original {
       do throws(EngineError) {
-        try engine.reconfigure("cache_size=\(size)")
+        try setCache(size)
         shrunk = (original, size)
         if size != wanted { notes.append("the cache could only be shrunk to \(size) bytes") }
         return
@@ -71,6 +71,16 @@ extension DatabaseControl {
     guard let shrunk else { return }
     self.shrunk = nil
     guard let usage = try? cacheUsage(), usage.limit == shrunk.set else { return }
-    try? engine.reconfigure("cache_size=\(shrunk.original)")
+    try? setCache(shrunk.original)
+  }
+
+  private func setCache(_ bytes: UInt64) throws(EngineError) {
+    do throws(EngineError) {
+      try engine.reconfigure("cache_size=\(bytes)")
+    } catch where error.code == EINVAL {
+      // A database that was opened with `log=(enabled)`, without a value, is refused any change that
+      // does not name the log.
+      try engine.reconfigure("cache_size=\(bytes),log=(enabled=true)")
+    }
   }
 }

@@ -2,35 +2,38 @@ import CExtensionShims
 import Glibc
 import HookLink
 
-/// Where WiredTiger enters this library (`extensions=[/path/libleafcutter_wt.so]`). It never keeps a
-/// database from opening: where it cannot work it says so and does nothing.
-@c(wiredtiger_extension_init)
-public func extensionInit(
-  connection: UnsafeMutableRawPointer?, configuration: UnsafeMutableRawPointer?
-) -> Int32 {
-  guard let connection = unsafe connection else { return 0 }
-  do throws(UnknownEngine) {
-    let engine = unsafe try Engine(connection: connection)
-    let path = unsafe getenv("LEAFCUTTER_SOCKET").map { unsafe String(cString: $0) }
-    let agent = DatabaseAgent(engine: engine, socket: path ?? LocalMessage.defaultSocket)
-    guard databases.use({ $0.updateValue(agent, forKey: engine.key) }) == nil else { return 0 }
-    agent.takeOverMethods()
-    if !agent.start() {
-      complain("no thread is to be had; restart the database to use it with Leafcutter")
+/// What the library's two entry points do (Sources/GuestHook/ExtensionEntry).
+public enum Extension {
+  /// Begins to serve the database of a connection that is being opened. It never keeps a database
+  /// from opening: where it cannot work, it says so on standard error and does nothing.
+  ///
+  /// - Parameter connection: the WT_CONNECTION that WiredTiger hands to an extension.
+  public static func attach(to connection: UnsafeMutableRawPointer) {
+    do throws(UnknownEngine) {
+      let engine = unsafe try Engine(connection: connection)
+      // The environment is not changed by a program that opens its database.
+      let path = unsafe getenv("LEAFCUTTER_SOCKET").map { unsafe String(cString: $0) }
+      let agent = DatabaseAgent(engine: engine, socket: path ?? LocalMessage.defaultSocket)
+      let isNew = databases.use { databases in
+        if databases[engine.key] != nil { return false }
+        databases[engine.key] = agent
+        return true
+      }
+      guard isNew else { return }
+      agent.takeOverMethods()
+      if !agent.start() {
+        complain("no thread is to be had; restart the database to use it with Leafcutter")
+      }
+    } catch {
+      complain(error.description)
     }
-  } catch {
-    complain(error.description)
   }
-  return 0
-}
 
-/// WiredTiger calls this when it has closed everything; the agent has ended before, in
-/// `connection->close`, unless the database never finished opening.
-@c(wiredtiger_extension_terminate)
-public func extensionTerminate(connection: UnsafeMutableRawPointer?) -> Int32 {
-  guard let connection = unsafe connection else { return 0 }
-  unsafe takeAgent(connection)?.endEngineUse()
-  return 0
+  /// Ends the use of a connection that has been closed. In the ordinary case it has ended before, in
+  /// `connection->close`; not so where the database never finished opening.
+  public static func detach(from connection: UnsafeMutableRawPointer) {
+    unsafe takeAgent(connection)?.endEngineUse()
+  }
 }
 
 /// The agents of this process's open databases, by the address of their connection.

@@ -18,7 +18,7 @@ struct LeafListing: Sendable {
   ///   - home: the database's directory.
   ///   - threads: how many read and parse; a subtree below a root is one piece of work.
   init(home: String, catalog: TableCatalog, threads: Int) {
-    var pieces: [Piece] = []
+    var segments: [Segment] = []
     for table in catalog.tables {
       let number = tables.count
       tables.append(.init(uri: table.uri, creation: table.creation, leaves: LeafList()))
@@ -31,17 +31,26 @@ struct LeafListing: Sendable {
         let page = try file.page(root)
         unsupported += try page.forEachChild(allocationSize: file.allocationSize) {
           (child) throws(InternalPage.Problem) in
-          let key = child.key.map { Array(page.bytes($0)) } ?? []
-          pieces.append(Piece(table: number, file: file, child: child, key: key))
+          let key = child.key.map { page.bytes($0) } ?? []
+          if child.isLeaf, let last = segments.indices.last, segments[last].table == number,
+            segments[last].below == nil
+          {
+            segments[last].subtree.add(child, key: key, of: file)
+          } else if child.isLeaf {
+            segments.append(Segment(table: number, file: file))
+            segments[segments.count - 1].subtree.add(child, key: key, of: file)
+          } else {
+            segments.append(Segment(table: number, file: file, below: child, key: Array(key)))
+          }
         }
       } catch {
         note(error)
       }
     }
-    for (piece, subtree) in zip(pieces, LeafListing.walk(pieces, threads: threads)) {
-      tables[piece.table].leaves.append(contentsOf: subtree.leaves)
-      stale += subtree.stale
-      unsupported += subtree.unsupported
+    for segment in LeafListing.walk(segments, threads: threads) {
+      tables[segment.table].leaves.append(contentsOf: segment.subtree.leaves)
+      stale += segment.subtree.stale
+      unsupported += segment.subtree.unsupported
     }
   }
 
@@ -52,26 +61,32 @@ struct LeafListing: Sendable {
     }
   }
 
-  private static func walk(_ pieces: [Piece], threads: Int) -> [Subtree] {
-    let results = Locked([Subtree](repeating: Subtree(), count: pieces.count))
+  /// Fills in the segments that lie below an internal page.
+  private static func walk(_ segments: [Segment], threads: Int) -> [Segment] {
+    let work = segments.indices.filter { segments[$0].below != nil }
+    let results = Locked(segments)
     let next = Counter()
-    let crew = Crew("leafcutter-list", count: min(threads, pieces.count)) { _ in
-      while case let index = next.take(1), index < pieces.count {
-        var subtree = Subtree()
-        subtree.add(pieces[index].child, key: pieces[index].key[...], of: pieces[index].file)
-        let finished = subtree
-        results.use { $0[index] = finished }
+    let crew = Crew("leafcutter-list", count: min(threads, work.count)) { _ in
+      while case let index = next.take(1), index < work.count {
+        var segment = segments[work[index]]
+        if let below = segment.below {
+          segment.subtree.add(below, key: segment.key[...], of: segment.file)
+        }
+        let finished = segment
+        results.use { $0[work[index]] = finished }
       }
     }
     crew.join()
     return results.use { $0 }
   }
 
-  private struct Piece: Sendable {
+  /// Part of a table, in key order: leaves that a root names itself, or one internal page's.
+  private struct Segment: Sendable {
     var table: Int
     var file: TableFile
-    var child: InternalPage.Child
-    var key: [UInt8]
+    var below: InternalPage.Child?
+    var key: [UInt8] = []
+    var subtree = Subtree()
   }
 }
 
