@@ -13,6 +13,7 @@
  *   cache       "ok CACHE_SIZE BYTES_IN_CACHE"
  *   verify      reads and compares every document; "ok N BAD"
  *   close       closes the connection, opens it without Leafcutter, runs WT_SESSION::verify
+ *   reopen      closes the connection and opens it again in the same process
  *   quit        exits without closing
  */
 #include <inttypes.h>
@@ -185,6 +186,13 @@ static void close_and_verify(void) {
   printf("ok %d\n", failed);
 }
 
+static void reopen(uint64_t cache_mb) {
+  check(connection->close(connection, NULL), "close");
+  open_database(cache_mb);
+  fill();
+  printf("ok\n");
+}
+
 int main(int argc, char **argv) {
   char line[256];
   uint64_t number;
@@ -217,6 +225,8 @@ int main(int argc, char **argv) {
       printf("ok %" PRIu64 " %" PRIu64 "\n",
              statistic("statistics:", NULL, "cache: maximum bytes configured"),
              statistic("statistics:", NULL, "cache: bytes currently in the cache"));
+    } else if (strcmp(line, "reopen") == 0) {
+      reopen(strtoull(argv[4], NULL, 10));
     } else if (strcmp(line, "close") == 0) {
       close_and_verify();
       fflush(stdout);

@@ -19,7 +19,7 @@ final class DatabaseProcess {
   private let output = Pipe()
   private var buffered = Data()
 
-  static let products = Bundle.module_products
+  static let products = Bundle.testProducts
 
   /// - Parameter directory: of an earlier process, to open its database again.
   init(_ setup: Setup = Setup(), directory: String? = nil) throws {
@@ -113,9 +113,11 @@ struct DatabaseComplaint: Error {
 
 extension Bundle {
   /// Where the build put the libraries and the test database: next to the test bundle.
-  static var module_products: String {
+  static var testProducts: String {
     var path = CommandLine.arguments[0]
-    if let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) { path = bundle }
+    if let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) {
+      path = bundle
+    }
     return (path as NSString).deletingLastPathComponent
   }
 }

@@ -16,7 +16,7 @@ extension DatabaseControl {
     do throws(EngineError) {
       do throws(EngineError) {
         return try readCacheUsage()
-      } catch where error.code == EINVAL {
+      } catch  where error.code == EINVAL {
         // A cursor on statistics is refused only where they are off, so that is what they go back to.
         try engine.reconfigure("statistics=(fast)")
         defer { try? engine.reconfigure("statistics=(none)") }
@@ -56,7 +56,7 @@ extension DatabaseControl {
         shrunk = (original, size)
         if size != wanted { notes.append("the cache could only be shrunk to \(size) bytes") }
         return
-      } catch where error.code == EINVAL {
+      } catch  where error.code == EINVAL {
         size = size.multipliedReportingOverflow(by: 2).overflow ? original : size * 2
       } catch {
         throw StepFailure("evict", error)
@@ -77,7 +77,7 @@ extension DatabaseControl {
   private func setCache(_ bytes: UInt64) throws(EngineError) {
     do throws(EngineError) {
       try engine.reconfigure("cache_size=\(bytes)")
-    } catch where error.code == EINVAL {
+    } catch  where error.code == EINVAL {
       // A database that was opened with `log=(enabled)`, without a value, is refused any change that
       // does not name the log.
       try engine.reconfigure("cache_size=\(bytes),log=(enabled=true)")

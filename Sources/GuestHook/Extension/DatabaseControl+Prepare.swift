@@ -119,7 +119,8 @@ extension DatabaseControl {
     guard crew.join(milliseconds: DatabaseControl.checkpointLimit) else {
       throw StepFailure(
         "checkpoint",
-        "it was not done after \(DatabaseControl.checkpointLimit / 1000) s; try when fewer pages are dirty")
+        "it was not done after \(DatabaseControl.checkpointLimit / 1000) s; try when fewer pages are dirty"
+      )
     }
     unfinishedCheckpoint = nil
     if let error = outcome.use({ $0 }) { throw StepFailure("checkpoint", error) }

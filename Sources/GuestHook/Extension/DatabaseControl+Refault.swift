@@ -116,7 +116,8 @@ extension DatabaseControl {
     return read.taken
   }
 
-  private static func visit(_ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor) -> Int {
+  private static func visit(_ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor) -> Int
+  {
     unsafe leaves.keyBytes.withUnsafeBytes { keys in
       range.count { leaf in
         // Key ranges lie within the key bytes, which are alive during the call.

@@ -222,7 +222,9 @@ private func matches(
   _ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table, code: UnsafeMutableRawPointer?
 ) -> Bool {
   guard let code = unsafe code else { return false }
-  func isMethod(_ slot: Int32) -> Bool { unsafe leafcutter_same_code(code, leafcutter_slot(handle, slot)) }
+  func isMethod(_ slot: Int32) -> Bool {
+    unsafe leafcutter_same_code(code, leafcutter_slot(handle, slot))
+  }
   let end = table.first + table.count
   return (table.first..<end).allSatisfy(isMethod) && !isMethod(end)
     && (table.first == 0 || !isMethod(table.first - 1))

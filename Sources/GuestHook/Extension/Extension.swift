@@ -99,7 +99,8 @@ extension DatabaseAgent {
         engine.replace(.close, by: unsafeBitCast(close, to: UnsafeMutableRawPointer.self)),
         to: CloseConnection?.self)
       unsafe $0.openSession = unsafe unsafeBitCast(
-        engine.replace(.openSession, by: unsafeBitCast(openSession, to: UnsafeMutableRawPointer.self)),
+        engine.replace(
+          .openSession, by: unsafeBitCast(openSession, to: UnsafeMutableRawPointer.self)),
         to: OpenSession?.self)
     }
   }

@@ -55,9 +55,10 @@ extension TableCatalog.Table {
     self.uri = uri
     allocationSize = size
     creation = TableCatalog.Table.digest(
-      [uri] + ["id", "key_format", "value_format", "allocation_size", "block_compressor"].map {
-        value($0) ?? ""
-      })
+      [uri]
+        + ["id", "key_format", "value_format", "allocation_size", "block_compressor"].map {
+          value($0) ?? ""
+        })
     root = try TableCatalog.Table.root(value("checkpoint") ?? "", allocationSize: size)
   }
 
