@@ -11,7 +11,8 @@ final class DatabaseControl {
 
   let agent: DatabaseAgent
   var link: GuardianLink?
-  var migration = MigrationID.none
+  /// Of the request that is being answered, for what is said meanwhile.
+  private(set) var migration = MigrationID.none
   /// Frames have been reported and are ours to keep.
   var isHolding = false
   /// The program's own cache_size while the cache is kept small, and what it was set to.
@@ -71,6 +72,7 @@ final class DatabaseControl {
 
   private func answer(_ frame: Frame) {
     let identity = frame.migration
+    migration = identity
     do throws(StepFailure) {
       switch try request(frame) {
       case .prepare(let request): try prepare(request, for: identity)
