@@ -85,7 +85,8 @@ let package = Package(
       name: "StreamProxyTests", dependencies: ["StreamProxy", "PageFilter", "HookLink"],
       swiftSettings: strict),
     .testTarget(
-      name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],
+      name: "GuestHookTests",
+      dependencies: ["Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest"],
       swiftSettings: strict),
   ]
 )
