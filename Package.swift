@@ -86,7 +86,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "GuestHookTests",
-      dependencies: ["Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest"],
+      dependencies: [
+        "Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
   ]
 )

@@ -90,7 +90,8 @@ import HookLink
   func release() {
     ring = nil
     // No piece is touched any more.
-    if let memory = unsafe memory { unsafe munmap(memory, Int(pieces.reduce(0) { $0 + $1.length })) }
+    let length = Int(pieces.reduce(0) { $0 + $1.length })
+    if let memory = unsafe memory { unsafe munmap(memory, length) }
     unsafe memory = nil
     link.send(LocalMessage.Released(), for: migration)
   }

@@ -1,3 +1,4 @@
+import CGuestSystem
 import Glibc
 
 @testable import Guardian
@@ -11,7 +12,7 @@ final class GuardianFixture {
 
   /// Starts the guardian that was built beside the tests.
   init(_ flags: String...) throws {
-    let template = Array("/tmp/leafcutter-guest-XXXXXX".utf8CString)
+    let template = Array("\(P_tmpdir)/leafcutter-guest-XXXXXX".utf8CString)
     var path = template
     // mkdtemp(3) writes into the array, which ends with a zero byte.
     _ = unsafe mkdtemp(&path)
@@ -27,7 +28,19 @@ final class GuardianFixture {
     proxy.accept()
   }
 
-  deinit { if !guardian.hasEnded { guardian.killAndWait() } }
+  deinit {
+    if !guardian.isReaped { guardian.killAndWait() }
+    for name in ["home/leaves.wt", "home/", "guardian.sock", "port", ""] {
+      // The path is alive during the call.
+      _ = unsafe remove("\(directory)/\(name)")
+    }
+  }
+
+  /// A connection to the guardian that has said nothing yet.
+  func connect() throws -> Descriptor {
+    // The path is alive during the call.
+    Descriptor(owning: unsafe leafcutter_guest_connect_unix(socket))
+  }
 
   func database() throws -> FakeDatabase {
     try FakeDatabase(socket: socket, home: directory + "/home")

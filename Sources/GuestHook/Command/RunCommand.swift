@@ -37,7 +37,8 @@ struct RunCommand: ParsableCommand {
   @Flag(name: .customLong("no-cache"), help: "Leave the databases' caches alone.")
   var noCache = false
 
-  @Flag(name: .customLong("no-page-cache"), help: "Leave the page cache of the databases' files alone.")
+  @Flag(
+    name: .customLong("no-page-cache"), help: "Leave the page cache of the databases' files alone.")
   var noPageCache = false
 
   @Flag(name: .customLong("no-ballast"), help: "Do not fill freed memory with zeroes.")

@@ -5,10 +5,7 @@ import HookLink
 extension Guardian {
   /// Looks at everything that time or another thread may have changed.
   func advance() {
-    guard let migration else {
-      startQueued()
-      return
-    }
+    guard let migration else { return }
     // Before any clock: at the destination nobody answers, and that is right.
     if migration.mark.saysDestination, !migration.atDestination {
       logger.info("this is the destination of migration \(migration.id)")
@@ -61,7 +58,7 @@ extension Guardian {
     guard let complaint = pressure.complaint() else { return }
     if let reclaimer = migration.reclaimer {
       reclaimer.stop()
-      guard reclaimer.isFinished else { return }
+      guard reclaimer.hasGivenBack else { return }
       logger.warning("memory is tight (\(complaint)): the ballast has been given back")
       migration.reclaimer = nil
     } else if migration.holdsFrames {

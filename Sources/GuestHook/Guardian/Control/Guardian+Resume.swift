@@ -28,7 +28,7 @@ extension Guardian {
   func continueReleasing(_ migration: Migration) {
     let waiting = migration.databases.contains { $0.stage == .releasing }
     let tooLong = monotonicNanoseconds() - migration.phaseBegan > HoldLimits.release
-    guard !waiting || tooLong, migration.reclaimer?.isFinished ?? true else { return }
+    guard !waiting || tooLong, migration.reclaimer?.hasGivenBack ?? true else { return }
     if waiting { logger.error("a database does not let its frames go; it is resumed anyway") }
     migration.noteStep("release", since: migration.phaseBegan)
     migration.enter(.resuming)
@@ -68,6 +68,7 @@ extension Guardian {
     }
     for database in migration.databases { database.reset() }
     self.migration = nil
+    startQueued()
   }
 
   /// Somebody has come to the port: at the destination that may be long after the arrival.

@@ -116,7 +116,7 @@ public final class Guardian {
     guard !gone.isEmpty else { return }
     peers.removeAll(where: \.isGone)
     for peer in gone {
-      if let ended = peer.connection.ended, peer.database == nil, !ended.hasPrefix("the peer closed") {
+      if let ended = peer.connection.ended, ended != LocalConnection.closedByPeer {
         logger.notice("process \(peer.pid) on the local socket: \(ended)")
       }
       if let database = peer.database { lost(database) }

@@ -102,6 +102,7 @@ final class HookPort {
       } else if errno == EAGAIN {
         return
       } else if errno != EINTR {
+        self.file = nil
         disconnect()
       }
     }
@@ -111,15 +112,21 @@ final class HookPort {
   func receive(_ each: (Frame) -> Void) {
     for _ in 0..<16 {
       guard isConnected, let file else { return }
-      let more = unsafe withUnsafeTemporaryAllocation(byteCount: 32 * 1024, alignment: 16) {
+      let count = unsafe withUnsafeTemporaryAllocation(byteCount: 32 * 1024, alignment: 16) {
         buffer in
         // The kernel writes at most `count` bytes into the buffer, and only those are looked at.
         let count = unsafe read(file.number, buffer.baseAddress, buffer.count)
         if count > 0 { unsafe decoder.append(buffer[..<count]) }
-        if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { disconnect() }
-        return count > 0
+        return count
       }
-      guard more else { return }
+      if count == 0 {
+        disconnect()
+      } else if count < 0, errno != EAGAIN, errno != EINTR {
+        // The device itself is gone (unplugged): it is looked for again.
+        self.file = nil
+        disconnect()
+      }
+      guard count > 0 else { return }
       do throws(LinkError) {
         while let frame = try decoder.next() { each(frame) }
       } catch {

@@ -6,6 +6,8 @@ import HookLink
 ///
 /// Used by one thread. The other end is not trusted: what it can make this side keep is limited.
 final class LocalConnection {
+  static let closedByPeer = "the peer closed the connection"
+
   let socket: Descriptor
   private let maximumOutbound: Int
   private var decoder = FrameDecoder()
@@ -27,7 +29,8 @@ final class LocalConnection {
 
   /// Queues a message and sends what the socket takes. A descriptor travels with its first byte, so
   /// everything queued before must have gone: a peer that does not read loses the connection.
-  func send(_ message: some Message, for migration: MigrationID, with descriptor: Descriptor? = nil) {
+  func send(_ message: some Message, for migration: MigrationID, with descriptor: Descriptor? = nil)
+  {
     guard ended == nil else { return }
     let bytes = message.frame(for: migration)
     if descriptor != nil, !outbound.isEmpty {
@@ -112,7 +115,7 @@ final class LocalConnection {
         return true
       }
       if count == 0 {
-        ended = "the peer closed the connection"
+        ended = LocalConnection.closedByPeer
       } else if errno != EAGAIN, errno != EINTR {
         ended = SystemError("receive").description
       }

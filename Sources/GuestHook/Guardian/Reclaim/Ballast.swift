@@ -17,7 +17,14 @@ final class Ballast {
     process = try ChildProcess(executable: executable, subcommand: ["ballast"])
   }
 
-  deinit { process.killAndWait() }
+  deinit { giveBack() }
+
+  /// Returns when the memory is free again.
+  func giveBack() {
+    guard !process.isReaped else { return }
+    bytes = 0
+    process.killAndWait()
+  }
 
   /// Takes one chunk more; false where there is no more, or the child is gone.
   func grow(by size: UInt64 = Ballast.chunk) -> Bool {

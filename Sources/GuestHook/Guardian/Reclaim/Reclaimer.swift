@@ -26,7 +26,13 @@ final class Reclaimer: Sendable {
   let changed = WakeUp()
   private let plan: Plan
   private let logger: Logger
-  private let cancelled = Atomic(false)
+  private struct State {
+    var cancelled = false
+    /// Ballast is being taken or kept.
+    var hasBallast = false
+  }
+
+  private let state = Mutex(State())
   private let news = Mutex<[News]>([])
 
   init(_ plan: Plan, logger: Logger) {
@@ -35,21 +41,20 @@ final class Reclaimer: Sendable {
   }
 
   func start() {
-    _ = BlockingThread("reclaim") { [self] in
-      work()
-      finished.raise()
-    }
+    _ = BlockingThread("reclaim") { self.work() }
   }
 
-  /// Tells it to end; ``isFinished`` says when it has, and the ballast has been given back.
+  /// Tells it to end; ``hasGivenBack`` says when no ballast is left. A file that is just being written
+  /// back is finished behind it.
   func stop() {
-    cancelled.store(true, ordering: .relaxed)
+    state.withLock { $0.cancelled = true }
     wakeBallast.raise()
   }
 
-  /// Raised at the end.
-  let finished = WakeUp()
-  var isFinished: Bool { finished.wait(milliseconds: 0) }
+  /// There is no ballast, and after ``stop()`` there will be none.
+  var hasGivenBack: Bool { state.withLock { !$0.hasBallast } }
+
+  private var isCancelled: Bool { state.withLock { $0.cancelled } }
 
   /// What there is to tell, once.
   func takeNews() -> [News] {
@@ -65,18 +70,28 @@ final class Reclaimer: Sendable {
 
   private func work() {
     if !plan.homes.isEmpty { dropPageCache() }
-    if let free = plan.freeAtPrepare, let ballast = takeBallast(freeAtPrepare: free) {
-      withExtendedLifetime(ballast) {
-        while !wakeBallast.wait(milliseconds: -1) {}
-      }
+    guard let free = plan.freeAtPrepare else { return }
+    let goesOn = state.withLock { state in
+      state.hasBallast = !state.cancelled
+      return state.hasBallast
     }
+    guard goesOn else { return }
+    keepBallast(freeAtPrepare: free)
+    state.withLock { $0.hasBallast = false }
+  }
+
+  /// Returns when the ballast has been given back.
+  private func keepBallast(freeAtPrepare: UInt64) {
+    guard let ballast = takeBallast(freeAtPrepare: freeAtPrepare) else { return }
+    while !wakeBallast.wait(milliseconds: -1) {}
+    ballast.giveBack()
   }
 
   private func dropPageCache() {
     let began = monotonicNanoseconds()
     let before = MemoryInfo.now()?.cached ?? 0
     var cache = PageCache()
-    for home in plan.homes { cache.drop(below: home) { cancelled.load(ordering: .relaxed) } }
+    for home in plan.homes { cache.drop(below: home) { isCancelled } }
     let after = MemoryInfo.now()?.cached ?? before
     let dropped = before > after ? before - after : 0
     tell(
@@ -91,7 +106,7 @@ final class Reclaimer: Sendable {
     let wanted = now.free - freeAtPrepare
     do throws(SystemError) {
       let ballast = try Ballast(executable: plan.executable)
-      while ballast.bytes + Ballast.chunk <= wanted, !cancelled.load(ordering: .relaxed) {
+      while ballast.bytes + Ballast.chunk <= wanted, !isCancelled {
         guard let now = MemoryInfo.now(), now.available > plan.headroom + Ballast.chunk,
           ballast.grow()
         else { break }

@@ -18,7 +18,7 @@ final class ChildProcess {
     let theirs = Descriptor(owning: ends[1])
     var arguments = unsafe (["leafcutter-guest"] + subcommand).map { unsafe strdup($0) }
     unsafe arguments.append(nil)
-    defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+    defer { for index in unsafe arguments.indices { unsafe free(arguments[index]) } }
     // The strings are alive until the end of this function; the child has copies of its own.
     let pid = unsafe leafcutter_guest_spawn(executable, arguments, theirs.number)
     guard pid > 0 else { throw SystemError(action) }
@@ -29,6 +29,8 @@ final class ChildProcess {
     connection = LocalConnection(ours, maximumOutbound: 64 * 1024)
   }
 
+  private(set) var isReaped = false
+
   var hasEnded: Bool { life.isReady() }
 
   /// Kills the process and waits until its memory is given back.
@@ -37,10 +39,13 @@ final class ChildProcess {
     reap()
   }
 
-  /// Waits for the end of a process that ends by itself.
-  func reap() {
+  /// Waits for the end of a process that ends by itself; its exit code, or nil where a signal ended it.
+  @discardableResult
+  func reap() -> Int32? {
     var status: Int32 = 0
     // waitpid(2) writes one int.
     while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    isReaped = true
+    return status & 0x7f == 0 ? status >> 8 & 0xff : nil
   }
 }
