@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -22,6 +23,24 @@
 #define PAGE 4096
 
 int leafcutter_guest_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int leafcutter_guest_watch_changes(int file) {
+  int watch = epoll_create1(EPOLL_CLOEXEC);
+  if (watch < 0) return -1;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
+  if (epoll_ctl(watch, EPOLL_CTL_ADD, file, &event)) {
+    int reason = errno;
+    close(watch);
+    errno = reason;
+    return -1;
+  }
+  return watch;
+}
+
+int leafcutter_guest_take_change(int watch) {
+  struct epoll_event event;
+  return epoll_wait(watch, &event, 1, 0) > 0;
+}
 
 void leafcutter_guest_name_thread(const char *name) {
   char shortened[16];

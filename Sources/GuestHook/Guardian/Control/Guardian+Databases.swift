@@ -70,13 +70,13 @@ extension Guardian {
     do throws(SystemError) {
       let ring = try database.takeRing(held.ring)
       if !keeper.keep(ring, mark: nil, for: migration.id) {
-        migration.notes.append("no keeper: nobody holds the frames if the guardian is killed")
+        migration.note("no keeper: nobody holds the frames if the guardian is killed")
       }
       database.ring = ring
       database.pieces = held.pieces
     } catch {
       // Not held by the guardian is not held at all: nothing of it is reported.
-      migration.notes.append("database \(database.home): \(error); its frames are not reported")
+      migration.note("database \(database.home): \(error); its frames are not reported")
     }
   }
 
@@ -84,7 +84,7 @@ extension Guardian {
     _ failure: LocalMessage.Failed, _ database: Database, _ migration: Migration
   ) {
     logger.warning("database \(database.home), \(failure.step): \(failure.reason)")
-    migration.notes.append("database \(database.home), \(failure.step): \(failure.reason)")
+    migration.note("database \(database.home), \(failure.step): \(failure.reason)")
     switch database.stage {
     case .preparing:
       // Nothing of it is reported, and it is told to let go and to resume with the others.
@@ -106,7 +106,7 @@ extension Guardian {
     guard let migration, migration.databases.contains(where: { $0 === database }) else { return }
     switch migration.phase {
     case .preparing:
-      migration.notes.append("database \(database.home) ended while it prepared")
+      migration.note("database \(database.home) ended while it prepared")
       database.ring = nil
       database.pieces = []
       finishPreparingIfDone(migration)

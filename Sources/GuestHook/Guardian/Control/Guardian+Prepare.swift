@@ -74,13 +74,13 @@ extension Guardian {
     logger.info("preparing for migration \(id)")
     keeper.start()
     if !keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: id) {
-      migration.notes.append("no keeper: nobody holds the frames if the guardian is killed")
+      migration.note("no keeper: nobody holds the frames if the guardian is killed")
     }
     if options.evictsCache {
       migration.databases = databases.filter { $0.stage != .gone }
-      if migration.databases.isEmpty { migration.notes.append("no database has registered") }
+      if migration.databases.isEmpty { migration.note("no database has registered") }
     } else {
-      migration.notes.append("the database's cache is left alone (--no-cache)")
+      migration.note("the database's cache is left alone (--no-cache)")
     }
     for database in migration.databases { prepare(database, migration) }
     finishPreparingIfDone(migration)
@@ -126,17 +126,17 @@ extension Guardian {
       do throws(SystemError) {
         if migration.request.zeroHeldFrames {
           try HeldFrameEraser.erase(database.pieces, of: database.pid)
-          migration.notes.append("the held frames were filled with zeroes, and none is reported")
+          migration.note("the held frames were filled with zeroes, and none is reported")
         } else {
           var reader = try PagemapReader(pid: database.pid)
           for piece in database.pieces { try reader.read(piece, into: &frames) }
           if reader.refused > 0 {
-            migration.notes.append(
+            migration.note(
               "\(reader.refused) pages of \(database.home) are not held as they must be")
           }
         }
       } catch {
-        migration.notes.append("database \(database.home): \(error)")
+        migration.note("database \(database.home): \(error)")
       }
     }
     migration.noteStep("read frame numbers", since: began)

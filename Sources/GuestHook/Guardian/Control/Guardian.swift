@@ -12,8 +12,6 @@ public final class Guardian {
   private static let maximumPeers = 64
   /// How often the clock is looked at while a migration is on, in milliseconds.
   private static let tick: Int32 = 20
-  /// How often a port that nobody serves is looked at.
-  private static let idleTick: Int32 = 50
 
   let options: GuardianOptions
   let logger: Logger
@@ -76,7 +74,7 @@ public final class Guardian {
     if let reclaimer = migration?.reclaimer {
       items.append(pollfd(fd: reclaimer.changed.descriptor, events: Int16(POLLIN), revents: 0))
     }
-    let timeout = migration != nil ? Guardian.tick : port.isConnected ? -1 : Guardian.idleTick
+    let timeout = migration != nil ? Guardian.tick : port.isConnected ? -1 : port.retryMilliseconds
     // As many elements as the array has, alive during the call.
     _ = unsafe poll(&items, nfds_t(items.count), timeout)
   }

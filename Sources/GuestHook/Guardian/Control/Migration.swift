@@ -57,6 +57,11 @@ final class Migration {
     phaseBegan = monotonicNanoseconds()
   }
 
+  /// Adds a note for the operator, once.
+  func note(_ sentence: String) {
+    if !notes.contains(sentence) { notes.append(sentence) }
+  }
+
   /// Adds a step that began at `start` and ends now.
   func noteStep(_ name: String, since start: UInt64) {
     steps.append(StepTime(step: name, nanoseconds: monotonicNanoseconds() - start))

@@ -7,8 +7,9 @@ import Logging
 /// The keeper has duplicates of the rings, so that held frames stay held when the guardian is killed.
 /// It fetches each from the guardian and answers with the same message when it has it.
 final class KeeperLink {
-  /// The keeper answers in microseconds; a machine can be slow.
-  private static let patience = 2_000
+  /// The keeper answers in microseconds; a machine can be starved. In milliseconds.
+  private static let patience = 5_000
+  private static let startPatience = 15_000
 
   private let executable: String
   private let bound: Int
@@ -22,13 +23,18 @@ final class KeeperLink {
     self.logger = logger
   }
 
-  /// Starts the keeper where it does not run.
+  /// Starts the keeper where it does not run, and waits until it is ready.
   func start() {
     if let process, !process.hasEnded, process.connection.ended == nil { return }
     stop()
     do throws(SystemError) {
-      process = try ChildProcess(
+      let process = try ChildProcess(
         executable: executable, subcommand: ["keeper", "--bound", "\(bound)"])
+      self.process = process
+      if process.connection.awaitFrame(milliseconds: KeeperLink.startPatience) == nil {
+        logger.error("no keeper: \(process.connection.ended ?? "it does not start")")
+        stop()
+      }
     } catch {
       logger.error("no keeper: \(error)")
     }

@@ -24,6 +24,7 @@ public struct KeeperProcess {
   /// Serves the guardian until it has gone and nothing is held.
   public mutating func run() {
     outliveTheGuardian()
+    guardian.send(LocalMessage.LetGo(), for: .none)  // ready, and nothing is kept
     while guardian.ended == nil {
       if let frame = guardian.awaitFrame(milliseconds: 600_000) { obey(frame) }
     }

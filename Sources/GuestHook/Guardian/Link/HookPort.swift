@@ -7,18 +7,18 @@ import Logging
 ///
 /// The host's side comes and goes: between migrations nobody is there, and at the destination nobody
 /// may ever be. A virtio-serial port without a host reads as ended, hangs up in poll(2) and takes no
-/// bytes, so it is looked at again after a while; a socket is dialled again. Nothing here blocks.
+/// bytes, so its changes are waited for; a socket is dialled again. Nothing here blocks.
 final class HookPort {
   /// What may wait to be sent where it must not be lost (a report: 32 KiB for each GiB of memory).
   private static let maximumOutbound = 64 * 1024 * 1024
   /// Beyond this, what may be lost is.
   private static let maximumDroppable = 256 * 1024
-  /// How often a port that nobody serves is looked at.
-  private static let retryInterval = UInt64.milliseconds(50)
 
   private let address: PortAddress
   private let logger: Logger
   private var file: Descriptor?
+  /// Tells when a port that hangs up changes.
+  private var changes: Descriptor?
   private var decoder = FrameDecoder()
   private var outbound: [UInt8] = []
   private var nextAttempt: UInt64 = 0
@@ -33,17 +33,24 @@ final class HookPort {
 
   /// What to wait for; nil where only time helps.
   var pollItem: (descriptor: Int32, events: Int32)? {
-    guard isConnected, let file else { return nil }
+    guard isConnected, let file else { return changes.map { ($0.number, POLLIN) } }
     return (file.number, outbound.isEmpty ? POLLIN : POLLIN | POLLOUT)
   }
 
   /// Looks whether somebody has come, where nobody was; true when somebody has.
   func tryToConnect() -> Bool {
-    guard !isConnected, monotonicNanoseconds() >= nextAttempt else { return false }
-    nextAttempt = monotonicNanoseconds() + HookPort.retryInterval
+    guard !isConnected else { return false }
+    let changed = changes.map { leafcutter_guest_take_change($0.number) == 1 } ?? false
+    guard changed || monotonicNanoseconds() >= nextAttempt else { return false }
+    nextAttempt = monotonicNanoseconds() + .milliseconds(UInt64(retryMilliseconds))
     do throws(SystemError) {
       let file: Descriptor
-      if let opened = self.file { file = opened } else { file = try open() }
+      if let opened = self.file {
+        file = opened
+      } else {
+        file = try open()
+        changes = watch(file)
+      }
       self.file = file
       // A socket that was dialled has somebody; a port hangs up while nobody is there.
       var item = pollfd(fd: file.number, events: Int16(POLLIN), revents: 0)
@@ -62,6 +69,17 @@ final class HookPort {
       }
       return false
     }
+  }
+
+  /// How often a connection is to be tried where nothing else tells.
+  var retryMilliseconds: Int32 {
+    if case .unix = address { 50 } else { 1000 }
+  }
+
+  private func watch(_ file: Descriptor) -> Descriptor? {
+    if case .unix = address { return nil }
+    let watch = leafcutter_guest_watch_changes(file.number)
+    return watch >= 0 ? Descriptor(owning: watch) : nil
   }
 
   private func open() throws(SystemError) -> Descriptor {
@@ -140,5 +158,6 @@ final class HookPort {
     isConnected = false
     outbound = []
     if case .unix = address { file = nil }
+    if file == nil { changes = nil }
   }
 }
