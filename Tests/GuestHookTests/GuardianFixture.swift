@@ -19,7 +19,7 @@ final class GuardianFixture {
     directory = String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     socket = directory + "/guardian.sock"
     proxy = FakeProxy(path: directory + "/port")
-    mkdirUnsafe(directory + "/home")
+    makeDirectory(directory + "/home")
     guardian = try ChildProcess(
       executable: GuardianFixture.executable,
       subcommand: [
@@ -56,7 +56,7 @@ final class GuardianFixture {
   }
 }
 
-private func mkdirUnsafe(_ path: String) {
+private func makeDirectory(_ path: String) {
   // The path is alive during the call.
   _ = unsafe mkdir(path, 0o755)
 }
