@@ -107,7 +107,11 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],
+      name: "GuestHookTests",
+      dependencies: [
+        "Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
   ]
 )
