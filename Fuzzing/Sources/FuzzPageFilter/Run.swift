@@ -52,7 +52,9 @@ struct Run {
           failure = error
         }
       }
-      if choices.removesPages { dead?.remove(end % 64..<end % 64 + 8, block: 0) }
+      // A list of blocks may be empty.
+      guard choices.removesPages, !editor.blocks.isEmpty else { continue }
+      dead?.remove(end % 64..<end % 64 + 8, block: 0)
     }
     consumed = start
     counters = editor.counters
