@@ -15,7 +15,10 @@ GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
 LINT := swift format lint --strict --recursive
 SOURCES := Sources Tests Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift
 
-SWIFT_BUILD := swift build --quiet -c release
+# $(call build,OPTIONS) builds and shows what the tools say only when they fail: the linker warns about
+# every libc function that a static program should not use.
+build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
+  || { cat $$log >&2; rm -f $$log; exit 1; }; } && rm -f $$log
 
 export LEAFCUTTER_STATE := $(STATE)
 
@@ -34,15 +37,14 @@ setup:
 
 build: setup
 	@echo "building leafcutter, the WiredTiger extension and the hold library"
-	@$(SWIFT_BUILD) --static-swift-stdlib --product leafcutter
-	@$(SWIFT_BUILD) --static-swift-stdlib --product leafcutter_wt
-	@$(SWIFT_BUILD) --static-swift-stdlib --product leafcutter_hold
+	$(call build,--static-swift-stdlib --product leafcutter)
+	$(call build,--static-swift-stdlib --product leafcutter_wt)
+	$(call build,--static-swift-stdlib --product leafcutter_hold)
 	@echo "building leafcutter-guest"
-	@$(SWIFT_BUILD) --scratch-path .build-static -Xswiftc -static-executable \
-	  --product leafcutter-guest
+	$(call build,--scratch-path .build-static -Xswiftc -static-executable --product leafcutter-guest)
 	@echo "building the demo"
-	@$(SWIFT_BUILD) --package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-store
-	@$(SWIFT_BUILD) --package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo
+	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-store)
+	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)
 	@qemu-config/guest/build $(STATE) $(STATE)/guest $(GUEST_FILES)
 
 demo: build

@@ -23,8 +23,9 @@ struct DemoCommand: ParsableCommand {
   var memory = 2048
   @Option(help: "The database's cache in MiB.")
   var cache = 1024
-  @Option(help: "How many documents of 1 KB the database has.")
-  var documents = 1_200_000
+  @Option(
+    help: "How many documents of 1 KB the database has; the default fits into the default cache.")
+  var documents = 750_000
   @Option(help: "Operations per second, below what the guest can do.")
   var rate = 1000
   @Option(help: "Threads of the workload.")
