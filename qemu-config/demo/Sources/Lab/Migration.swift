@@ -13,7 +13,7 @@ public struct Migration: Sendable {
   /// Milliseconds and bytes per second; what QEMU is given in every run. Its own default of 128 MiB/s
   /// would throttle the wire.
   static let downtimeLimit: UInt64 = 300
-  static let maximumBandwidth: UInt64 = 100 << 30
+  public static let unlimited: UInt64 = 100 << 30
 
   /// Lets the destination listen; call it once, before ``run(from:to:uri:timeout:progress:)``.
   ///
@@ -28,24 +28,45 @@ public struct Migration: Sendable {
     }
   }
 
+  /// Orders a migration and does not wait for it.
+  ///
+  /// - Parameters:
+  ///   - uri: the destination, or a proxy before it.
+  ///   - maximumBandwidth: bytes per second that QEMU may send.
+  ///   - returnPath: false for a stream that goes into a file.
+  public static func begin(
+    from source: VirtualMachine, uri: String, maximumBandwidth: UInt64 = unlimited,
+    returnPath: Bool = true
+  ) throws(LabError) {
+    struct Arguments: Encodable { var uri: String }
+    do {
+      try source.qmp.setMigrateCapabilities(["events": true, "return-path": returnPath])
+      try source.qmp.setMigrateParameters(
+        MigrationParameters(downtimeLimit: downtimeLimit, maxBandwidth: maximumBandwidth))
+      try source.qmp.execute("migrate", arguments: Arguments(uri: uri))
+    } catch {
+      throw source.error("cannot migrate: \(error)")
+    }
+  }
+
   /// Migrates and waits for the end.
   ///
   /// - Parameters:
   ///   - uri: the destination, or a proxy before it.
+  ///   - maximumBandwidth: bytes per second that QEMU may send.
+  ///   - returnPath: false for a stream that goes into a file.
   ///   - progress: called twice a second with the source's figures.
   /// - Throws: when QEMU reports anything but `completed`, or nothing within `timeout` seconds; the
   ///   migration is cancelled then.
   public static func run(
     from source: VirtualMachine, to destination: VirtualMachine, uri: String, timeout: Double,
+    maximumBandwidth: UInt64 = unlimited, returnPath: Bool = true,
     progress: (MigrationStatus) -> Void = { _ in }
   ) throws(LabError) -> Migration {
-    struct Arguments: Encodable { var uri: String }
     do {
-      try source.qmp.setMigrateCapabilities(["events": true, "return-path": true])
-      try source.qmp.setMigrateParameters(
-        MigrationParameters(downtimeLimit: downtimeLimit, maxBandwidth: maximumBandwidth))
       let startedAt = HostClock.now
-      try source.qmp.execute("migrate", arguments: Arguments(uri: uri))
+      try begin(
+        from: source, uri: uri, maximumBandwidth: maximumBandwidth, returnPath: returnPath)
       var shownAt = startedAt
       while true {
         let status = try source.qmp.queryMigrate()

@@ -76,13 +76,20 @@ public final class ProxyProcess: Sendable {
     self.process = process
     let listens: Bool? = try HostClock.poll(every: 0.02, for: 30) { () throws(LabError) in
       if let ending = process.endingIfAny { throw process.error("the proxy \(ending)") }
-      let text = FileManager.default.contents(atPath: log) ?? Data()
-      return String(decoding: text, as: UTF8.self).contains("waiting for the source") ? true : nil
+      return ProxyProcess.log(log, says: "waiting for the source") ? true : nil
     }
     guard listens == true else { throw process.error("the proxy does not listen") }
   }
 
   public var pid: Int32 { process.pid }
+
+  /// Whether the guest has reported what it holds, so that pages are being dropped.
+  public var hasReport: Bool { ProxyProcess.log(process.log, says: "the guest holds") }
+
+  private static func log(_ path: String, says text: String) -> Bool {
+    let data = FileManager.default.contents(atPath: path) ?? Data()
+    return String(decoding: data, as: UTF8.self).contains(text)
+  }
 
   /// Waits for the proxy's end, which follows the migration's, and reads its summary.
   public func finish(timeout: Double = 30) throws(LabError) -> Summary {

@@ -4,6 +4,8 @@ import StreamProxy
 public struct MachineOptions: Sendable {
   /// The QEMU program.
   public var qemu = "qemu-system-x86_64"
+  /// Put in front of all others, e.g. where a QEMU that is not installed finds its files.
+  public var qemuOptions: [String] = []
   public var machine = "pc-q35-10.0"
   /// As `-accel` takes it.
   public var accelerator = "tcg,thread=multi"
@@ -83,8 +85,8 @@ public final class VirtualMachine: Sendable {
     _ name: String, _ options: MachineOptions, serialLog: String, path: (Endpoint) -> String
   ) -> [String] {
     let line = (kernelOptions + options.kernelOptions).joined(separator: " ")
-    var arguments = [
-      options.qemu, "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
+    var arguments = [options.qemu] + options.qemuOptions + [
+      "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
       "-machine", options.machine, "-accel", options.accelerator, "-cpu", "max",
       "-smp", "\(options.processors)", "-m", "\(options.memory)M",
       "-kernel", options.kernel, "-initrd", options.initramfs, "-append", line,
