@@ -70,7 +70,12 @@ let package = Package(
       ],
       path: "Sources/GuestHook/Command", swiftSettings: strict),
     .systemLibrary(name: "CWiredTiger"),
-    .target(name: "CHold", path: "Sources/GuestHook/Hold", cSettings: strictC),
+    // Loaded into programs that know nothing of Swift: nothing of its runtime may come along.
+    .target(
+      name: "CHold", path: "Sources/GuestHook/Hold", cSettings: strictC,
+      linkerSettings: [
+        .unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])
+      ]),
     .target(
       name: "CExtensionShims", dependencies: ["CWiredTiger"],
       path: "Sources/GuestHook/ExtensionShims", cSettings: strictC),

@@ -29,8 +29,6 @@ public struct GuardianOptions: Sendable {
 
 /// The times by which the guardian lets go without being told.
 struct HoldLimits {
-  /// After the link has hung up and no verdict has appeared.
-  static let linkLoss = UInt64.seconds(2)
   /// Post-copy's lease: no sooner than this after the last acknowledgement.
   static let lease = UInt64.seconds(15)
   /// The link is up and the proxy says nothing.

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@
 
 #define HUGE_PAGE (2ul << 20)
 #define RUNS_PER_SCAN 32
+#define RELEASED_AT_ONCE (16ul << 20)
+#define LEAST_REMAPPED (16ul << 10)
+#define MAXIMUM_LOST 64
 /* UFFDIO_MOVE says EAGAIN when somebody else changes the address space; it gets through in the end. */
 #define MOVE_ATTEMPTS 1000
 
@@ -29,6 +33,11 @@ static struct {
   size_t reserved;
   int uffd;
   int pagemap;
+  /* How many mappings mremap may still make. */
+  atomic_long mappings_left;
+  /* Parts of the reservation that may be somebody else's by now, or still ours: never touched. */
+  struct { uintptr_t start, end; } lost[MAXIMUM_LOST];
+  atomic_int lost_count;
   atomic_ullong calls, moved, nanoseconds, failures;
   atomic_int last_errno;
 } hold = {.uffd = -1, .pagemap = -1};
@@ -77,7 +86,38 @@ static uintptr_t reserve(uintptr_t source, size_t length) {
   return hold.area + start;
 }
 
+/* mremap has failed, and may have unmapped its destination before: takes the place again. Where that
+ * cannot be told, it is given up. */
+static void recover(uintptr_t destination, size_t length) {
+  atomic_store(&hold.mappings_left, 0);
+  long again = syscall(SYS_mmap, destination, length, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  if (again == (long)destination) return;
+  int index = atomic_fetch_add(&hold.lost_count, 1);
+  hold.lost[index].start = destination;
+  hold.lost[index].end = destination + length;
+}
+
+/* Moves a long run by moving its page tables, which flushes the TLBs of the process's processors once,
+ * where UFFDIO_MOVE flushes them for every page. Each run costs a mapping, and their number is limited
+ * (vm.max_map_count), so there is a budget, and short runs are left to UFFDIO_MOVE. */
+static bool remap(uintptr_t source, size_t length) {
+  /* As many threads as may be in here at once still find a place in `lost`. */
+  if (length < LEAST_REMAPPED || atomic_load(&hold.lost_count) >= MAXIMUM_LOST / 2) return false;
+  if (atomic_fetch_sub(&hold.mappings_left, 1) <= 0) return false;
+  uintptr_t destination = reserve(source, length);
+  if (!destination) return false;
+  if (syscall(SYS_mremap, source, length, length,
+              MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, destination) >= 0) {
+    atomic_fetch_add_explicit(&hold.moved, length, memory_order_relaxed);
+    return true;
+  }
+  recover(destination, length);
+  return false;
+}
+
 static int move(uintptr_t source, size_t length) {
+  if (remap(source, length)) return 0;
   uintptr_t destination = reserve(source, length);
   if (!destination) return ENOMEM;
   struct uffdio_move request = {
@@ -141,6 +181,22 @@ bool hold_used_area(uintptr_t *start, uintptr_t *end, int *pagemap) {
   return true;
 }
 
+bool hold_next_part(uintptr_t from, uintptr_t limit, uintptr_t *start, uintptr_t *end) {
+  int count = atomic_load(&hold.lost_count);
+  for (int i = 0; i < count; i++) {
+    if (from >= hold.lost[i].start && from < hold.lost[i].end) {
+      from = hold.lost[i].end;
+      i = -1;
+    }
+  }
+  if (from >= limit) return false;
+  for (int i = 0; i < count; i++)
+    if (hold.lost[i].start > from && hold.lost[i].start < limit) limit = hold.lost[i].start;
+  *start = from;
+  *end = limit;
+  return true;
+}
+
 void hold_drop(uintptr_t start, size_t length) {
   syscall(SYS_madvise, start, length, MADV_DONTNEED);
 }
@@ -188,6 +244,17 @@ int leafcutter_hold_check(const char **what) {
   return 0;
 }
 
+/* Half of what a process may have, so that the program keeps the other half. */
+static long mapping_budget(void) {
+  char text[32] = "";
+  int file = (int)syscall(SYS_openat, AT_FDCWD, "/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
+  if (file >= 0) {
+    if (syscall(SYS_read, file, text, sizeof text - 1) < 0) text[0] = 0;
+    syscall(SYS_close, file);
+  }
+  return strtol(text, NULL, 10) / 2;
+}
+
 static int make_gate(void) {
   if (atomic_load(&hold.gate)) return 0;
   void *page = (void *)syscall(SYS_mmap, NULL, HOLD_PAGE, PROT_READ | PROT_WRITE,
@@ -208,9 +275,16 @@ int leafcutter_hold_open(size_t capacity) {
   if (failed) return failed;
   capacity = (capacity + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
   size_t reserved = capacity + HUGE_PAGE;
-  void *reservation = (void *)syscall(SYS_mmap, NULL, reserved, PROT_READ | PROT_WRITE,
+  /* Not accessible until it is unlocked: under mlockall it would be filled with pages at once. */
+  void *reservation = (void *)syscall(SYS_mmap, NULL, reserved, PROT_NONE,
                                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reservation == MAP_FAILED) return errno;
+  syscall(SYS_munlock, reservation, reserved);
+  if (syscall(SYS_mprotect, reservation, reserved, PROT_READ | PROT_WRITE)) {
+    failed = errno;
+    syscall(SYS_munmap, reservation, reserved);
+    return failed;
+  }
   uintptr_t area = ((uintptr_t)reservation + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
   int uffd = open_userfaultfd();
   int pagemap = open_pagemap();
@@ -232,6 +306,8 @@ int leafcutter_hold_open(size_t capacity) {
   hold.reserved = reserved;
   hold.uffd = uffd;
   hold.pagemap = pagemap;
+  atomic_store(&hold.mappings_left, mapping_budget());
+  atomic_store(&hold.lost_count, 0);
   atomic_store(&hold.used, 0);
   atomic_store(&hold.calls, 0);
   atomic_store(&hold.moved, 0);
@@ -254,13 +330,13 @@ int leafcutter_hold_release(void) {
   if (!hold.reservation) return EINVAL;
   leafcutter_hold_close();
   hold_unpin_all();
-  /* In pieces first: a single unmapping of it all would keep page faults of other threads waiting. */
-  size_t used = atomic_load(&hold.used);
-  for (size_t at = 0; at < used; at += 16ul << 20) {
-    size_t rest = used - at;
-    hold_drop(hold.area + at, rest < (16ul << 20) ? rest : 16ul << 20);
+  /* In pieces: a single unmapping of it all would keep page faults of other threads waiting. */
+  uintptr_t limit = (uintptr_t)hold.reservation + hold.reserved, start, end;
+  for (uintptr_t at = (uintptr_t)hold.reservation; hold_next_part(at, limit, &start, &end); at = end) {
+    if (end - start > RELEASED_AT_ONCE && start < hold.area + atomic_load(&hold.used))
+      end = start + RELEASED_AT_ONCE;
+    syscall(SYS_munmap, start, end - start);
   }
-  syscall(SYS_munmap, hold.reservation, hold.reserved);
   syscall(SYS_close, hold.uffd);
   syscall(SYS_close, hold.pagemap);
   hold.uffd = hold.pagemap = -1;

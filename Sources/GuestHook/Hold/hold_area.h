@@ -27,6 +27,9 @@ HOLD_HIDDEN int hold_scan(int pagemap, uintptr_t *from, uintptr_t end, struct pa
 /* The part of the area that is in use, and the pagemap to scan it with; false without an area. */
 HOLD_HIDDEN bool hold_used_area(uintptr_t *start, uintptr_t *end, int *pagemap);
 
+/* The next part of [from, limit) of the area that is certainly this library's; false after the last. */
+HOLD_HIDDEN bool hold_next_part(uintptr_t from, uintptr_t limit, uintptr_t *start, uintptr_t *end);
+
 /* Gives the frames of a part of the area back to the kernel. */
 HOLD_HIDDEN void hold_drop(uintptr_t start, size_t length);
 

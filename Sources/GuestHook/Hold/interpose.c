@@ -13,15 +13,21 @@ static __thread int fails_reads;
 
 void leafcutter_hold_fail_reads(int on) { fails_reads = on; }
 
+/* What the kernel will refuse must not have moved anything. */
+static int is_range(void *address, size_t length) {
+  return length > 0 && ((uintptr_t)address & (HOLD_PAGE - 1)) == 0;
+}
+
 int madvise(void *address, size_t length, int advice) {
-  if ((advice == MADV_DONTNEED || advice == MADV_FREE) && hold_window_is_open())
+  if ((advice == MADV_DONTNEED || advice == MADV_FREE) && hold_window_is_open() &&
+      is_range(address, length))
     hold_catch((uintptr_t)address, length);
   /* In every case: what could not be moved must read as zero all the same. */
   return (int)syscall(SYS_madvise, address, length, advice);
 }
 
 int munmap(void *address, size_t length) {
-  if (hold_window_is_open()) hold_catch((uintptr_t)address, length);
+  if (hold_window_is_open() && is_range(address, length)) hold_catch((uintptr_t)address, length);
   return (int)syscall(SYS_munmap, address, length);
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -65,21 +66,11 @@ static int pin_run(uintptr_t start, uintptr_t end, size_t piece_bytes) {
   return 0;
 }
 
-int leafcutter_hold_pin(size_t piece_bytes) {
-  uintptr_t start, end;
-  int pagemap;
-  if (!hold_used_area(&start, &end, &pagemap)) return EINVAL;
-  piece_bytes &= ~(HOLD_PAGE - 1);
-  if (piece_bytes == 0) return EINVAL;
-  if (pins.ring < 0) {
-    int failed = open_ring();
-    if (failed) return failed;
-    pins.pinned_to = start;
-  }
-  /* Only what is present: pinning a hole would raise a fault that nobody answers. Neighbouring runs
-   * are pinned together, across the borders of the scans. */
+/* Only what is present: pinning a hole would raise a fault that nobody answers. Neighbouring runs are
+ * pinned together, across the borders of the scans. */
+static int pin_part(uintptr_t from, uintptr_t end, int pagemap, size_t piece_bytes) {
   struct page_region runs[RUNS_PER_SCAN];
-  uintptr_t from = pins.pinned_to, run_start = 0, run_end = 0;
+  uintptr_t run_start = 0, run_end = 0;
   while (from < end) {
     int count = hold_scan(pagemap, &from, end, runs, RUNS_PER_SCAN);
     if (count < 0) return -count;
@@ -97,6 +88,27 @@ int leafcutter_hold_pin(size_t piece_bytes) {
   return pin_run(run_start, run_end, piece_bytes);
 }
 
+int leafcutter_hold_pin(size_t piece_bytes) {
+  uintptr_t start, end;
+  int pagemap;
+  if (!hold_used_area(&start, &end, &pagemap)) return EINVAL;
+  piece_bytes &= ~(HOLD_PAGE - 1);
+  if (piece_bytes == 0) return EINVAL;
+  if (pins.ring < 0) {
+    int failed = open_ring();
+    if (failed) return failed;
+    pins.pinned_to = start;
+  }
+  uintptr_t part, part_end;
+  for (uintptr_t at = pins.pinned_to; hold_next_part(at, end, &part, &part_end); at = part_end) {
+    /* What mremap has brought has the flags of where it came from. */
+    syscall(SYS_madvise, part, part_end - part, MADV_DONTFORK);
+    int failed = pin_part(part, part_end, pagemap, piece_bytes);
+    if (failed) return failed;
+  }
+  return 0;
+}
+
 size_t leafcutter_hold_pieces(struct leafcutter_hold_piece *out, size_t max) {
   size_t count = 0;
   for (int slot = 0; slot < pins.count; slot++) {
@@ -109,13 +121,17 @@ size_t leafcutter_hold_pieces(struct leafcutter_hold_piece *out, size_t max) {
 
 int leafcutter_hold_ring(void) { return pins.count > 0 ? pins.ring : -1; }
 
-int leafcutter_hold_release_piece(size_t index) {
-  if (index >= (size_t)pins.count || pins.pieces[index].length == 0) return EINVAL;
-  int failed = set_slot((int)index, NULL, 0);
-  if (failed) return failed;
-  hold_drop((uintptr_t)pins.pieces[index].address, (size_t)pins.pieces[index].length);
-  pins.pieces[index].length = 0;
-  return 0;
+int leafcutter_hold_release_piece(uint64_t address) {
+  for (int slot = 0; slot < pins.count; slot++) {
+    struct leafcutter_hold_piece *piece = &pins.pieces[slot];
+    if (piece->address != address || piece->length == 0) continue;
+    int failed = set_slot(slot, NULL, 0);
+    if (failed) return failed;
+    hold_drop((uintptr_t)piece->address, (size_t)piece->length);
+    piece->length = 0;
+    return 0;
+  }
+  return EINVAL;
 }
 
 void hold_unpin_all(void) {

@@ -80,7 +80,8 @@ public final class MigrationProxy: Sendable {
     hook?.start()
     logger.info("waiting for the source at \(listener.address)")
     let control = ControlTask(
-      progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup, showsLine: options.showsProgressLine,
+      progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
+      showsLine: options.showsProgressLine,
       pins: !options.leaveSettings && hook != nil, logger: logger)
     let ticking = Task { await control.run() }
     let outcome = await BlockingThread.run("main-channel") { self.carry() }

@@ -99,7 +99,7 @@ extension Guardian {
       logger.notice("the host has closed the hook port")
       migration.linkLostSince = now
     }
-    let lost = migration.linkLostSince.map { now - $0 > HoldLimits.linkLoss } ?? false
+    let lost = migration.linkLostSince != nil
     let silent =
       migration.phase == .holding && now - migration.lastAcknowledgement > HoldLimits.silence
     guard lost || silent, leaseIsOver(migration) else { return }

@@ -83,6 +83,7 @@ extension Guardian {
       migration.note("the database's cache is left alone (--no-cache)")
     }
     for database in migration.databases { prepare(database, migration) }
+    startReclaimer(migration)
     finishPreparingIfDone(migration)
   }
 
@@ -116,7 +117,7 @@ extension Guardian {
     } else {
       report(migration, prepared)
     }
-    startReclaimer(migration)
+    migration.reclaimer?.databasesAreDone()
   }
 
   private func report(_ migration: Migration, _ prepared: [LocalMessage.Prepared]) {

@@ -2,8 +2,9 @@ import Glibc
 import Logging
 import Synchronization
 
-/// What goes on behind the report, on a thread of its own: the page cache of the database's files is
-/// dropped, then the memory that this prepare freed is taken as ballast.
+/// What goes on beside the databases' eviction and behind the report, on a thread of its own: the page
+/// cache of the databases' files is dropped, then the memory that this prepare freed is taken as
+/// ballast; and both once more when the databases are done, for what they have read and freed.
 final class Reclaimer: Sendable {
   struct Plan: Sendable {
     /// Directories of databases whose files' page cache is dropped; empty to leave that out.
@@ -26,6 +27,7 @@ final class Reclaimer: Sendable {
   let changed = WakeUp()
   private let plan: Plan
   private let logger: Logger
+  private let done = WakeUp()
   private struct State {
     var cancelled = false
     /// Ballast is being taken or kept.
@@ -48,8 +50,12 @@ final class Reclaimer: Sendable {
   /// back is finished behind it.
   func stop() {
     state.withLock { $0.cancelled = true }
+    done.raise()
     wakeBallast.raise()
   }
+
+  /// Nothing more will be freed or read by the databases' own steps.
+  func databasesAreDone() { done.raise() }
 
   /// There is no ballast, and after ``stop()`` there will be none.
   var hasGivenBack: Bool { state.withLock { !$0.hasBallast } }
@@ -82,7 +88,19 @@ final class Reclaimer: Sendable {
 
   /// Returns when the ballast has been given back.
   private func keepBallast(freeAtPrepare: UInt64) {
-    guard let ballast = takeBallast(freeAtPrepare: freeAtPrepare) else { return }
+    let ballast: Ballast
+    do throws(SystemError) {
+      ballast = try Ballast(executable: plan.executable)
+    } catch {
+      logger.error("no ballast: \(error)")
+      return
+    }
+    grow(ballast, freeAtPrepare: freeAtPrepare)
+    while !done.wait(milliseconds: -1) {}
+    if !isCancelled {
+      if !plan.homes.isEmpty { dropPageCache() }
+      grow(ballast, freeAtPrepare: freeAtPrepare)
+    }
     while !wakeBallast.wait(milliseconds: -1) {}
     ballast.giveBack()
   }
@@ -100,24 +118,18 @@ final class Reclaimer: Sendable {
   }
 
   /// No more than this prepare freed, and never what is to stay available.
-  private func takeBallast(freeAtPrepare: UInt64) -> Ballast? {
+  private func grow(_ ballast: Ballast, freeAtPrepare: UInt64) {
     let began = monotonicNanoseconds()
-    guard let now = MemoryInfo.now(), now.free > freeAtPrepare + Ballast.chunk else { return nil }
-    let wanted = now.free - freeAtPrepare
-    do throws(SystemError) {
-      let ballast = try Ballast(executable: plan.executable)
-      while ballast.bytes + Ballast.chunk <= wanted, !isCancelled {
-        guard let now = MemoryInfo.now(), now.available > plan.headroom + Ballast.chunk,
-          ballast.grow()
-        else { break }
-      }
-      tell(
-        "free memory filled with zeroes in \(milliseconds(since: began)) ms", ballast.bytes, wanted)
-      return ballast
-    } catch {
-      logger.error("no ballast: \(error)")
-      return nil
+    // What the ballast has is no longer free.
+    guard let now = MemoryInfo.now(), now.free > freeAtPrepare + Ballast.chunk else { return }
+    let wanted = ballast.bytes + now.free - freeAtPrepare
+    while ballast.bytes + Ballast.chunk <= wanted, !isCancelled {
+      guard let now = MemoryInfo.now(), now.available > plan.headroom + Ballast.chunk,
+        ballast.grow()
+      else { break }
     }
+    tell(
+      "free memory filled with zeroes in \(milliseconds(since: began)) ms", ballast.bytes, wanted)
   }
 
   private func milliseconds(since began: UInt64) -> UInt64 {

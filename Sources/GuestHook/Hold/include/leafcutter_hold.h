@@ -2,7 +2,7 @@
  *
  * It stands in for madvise(2), munmap(2) and pread(2). Outside a hold window it passes every call on.
  * Inside one, the present anonymous pages of every range that the allocator gives back are moved
- * (UFFDIO_MOVE, Linux 6.8) into one hold area instead of being freed, so that their frames stay
+ * (mremap, or UFFDIO_MOVE of Linux 6.8 for short runs) into one hold area instead of being freed, so that their frames stay
  * allocated and keep their place in guest memory. The frames are then pinned by an io_uring with
  * registered buffers, in pieces, so that the guardian can own a duplicate of the ring.
  *
@@ -64,8 +64,8 @@ size_t leafcutter_hold_pieces(struct leafcutter_hold_piece *out, size_t max);
 /* The io_uring's descriptor, or -1 where nothing is pinned. */
 int leafcutter_hold_ring(void);
 
-/* Unpins one piece and gives its memory back to the kernel. */
-int leafcutter_hold_release_piece(size_t index);
+/* Unpins the piece that begins at the address and gives its memory back to the kernel. */
+int leafcutter_hold_release_piece(uint64_t address);
 
 /* Closes the window if it is open, unpins everything, unmaps the area and closes the ring. */
 int leafcutter_hold_release(void);

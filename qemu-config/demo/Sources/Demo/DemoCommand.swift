@@ -21,6 +21,8 @@ struct DemoCommand: ParsableCommand {
   var repetitions = 1
   @Option(help: "The guest's memory in MiB.")
   var memory = 2048
+  @Option(help: "The guest's processors.")
+  var processors = 2
   @Option(help: "The database's cache in MiB.")
   var cache = 1024
   @Option(
@@ -56,7 +58,8 @@ struct DemoCommand: ParsableCommand {
 
   func validate() throws {
     for (name, value) in [
-      ("--repeat", repetitions), ("--memory", memory), ("--cache", cache),
+      ("--repeat", repetitions), ("--memory", memory), ("--processors", processors),
+      ("--cache", cache),
       ("--documents", documents), ("--rate", rate), ("--threads", threads),
     ] where value < 1 {
       throw ValidationError("\(name) must be at least 1.")
@@ -104,7 +107,8 @@ struct DemoCommand: ParsableCommand {
     return DemoSetup(
       files: files, hosts: try TwoHosts(rate: link, files: files), image: image,
       proxyProgram: proxy, kernel: "\(guest)/vmlinux", initramfs: "\(guest)/initramfs.img",
-      accelerator: accel, memory: memory, cache: cache, rate: rate, threads: threads, seed: 1,
+      accelerator: accel, memory: memory, processors: processors, cache: cache, rate: rate,
+      threads: threads, seed: 1,
       guestOptions: guestOptions, timeout: timeout)
   }
 

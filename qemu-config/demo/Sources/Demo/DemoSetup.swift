@@ -12,6 +12,7 @@ struct DemoSetup {
   let accelerator: String
   /// MiB.
   let memory: Int
+  let processors: Int
   let cache: Int
   /// Operations per second.
   let rate: Int
@@ -30,6 +31,7 @@ struct DemoSetup {
     var options = MachineOptions(kernel: kernel, initramfs: initramfs, image: image)
     options.accelerator = accelerator
     options.memory = memory
+    options.processors = processors
     options.kernelOptions = ["leafcutter.cache=\(cache)"] + guestOptions
     return options
   }
