@@ -85,6 +85,12 @@ let package = Package(
       name: "StreamProxyTests", dependencies: ["StreamProxy", "PageFilter", "HookLink"],
       swiftSettings: strict),
     .testTarget(
+      name: "MigrationTests",
+      dependencies: [
+        "StreamProxy", "HookLink", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],
       swiftSettings: strict),
   ]

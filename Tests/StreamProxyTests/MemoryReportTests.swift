@@ -54,9 +54,15 @@ private func piece(from first: UInt64, bytes: Int = 64, _ pages: Range<UInt64>..
       #expect(block == 0)
       for page in pages { #expect(visited.insert(page).inserted) }
     }
-    let expected = (0..<UInt64(4096 * 8)).filter { held.bitmap[Int($0 / 8)] >> ($0 % 8) & 1 == 1 }
     // 4 GiB of guest memory begin at 2 GiB of pc.ram.
-    #expect(visited == Set(expected.map { $0 + 2 * gib / 4096 }))
+    let start = 2 * gib / 4096
+    var expected = Set<UInt64>()
+    for (index, byte) in held.bitmap.enumerated() {
+      for bit in 0..<8 where byte >> UInt8(bit) & 1 == 1 {
+        expected.insert(start + UInt64(index * 8 + bit))
+      }
+    }
+    #expect(visited == expected)
   }
 
   @Test func aRunThatCrossesBlocksIsCutThere() throws {
@@ -121,7 +127,8 @@ private func piece(from first: UInt64, bytes: Int = 64, _ pages: Range<UInt64>..
 
   @Test func blocksAreCountedAsTheStreamCountsThem() throws {
     var map = try MemoryFixture.i440fx5G.map()
-    #expect(map.adopt(streamBlocks: list) == nil)
+    let mismatch = map.adopt(streamBlocks: list)
+    #expect(mismatch == nil)
     #expect(try map.runs(in: piece(from: 512, 512..<513)) == [Run(block: 1, pages: 512..<513)])
   }
 
@@ -140,7 +147,8 @@ private func piece(from first: UInt64, bytes: Int = 64, _ pages: Range<UInt64>..
 
   @Test func aBlockThatQEMUDidNotNameIsAMismatch() throws {
     var map = try MemoryFixture.i440fx5G.map()
-    let sentence = try #require(map.adopt(streamBlocks: list + [("memdimm0", gib)]))
+    let mismatch = map.adopt(streamBlocks: list + [("memdimm0", gib)])
+    let sentence = try #require(mismatch)
     #expect(sentence.contains("memdimm0"))
     #expect(try map.runs(in: piece(from: 512, 512..<513)) == [Run(block: 0, pages: 512..<513)])
   }
@@ -154,7 +162,8 @@ private func piece(from first: UInt64, bytes: Int = 64, _ pages: Range<UInt64>..
 
   @Test func aPageInABlockThatTheStreamDoesNotListIsRefused() throws {
     var map = try MemoryFixture.dimm.map()
-    #expect(map.adopt(streamBlocks: [("pc.ram", 256 << 20)]) == nil)
+    let mismatch = map.adopt(streamBlocks: [("pc.ram", 256 << 20)])
+    #expect(mismatch == nil)
     #expect(throws: ReportError.unknownToStream(address: 4 * gib, block: "memdimm0")) {
       try map.runs(in: piece(from: 0x100000, 0x100000..<0x100001))
     }

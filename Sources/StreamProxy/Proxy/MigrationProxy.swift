@@ -6,9 +6,10 @@ import Synchronization
 
 /// One migration through the proxy, from the listening socket to the summary.
 ///
-/// Who owns what: the main channel's thread owns the editor, the buffers and the judgement; the hook
-/// link's thread obeys the guest, under the link's lock; the QMP client's thread keeps the witness;
-/// the control task shows the progress and keeps the bandwidth pinned. This type owns their lifetimes.
+/// Who owns what: each channel's thread owns its editor and its buffers, the main channel's the
+/// judgement too; the hook link's thread obeys the guest, under the link's lock; the QMP client's
+/// thread keeps the witness; the control task shows the progress and keeps the bandwidth pinned. This
+/// type owns their lifetimes.
 public final class MigrationProxy: Sendable {
   public struct Options: Sendable {
     public var listen: SocketAddress
@@ -51,7 +52,9 @@ public final class MigrationProxy: Sendable {
   private let hook: HookConnection?
   private let setup: MigrationSetup
   private let progress = SharedProgress()
-  private let legs = Mutex<(source: Socket, destination: Socket)?>(nil)
+  private let channels: ChannelSet
+  /// What ended a channel other than the main one first.
+  private let secondaryFailure = Mutex<ChannelFailure?>(nil)
   private let interrupted = Atomic(false)
 
   /// Opens everything that the migration will need. The source's settings are changed last, so that
@@ -67,6 +70,9 @@ public final class MigrationProxy: Sendable {
     }
     listener = try Listener(options.listen, receiveBuffer: MigrationProxy.receiveBuffer)
     setup = MigrationSetup(client: qmp)
+    channels = ChannelSet(destination: DestinationLeg(address: options.connect)) { [qmp] in
+      ChannelRoster.Expectation(reading: qmp)
+    }
     let preparation = try setup.prepare(changing: !options.leaveSettings && hook != nil)
     for refusal in preparation.refusals { logger.warning("\(refusal)") }
     if !preparation.turnedOn.isEmpty {
@@ -83,7 +89,7 @@ public final class MigrationProxy: Sendable {
       pins: !options.leaveSettings && hook != nil, logger: logger)
     let ticking = Task { await control.run() }
     let outcome = await withCheckedContinuation { continuation in
-      _ = BlockingThread("main-channel") { continuation.resume(returning: self.carry()) }
+      _ = BlockingThread("migration") { continuation.resume(returning: self.carry()) }
     }
     ticking.cancel()
     await ticking.value
@@ -103,86 +109,127 @@ public final class MigrationProxy: Sendable {
     }
     interrupted.store(true, ordering: .sequentiallyConsistent)
     listener.cancel()
-    legs.withLock { legs in
-      legs?.source.shutDown()
-      legs?.destination.shutDown()
-    }
+    channels.finish(.interrupted)
+    channels.shutDownAll()
   }
 
-  // MARK: The main channel's thread
-
+  /// From the first connection to the end of the last.
   private func carry() -> MigrationOutcome {
-    do {
-      while let source = try listener.accept() {
-        var channel = MainChannel(source: source, editor: StreamEditor())
-        // A connection that ends without a byte is libvirt's, which opens one early.
-        guard try channel.awaitFirstBytes() else { continue }
-        progress.update { $0.connectedAt = .now }
-        return relay(&channel, from: source)
+    _ = BlockingThread("listener") {
+      do {
+        while let source = try self.listener.accept() { self.admit(source) }
+      } catch {
+        self.channels.finish(.failed("\(error)"))
       }
-      return .interrupted
-    } catch let failure as ChannelFailure {
-      return outcome(of: failure)
-    } catch {
-      return .failed("\(error)")
+    }
+    let outcome = channels.awaitOutcome()
+    listener.cancel()
+    // The others end with the main one; those that do not are ended.
+    if outcome == .completed { channels.awaitEnd(for: MigrationProxy.closingTime) }
+    channels.shutDownAll()
+    channels.awaitEnd(for: MigrationProxy.closingTime)
+    return outcome
+  }
+
+  private func admit(_ source: Socket) {
+    channels.admit(source) { [logger] reason in
+      logger.error("refused a connection of the source: \(reason)")
+    } carry: { channel in
+      self.logger.debug("channel \(channel.id): \(channel.role)")
+      return switch channel.role {
+      case .main: self.carryMain(channel)
+      case .opaqueMain(let kind): self.carryOpaqueMain(channel, kind)
+      case .multifd, .preempt, .encrypted: self.carrySecondary(channel)
+      }
     }
   }
 
-  private func relay(_ channel: inout MainChannel, from source: Socket) -> MigrationOutcome {
-    let destination: Socket
-    do throws(SystemError) {
-      destination = try DestinationLeg(address: options.connect).dial()
-    } catch {
-      source.shutDown()
-      return .destinationEnded(error.description)
-    }
-    legs.withLock { $0 = (source, destination) }
-    refuseOtherConnections()
-    let returnPath = BlockingThread("return-path") {
-      ReturnPath(destination: destination, source: source).relayUntilEnd()
-    }
+  // MARK: On the main channel's thread
+
+  private func carryMain(_ channel: Channel) -> MigrationOutcome? {
+    progress.update { $0.connectedAt = .now }
+    var relay = MainChannel(source: channel.source, editor: StreamEditor())
     var control = MigrationControl(
-      options: options, qmp: qmp, hook: hook, source: source, destination: destination,
-      progress: progress, logger: logger)
-    do throws(ChannelFailure) {
-      try channel.relay(to: destination, handler: &control) { snapshot in
+      options: options, qmp: qmp, hook: hook, source: channel.source,
+      destination: channel.destination, progress: progress, logger: logger)
+    return carryMain(channel) { () throws(ChannelFailure) in
+      try relay.relay(to: channel.destination, handler: &control) { snapshot in
         progress.update { $0.channel = snapshot }
       }
+      return relay.truncation()
+    }
+  }
+
+  private func carryOpaqueMain(_ channel: Channel, _ kind: ChannelKind) -> MigrationOutcome? {
+    let reason =
+      kind == .recovery
+      ? BypassReason.postcopyRecovery.description : "the stream is encrypted (TLS)"
+    logger.warning("forwarding everything unedited: \(reason)")
+    progress.update {
+      if $0.connectedAt == nil { $0.connectedAt = .now }
+      if $0.uneditedReason == nil { $0.uneditedReason = reason }
+    }
+    return carryMain(channel) { () throws(ChannelFailure) in
+      try relayRaw(channel)
+      return nil
+    }
+  }
+
+  /// Runs the return path beside `relay`, and passes the end of either side on.
+  private func carryMain(
+    _ channel: Channel, relay: () throws(ChannelFailure) -> String?
+  ) -> MigrationOutcome? {
+    let returnPath = BlockingThread("return-path") {
+      ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
+    }
+    let truncation: String?
+    do throws(ChannelFailure) {
+      truncation = try relay()
     } catch {
       let outcome = outcome(of: error)
       if case .closeBoth = error {
         // Nobody may take what has crossed for a whole guest.
-        source.shutDown()
-        destination.shutDown()
+        channels.shutDownAll()
       } else {
         // Passed on: what the other side still said first, then the end.
-        destination.shutDownWriting()
+        channel.destination.shutDownWriting()
         returnPath.join(for: MigrationProxy.closingTime)
-        source.shutDown()
-        destination.shutDown()
+        channel.shutDown()
       }
-      return outcome
+      return isPaused ? waitForRecovery() : outcome
     }
-    destination.shutDownWriting()
+    channel.destination.shutDownWriting()
     returnPath.join(for: MigrationProxy.closingTime)
-    destination.shutDown()
-    return outcome(afterSourceEnded: channel.truncation())
+    channel.shutDown()
+    return outcome(afterSourceEnded: truncation)
   }
 
-  /// This release knows one connection only. Another one is a multifd or preempt channel, and saying
-  /// so is better than letting it wait.
-  private func refuseOtherConnections() {
-    _ = BlockingThread("listener") { [listener, logger] in
-      while let other = try? listener.accept() {
-        logger.error(
-          """
-          refused a second connection from the source: this release carries one channel; turn off \
-          multifd and postcopy-preempt on both sides
-          """)
-        other.shutDown()
-      }
+  // MARK: On the other channels' threads
+
+  private func carrySecondary(_ channel: Channel) -> MigrationOutcome? {
+    // Behind TLS both sides speak on every channel.
+    let back = BlockingThread("return-\(channel.id)") {
+      ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
+    }
+    do throws(ChannelFailure) {
+      try relayRaw(channel)
+      channel.destination.shutDownWriting()
+      back.join(for: MigrationProxy.closingTime)
+    } catch {
+      // QEMU notices that one of its channels is gone and ends the migration itself.
+      secondaryFailure.withLock { if $0 == nil { $0 = error } }
+    }
+    channel.shutDown()
+    return nil
+  }
+
+  private func relayRaw(_ channel: Channel) throws(ChannelFailure) {
+    try RawRelay(channel: channel).relayUntilEnd { bytes in
+      progress.update { $0.others[channel.id] = ChannelSnapshot(rawBytes: bytes) }
     }
   }
+
+  // MARK: What it came to
 
   private func outcome(of failure: ChannelFailure) -> MigrationOutcome {
     if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
@@ -194,11 +241,17 @@ public final class MigrationProxy: Sendable {
   }
 
   /// The source has closed: QEMU knows whether because all is done.
-  private func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome {
+  private func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome? {
     if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
     let (status, explanation) = finalStatus()
+    if status != "completed", let failure = secondaryFailure.withLock({ $0 }),
+      status != MigrationStatus.paused
+    {
+      return outcome(of: failure)
+    }
     switch status {
     case "completed": return .completed
+    case MigrationStatus.paused: return waitForRecovery()
     case "cancelled": return .sourceEnded("the migration was cancelled at the source")
     case "failed":
       let reason = explanation ?? truncation ?? "the source reports that the migration failed"
@@ -212,6 +265,21 @@ public final class MigrationProxy: Sendable {
     }
   }
 
+  /// A post-copy whose connections broke: the guest runs at the destination, and the operator can
+  /// have the rest sent over new ones (`migrate` with resume, `migrate-recover`).
+  private var isPaused: Bool { (try? qmp.queryMigrate())?.status == MigrationStatus.paused }
+
+  /// No outcome yet: the next main channel is the recovery's.
+  private func waitForRecovery() -> MigrationOutcome? {
+    logger.warning(
+      """
+      post-copy is paused: have the destination listen on \(options.connect) again \
+      (migrate-recover), then resume the migration at the source
+      """)
+    progress.update { $0.passedPointOfNoReturn = true }
+    return nil
+  }
+
   /// What QEMU says the migration came to, as soon as it says so. Asked and not awaited as an event,
   /// because the capability `events` may be off.
   private func finalStatus() -> (status: String?, explanation: String?) {
@@ -219,7 +287,7 @@ public final class MigrationProxy: Sendable {
     while true {
       let answer = try? qmp.queryMigrate()
       let status = answer?.status
-      let isFinal = status.map { ["completed", "failed", "cancelled"].contains($0) } ?? true
+      let isFinal = status.map { MigrationStatus.lasting.contains($0) } ?? true
       guard !isFinal, ContinuousClock.now < deadline else {
         return (status ?? qmp.events.observation.migrationStatus, answer?.errorDescription)
       }

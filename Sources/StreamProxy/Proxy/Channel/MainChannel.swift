@@ -3,17 +3,6 @@ import Glibc
 import PageFilter
 import Synchronization
 
-/// What the main channel's thread tells the others, as of its last write.
-public struct ChannelSnapshot: Sendable {
-  public var counters = StreamCounters()
-  public var bytesWritten = 0
-  /// Bytes per second that the destination takes while it pushes back.
-  public var wireRate: Double?
-  /// CPU time the editor took, in nanoseconds.
-  public var parsingNanoseconds: UInt64 = 0
-  public var bypassReason: String?
-}
-
 /// Who decides at the editor's stop points; called on the main channel's thread, which may block.
 protocol StopPointHandler {
   mutating func reached(

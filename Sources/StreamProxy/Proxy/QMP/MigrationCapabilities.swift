@@ -52,3 +52,18 @@ public struct MigrationCapabilities: Equatable, Sendable {
   /// before the proxy has judged, so nothing may be edited.
   public var returnPath: Bool { enabled.contains("return-path") || postcopyPossible }
 }
+
+extension ChannelRoster.Expectation {
+  /// What the settings of a source announce. Where they cannot be read, whatever is silent behind the
+  /// main channel is taken for a preempt channel, which must not be kept waiting.
+  init(reading client: QMPClient) {
+    guard let settings = try? MigrationCapabilities.read(from: client) else {
+      self.init(multifd: 0, preempt: true)
+      return
+    }
+    self.init(
+      multifd: settings.enabled.contains("multifd")
+        ? Int(clamping: settings.parameters.multifdChannels ?? 2) : 0,
+      preempt: settings.enabled.contains("postcopy-preempt"))
+  }
+}

@@ -44,6 +44,11 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
     case errorDescription = "error-desc"
   }
 
+  /// Post-copy lost its connections and can be recovered.
+  static let paused = "postcopy-paused"
+  /// States that last: the migration is over, or waits for the operator.
+  static let lasting: Set<String> = ["completed", "failed", "cancelled", paused]
+
   /// Whether a migration is over that had begun.
   public var isOver: Bool { ["completed", "failed", "cancelled"].contains(status) }
 }

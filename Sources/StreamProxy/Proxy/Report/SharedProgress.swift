@@ -4,7 +4,10 @@ import Synchronization
 /// What the threads of one migration tell whoever shows it or sums it up.
 final class SharedProgress: Sendable {
   struct Values: Sendable {
+    /// The main channel.
     var channel = ChannelSnapshot()
+    /// The others, by the order of their arrival.
+    var others: [Int: ChannelSnapshot] = [:]
     /// Why nothing is dropped, where that is so.
     var uneditedReason: String?
     var report: GuestMessage.ReportEnd?
@@ -13,6 +16,9 @@ final class SharedProgress: Sendable {
     var passedPointOfNoReturn = false
     var connectedAt: ContinuousClock.Instant?
     var pinnedBandwidth: UInt64?
+
+    /// All channels together; what only the main one has (rounds, commands) is its own.
+    var total: ChannelSnapshot { others.values.reduce(into: channel) { $0.add($1) } }
   }
 
   private let values = Mutex(Values())
