@@ -85,6 +85,7 @@ extension StreamEditor {
         counters.ramEnded = true
         inRAMEnd = false
       }
+      counters.ramBodies += 1
       take(8, &position, &edits)
       state = .footer
       return .done
@@ -184,6 +185,8 @@ extension StreamEditor {
     recordLength: Int, isPage: Bool
   ) {
     guard let mark else { return take(recordLength, &position, &edits) }
+    markPassages += 1
+    lastMarkSyncs = counters.multifdSyncs
     let body = position + headerLength
     let identified =
       isPage

@@ -50,6 +50,10 @@ public struct StreamEditor: ~Copyable {
   /// The last copy of the mark page as the guest wrote it; nil before the first, and where the last
   /// thing that passed for its address was no copy of it.
   public internal(set) var lastMarkCopy: [UInt8]?
+  /// How often something has passed for the mark page's address.
+  public internal(set) var markPassages = 0
+  /// ``StreamCounters/multifdSyncs`` when the last of it passed.
+  public internal(set) var lastMarkSyncs = 0
 
   var state = State.preamble
   var ignoresShared = false
