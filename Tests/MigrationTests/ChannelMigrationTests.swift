@@ -31,11 +31,21 @@ struct Way: CustomTestStringConvertible, Sendable {
     Way(name: "plain", drops: true),
     Way(name: "pause-before-switchover", capabilities: ["pause-before-switchover"], drops: true),
     Way(name: "xbzrle", capabilities: ["xbzrle"]),
-    Way(name: "multifd 1", capabilities: ["multifd"], parameters: ["multifd-channels": .number(1)]),
-    Way(name: "multifd 2", capabilities: ["multifd"], parameters: ["multifd-channels": .number(2)]),
+    Way(name: "multifd 1", capabilities: ["multifd"], parameters: ["multifd-channels": .number(1)],
+      drops: true),
+    Way(name: "multifd 2", capabilities: ["multifd"], parameters: ["multifd-channels": .number(2)],
+      drops: true),
     Way(
       name: "multifd 4, TCP", capabilities: ["multifd"],
-      parameters: ["multifd-channels": .number(4)], overTCP: true),
+      parameters: ["multifd-channels": .number(4)], drops: true, overTCP: true),
+    Way(
+      name: "multifd 2, machine of 7.2", capabilities: ["multifd"],
+      parameters: ["multifd-channels": .number(2)], drops: true, machine: "pc-q35-7.2"),
+    Way(
+      name: "multifd 4, legacy zero pages", capabilities: ["multifd"],
+      parameters: [
+        "multifd-channels": .number(4), "zero-page-detection": .text("legacy"),
+      ], drops: true),
     Way(
       name: "multifd zlib", capabilities: ["multifd"],
       parameters: ["multifd-channels": .number(2), "multifd-compression": .text("zlib")],

@@ -53,6 +53,8 @@ public final class MigrationProxy: Sendable {
   private let setup: MigrationSetup
   private let progress = SharedProgress()
   private let channels: ChannelSet
+  private let multifd = MultifdSession()
+  private let marks = MarkLedger()
   /// What ended a channel other than the main one first.
   private let secondaryFailure = Mutex<ChannelFailure?>(nil)
   private let interrupted = Atomic(false)
@@ -151,7 +153,9 @@ public final class MigrationProxy: Sendable {
     var relay = MainChannel(source: channel.source, editor: StreamEditor())
     var control = MigrationControl(
       options: options, qmp: qmp, hook: hook, source: channel.source,
-      destination: channel.destination, progress: progress, logger: logger)
+      destination: channel.destination, progress: progress, multifd: multifd, marks: marks,
+      logger: logger)
+    defer { multifd.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
       try relay.relay(to: channel.destination, handler: &control) { snapshot in
         progress.update { $0.channel = snapshot }
@@ -212,15 +216,29 @@ public final class MigrationProxy: Sendable {
       ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
     }
     do throws(ChannelFailure) {
-      try relayRaw(channel)
+      if channel.role == .multifd {
+        try relayMultifd(channel)
+      } else {
+        try relayRaw(channel)
+      }
       channel.destination.shutDownWriting()
       back.join(for: MigrationProxy.closingTime)
     } catch {
       // QEMU notices that one of its channels is gone and ends the migration itself.
       secondaryFailure.withLock { if $0 == nil { $0 = error } }
+      if case .closeBoth = error { channels.shutDownAll() }
     }
     channel.shutDown()
     return nil
+  }
+
+  private func relayMultifd(_ channel: Channel) throws(ChannelFailure) {
+    var relay = try MultifdChannel(channel, session: multifd, marks: marks) { [qmp] in
+      qmp.events.runningNanoseconds
+    }
+    try relay.relayUntilEnd { snapshot in
+      progress.update { $0.others[channel.id] = snapshot }
+    }
   }
 
   private func relayRaw(_ channel: Channel) throws(ChannelFailure) {
@@ -233,6 +251,7 @@ public final class MigrationProxy: Sendable {
 
   private func outcome(of failure: ChannelFailure) -> MigrationOutcome {
     if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
+    if case .closeBoth(let reason) = secondaryFailure.withLock({ $0 }) { return .failed(reason) }
     switch failure {
     case .closeBoth(let reason): return .failed(reason)
     case .destination(let error): return .destinationEnded(error.description)

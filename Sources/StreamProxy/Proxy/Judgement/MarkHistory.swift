@@ -7,7 +7,7 @@ import HookLink
 /// largest difference seen so far is the best estimate of it.
 struct MarkHistory {
   private var largestDifference: Int64?
-  private(set) var last: MarkPage?
+  var last: MarkPage?
 
   /// The guest said `time` (nanoseconds of its clock) and it was heard when it had run `running`.
   mutating func heard(time: UInt64, running: UInt64) {

@@ -11,16 +11,19 @@ struct MigrationControl: StopPointHandler {
   let source: Socket
   let destination: Socket
   let progress: SharedProgress
+  let multifd: MultifdSession
+  let marks: MarkLedger
   let logger: Logger
 
-  private var history = MarkHistory()
-  private var copiesSeen = 0
+  private var passagesSeen = 0
+  private var multifdChannels = 0
   private var migration = MigrationID.none
   private var asked: ContinuousClock.Instant?
 
   init(
     options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?, source: Socket,
-    destination: Socket, progress: SharedProgress, logger: Logger
+    destination: Socket, progress: SharedProgress, multifd: MultifdSession, marks: MarkLedger,
+    logger: Logger
   ) {
     self.options = options
     self.qmp = qmp
@@ -28,6 +31,8 @@ struct MigrationControl: StopPointHandler {
     self.source = source
     self.destination = destination
     self.progress = progress
+    self.multifd = multifd
+    self.marks = marks
     self.logger = logger
   }
 
@@ -37,10 +42,16 @@ struct MigrationControl: StopPointHandler {
     switch stop {
     case .blockListKnown:
       if let obstacle = askGuest(editor) { leaveUnedited(obstacle) }
+      // Pages come on other channels, which wait for the terms at their first.
+      if multifdChannels > 0 { awaitReport(&editor) }
+      multifd.decide(MultifdSession.Terms(blocks: editor.blocks))
     case .firstPageRecord:
       awaitReport(&editor)
     case .endOfRAM:
+      try awaitMultifd(editor)
       try judge(editor)
+      // Nothing comes any more that could be dropped.
+      hook?.snapshot().session?.pages.revokeAll()
       progress.update { $0.passedPointOfNoReturn = true }
     case .postcopySwitchover:
       // Nothing is ever dropped where post-copy is possible (see askGuest).
@@ -48,9 +59,18 @@ struct MigrationControl: StopPointHandler {
     }
   }
 
+  private func hasDropped(_ editor: borrowing StreamEditor) -> Bool {
+    editor.hasDropped || multifd.hasDropped
+  }
+
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    guard editor.hasDropped, !editor.counters.ramEnded, let offence = hook?.offence else { return }
+    if let reason = editor.bypassReason {
+      multifd.decide(MultifdSession.Terms())
+      guard !multifd.refuseDropping(reason.description) else { return }
+      throw .closeBoth("on the main channel, after pages had been dropped: \(reason)")
+    }
+    guard hasDropped(editor), !editor.counters.ramEnded, let offence = hook?.offence else { return }
     throw .closeBoth("the guest broke its word after pages had been dropped: \(offence)")
   }
 
@@ -64,6 +84,7 @@ struct MigrationControl: StopPointHandler {
     do {
       capabilities = try MigrationCapabilities.read(from: qmp)
       if let obstacle = capabilities.editingObstacle { return obstacle }
+      multifdChannels = capabilities.multifdChannels
       if capabilities.postcopyPossible {
         return "capability postcopy-ram is on: this release edits pre-copy only"
       }
@@ -100,6 +121,7 @@ struct MigrationControl: StopPointHandler {
   /// or until a leg has ended, which the relay will notice.
   private mutating func awaitReport(_ editor: inout StreamEditor) {
     guard let hook, let asked else { return }
+    self.asked = nil
     let deadline = asked + options.prepareTimeout
     var said = ""
     while true {
@@ -115,7 +137,8 @@ struct MigrationControl: StopPointHandler {
         install(session, report, &editor, took: asked.duration(to: .now))
         return
       case .refused(let reason):
-        watchMark(session, &editor)
+        let rule = watchMark(session, &editor)
+        multifd.decide(MultifdSession.Terms(blocks: editor.blocks, mark: rule))
         leaveUnedited(reason)
         return
       case .awaited:
@@ -151,12 +174,14 @@ struct MigrationControl: StopPointHandler {
       $0.prepareDuration = took
     }
     for note in report.notes { logger.notice("guest: \(note)") }
-    guard watchMark(session, &editor) else {
+    guard let rule = watchMark(session, &editor) else {
       hook?.giveUp("unused")
       leaveUnedited("the guest's mark page is at an address that is no guest RAM")
       return
     }
     editor.install(session.pages.dead)
+    multifd.decide(
+      MultifdSession.Terms(blocks: editor.blocks, dead: session.pages.dead, mark: rule))
     logger.info(
       """
       the guest holds \(report.pages) pages and reported them after \(took.formattedSeconds); \
@@ -164,38 +189,50 @@ struct MigrationControl: StopPointHandler {
       """)
   }
 
-  @discardableResult
   private mutating func watchMark(
     _ session: GuestSession, _ editor: inout StreamEditor
-  ) -> Bool {
+  ) -> MarkRule? {
     guard let mark = session.mark,
       let address = session.pages.locate(guestPhysicalAddress: mark.guestPhysicalAddress)
-    else { return false }
-    history.heard(time: mark.time, running: qmp.events.runningNanoseconds)
-    editor.watch(
-      MarkRule(
-        address: address, identification: MarkPage.identification(for: migration),
-        identificationOffset: MarkPage.Offset.signature, verdict: MarkPage.verdict(for: migration),
-        verdictOffset: MarkPage.Offset.verdict))
-    return true
+    else { return nil }
+    marks.heard(time: mark.time, running: qmp.events.runningNanoseconds)
+    let rule = MarkRule(
+      address: address, identification: MarkPage.identification(for: migration),
+      identificationOffset: MarkPage.Offset.signature, verdict: MarkPage.verdict(for: migration),
+      verdictOffset: MarkPage.Offset.verdict)
+    editor.watch(rule)
+    return rule
   }
 
   // MARK: Judging
 
   private mutating func noteMarkCopies(_ editor: borrowing StreamEditor) {
-    if editor.counters.markCopies != copiesSeen {
-      copiesSeen = editor.counters.markCopies
-      if let page = editor.lastMarkCopy.flatMap({ MarkPage(parsing: $0) }) {
-        history.passed(page, running: qmp.events.runningNanoseconds)
-      }
+    guard editor.markPassages != passagesSeen else { return }
+    passagesSeen = editor.markPassages
+    marks.passed(
+      editor.lastMarkCopy, on: MigrationControl.mainChannel, behind: editor.lastMarkSyncs,
+      running: qmp.events.runningNanoseconds)
+  }
+
+  /// The main channel among those of the mark ledger; the others go by their arrival.
+  private static let mainChannel = -1
+
+  /// END's pages are on the multifd channels; behind the synchronisation that belongs to END there is
+  /// none. The EOS that closes the section, which is at hand, is the mark of it where every section
+  /// is synchronised.
+  private func awaitMultifd(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
+    guard multifdChannels > 0 else { return }
+    let counters = editor.counters
+    let syncs = counters.multifdFlushes > 0 ? counters.multifdFlushes : counters.ramBodies + 1
+    guard multifd.awaitSyncs(syncs, of: multifdChannels) || !multifd.hasDropped else {
+      throw .closeBoth("a multifd channel ended before the end of RAM")
     }
-    if editor.lastMarkCopy == nil { history.lost() }
   }
 
   /// With nothing dropped no proof is needed.
   private mutating func judge(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    guard editor.hasDropped else { return }
+    guard hasDropped(editor) else { return }
     do throws(ProofFailure) {
       try prove()
       logger.info("proven at the point of no return: the guest held every dropped page to its stop")
@@ -215,8 +252,7 @@ struct MigrationControl: StopPointHandler {
     // The guest stands still, so this comes to an end.
     hook?.drain()
     if let offence = hook?.offence { throw .offence(offence) }
-    try history.judgeLastCopy(
-      of: migration, running: stopped.runningNanoseconds, bound: options.markBound,
-      copiesSeen: copiesSeen)
+    try marks.judge(
+      of: migration, running: stopped.runningNanoseconds, bound: options.markBound)
   }
 }

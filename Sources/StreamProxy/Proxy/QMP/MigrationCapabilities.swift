@@ -22,6 +22,9 @@ public struct MigrationCapabilities: Equatable, Sendable {
     for (name, reason) in MigrationCapabilities.obstacles where enabled.contains(name) {
       return "capability \(name) is on: \(reason)"
     }
+    if multifdChannels > 0, let method = parameters.multifdCompression, method != "none" {
+      return "capability multifd is on with \(method): pages travel compressed"
+    }
     if let credentials = parameters.tlsCreds, !credentials.isEmpty {
       return "parameter tls-creds is \"\(credentials)\": the stream is encrypted"
     }
@@ -38,12 +41,16 @@ public struct MigrationCapabilities: Equatable, Sendable {
       "later copies of a page are sent as differences from one that the destination must have"
     ),
     ("compress", "pages travel compressed and are not read by this release"),
-    ("multifd", "pages travel on channels that are not read by this release"),
     ("x-colo", "the destination's copy of the memory must stay equal to the source's"),
     ("background-snapshot", "pages are sent as they were when the snapshot began"),
     ("mapped-ram", "the stream is a file with pages at fixed places"),
     ("rdma-pin-all", "pages travel by RDMA and not in the stream"),
   ]
+
+  /// How many connections carry pages beside the main one; 0 without the capability multifd.
+  public var multifdChannels: Int {
+    enabled.contains("multifd") ? Int(clamping: parameters.multifdChannels ?? 2) : 0
+  }
 
   /// Whether the guest may run at the destination before all of its memory is there.
   public var postcopyPossible: Bool { enabled.contains("postcopy-ram") }
@@ -62,8 +69,7 @@ extension ChannelRoster.Expectation {
       return
     }
     self.init(
-      multifd: settings.enabled.contains("multifd")
-        ? Int(clamping: settings.parameters.multifdChannels ?? 2) : 0,
+      multifd: settings.multifdChannels,
       preempt: settings.enabled.contains("postcopy-preempt"))
   }
 }

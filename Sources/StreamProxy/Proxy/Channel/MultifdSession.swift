@@ -1,0 +1,115 @@
+import PageFilter
+import Synchronization
+
+/// What the multifd channels of one migration and its main channel have to agree on.
+///
+/// Pages may come on a multifd channel before the main one's thread has read the list of blocks, and
+/// the judgement at the end of RAM concerns what all of them have dropped. So a channel waits at its
+/// first page until it knows the terms, and the judge waits until every channel has passed the
+/// synchronisation that belongs to the END section. Losing one would hang the destination, so none
+/// is ever held back but by what stands before it on its channel.
+final class MultifdSession: Sendable {
+  /// What channels may do with pages.
+  struct Terms: Sendable {
+    var blocks: [RAMBlock] = []
+    var dead: DeadPages?
+    var mark: MarkRule?
+  }
+
+  private enum Channel {
+    /// Has passed so many synchronisations.
+    case edited(Int)
+    /// Is forwarded unread.
+    case raw
+    case ended
+  }
+
+  private struct State {
+    var terms: Terms?
+    var channels: [Int: Channel] = [:]
+    var hasDropped = false
+    /// Why no channel may drop any more.
+    var refusal: String?
+    var isOver = false
+  }
+
+  private let state = Guarded(State())
+
+  // MARK: The terms
+
+  /// Sets the terms; only the first call counts.
+  func decide(_ terms: Terms) {
+    state.update { state in
+      guard state.terms == nil else { return }
+      state.terms = terms
+      if state.refusal != nil { state.terms?.dead = nil }
+    }
+  }
+
+  /// Waits for the terms.
+  func awaitTerms() -> Terms {
+    while true {
+      let terms = state.wait(until: .now + .seconds(3600)) { state in
+        state.terms ?? (state.isOver ? Terms() : nil)
+      }
+      if let terms { return terms }
+    }
+  }
+
+  /// The main channel has ended: nobody waits for anything any more.
+  func finish() { state.update { $0.isOver = true } }
+
+  // MARK: Dropping
+
+  var hasDropped: Bool { state.read { $0.hasDropped } }
+
+  /// Asked by a channel before its first dropped page is written: false where it came too late,
+  /// because another channel has met something that it does not know.
+  func claimDropping() -> Bool {
+    state.update { state in
+      guard state.refusal == nil else { return false }
+      state.hasDropped = true
+      return true
+    }
+  }
+
+  /// From now on nothing is dropped on any channel, because one of them cannot be read; false where
+  /// pages have been dropped already, so that the migration must fail.
+  func refuseDropping(_ reason: String) -> Bool {
+    state.update { state in
+      if state.refusal == nil { state.refusal = reason }
+      state.terms?.dead?.removeAll()
+      return !state.hasDropped
+    }
+  }
+
+  // MARK: Synchronisations
+
+  func joined(_ channel: Int) { state.update { $0.channels[channel] = .edited(0) } }
+
+  func passed(syncs: Int, on channel: Int) { state.update { $0.channels[channel] = .edited(syncs) } }
+
+  func becameRaw(_ channel: Int) { state.update { $0.channels[channel] = .raw } }
+
+  func ended(_ channel: Int) { state.update { $0.channels[channel] = .ended } }
+
+  /// Waits until `count` channels have each passed `syncs` synchronisations; false where one ended
+  /// before. However long: a slow wire is no error, and an end of the migration ends the channels.
+  func awaitSyncs(_ syncs: Int, of count: Int) -> Bool {
+    while true {
+      let all: Bool? = state.wait(until: .now + .seconds(3600)) { state in
+        var there = 0
+        for channel in state.channels.values {
+          switch channel {
+          case .edited(let passed) where passed >= syncs: there += 1
+          case .edited: break
+          case .raw: there += 1
+          case .ended: return false
+          }
+        }
+        return there >= count ? true : state.isOver ? false : nil
+      }
+      if let all { return all }
+    }
+  }
+}

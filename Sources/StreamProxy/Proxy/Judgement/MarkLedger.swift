@@ -1,0 +1,53 @@
+import HookLink
+import PageFilter
+import Synchronization
+
+/// The copies of the mark page that passed, over all channels, and which of them is the last.
+///
+/// Copies are ordered by the number of synchronisations of all multifd channels behind which they
+/// came (see ``MultifdEditor``), and on one channel by the stream. Copies on two channels between the
+/// same two synchronisations would have no order. No QEMU makes them; if one did, each of them
+/// would have to stand the judgement.
+final class MarkLedger: Sendable {
+  private struct State {
+    var history = MarkHistory()
+    var syncs = 0
+    /// By channel, what passed last since that synchronisation; nil where it was no copy.
+    var last: [Int: MarkPage?] = [:]
+    var copies = 0
+  }
+
+  private let state = Mutex(State())
+
+  /// The guest said `time` (nanoseconds of its clock) and it was heard when it had run `running`.
+  func heard(time: UInt64, running: UInt64) {
+    state.withLock { $0.history.heard(time: time, running: running) }
+  }
+
+  /// Something passed for the mark page's address: a copy as the guest wrote it, or nil.
+  func passed(_ copy: [UInt8]?, on channel: Int, behind syncs: Int, running: UInt64) {
+    let page = copy.flatMap { MarkPage(parsing: $0) }
+    state.withLock { state in
+      if let page { state.history.heard(time: page.time, running: running) }
+      if copy != nil { state.copies += 1 }
+      guard syncs >= state.syncs else { return }
+      if syncs > state.syncs { state.last.removeAll() }
+      state.syncs = syncs
+      state.last[channel] = .some(page)
+    }
+  }
+
+  /// Part three of the proof.
+  ///
+  /// - Parameter running: how long the guest had run when it stopped, in nanoseconds.
+  func judge(of migration: MigrationID, running: UInt64, bound: Duration) throws(ProofFailure) {
+    let state = state.withLock { $0 }
+    guard state.copies > 0, !state.last.isEmpty else { throw .markNeverPassed }
+    for page in state.last.values {
+      var history = state.history
+      history.last = page
+      try history.judgeLastCopy(
+        of: migration, running: running, bound: bound, copiesSeen: state.copies)
+    }
+  }
+}
