@@ -87,7 +87,7 @@ extension StreamEditor {
       }
       counters.ramBodies += 1
       take(8, &position, &edits)
-      state = .footer
+      state = isPreempt ? .raw : .footer
       return .done
     case StreamFormat.RecordFlag.memorySize:
       guard blocks.isEmpty else { throw .malformed("a second list of RAM blocks") }

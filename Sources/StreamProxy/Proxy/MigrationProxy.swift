@@ -53,7 +53,7 @@ public final class MigrationProxy: Sendable {
   private let setup: MigrationSetup
   private let progress = SharedProgress()
   private let channels: ChannelSet
-  private let multifd = MultifdSession()
+  private let shared = EditingSession()
   private let marks = MarkLedger()
   /// What ended a channel other than the main one first.
   private let secondaryFailure = Mutex<ChannelFailure?>(nil)
@@ -153,9 +153,9 @@ public final class MigrationProxy: Sendable {
     var relay = MainChannel(source: channel.source, editor: StreamEditor())
     var control = MigrationControl(
       options: options, qmp: qmp, hook: hook, source: channel.source,
-      destination: channel.destination, progress: progress, multifd: multifd, marks: marks,
+      destination: channel.destination, progress: progress, shared: shared, marks: marks,
       logger: logger)
-    defer { multifd.finish() }
+    defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
       try relay.relay(to: channel.destination, handler: &control) { snapshot in
         progress.update { $0.channel = snapshot }
@@ -169,6 +169,7 @@ public final class MigrationProxy: Sendable {
       kind == .recovery
       ? BypassReason.postcopyRecovery.description : "the stream is encrypted (TLS)"
     logger.warning("forwarding everything unedited: \(reason)")
+    shared.decide(EditingSession.Terms())
     progress.update {
       if $0.connectedAt == nil { $0.connectedAt = .now }
       if $0.uneditedReason == nil { $0.uneditedReason = reason }
@@ -216,10 +217,10 @@ public final class MigrationProxy: Sendable {
       ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
     }
     do throws(ChannelFailure) {
-      if channel.role == .multifd {
-        try relayMultifd(channel)
-      } else {
-        try relayRaw(channel)
+      switch channel.role {
+      case .multifd: try relayMultifd(channel)
+      case .preempt: try relayPreempt(channel)
+      default: try relayRaw(channel)
       }
       channel.destination.shutDownWriting()
       back.join(for: MigrationProxy.closingTime)
@@ -233,10 +234,24 @@ public final class MigrationProxy: Sendable {
   }
 
   private func relayMultifd(_ channel: Channel) throws(ChannelFailure) {
-    var relay = try MultifdChannel(channel, session: multifd, marks: marks) { [qmp] in
+    var relay = try MultifdChannel(channel, session: shared, marks: marks) { [qmp] in
       qmp.events.runningNanoseconds
     }
     try relay.relayUntilEnd { snapshot in
+      progress.update { $0.others[channel.id] = snapshot }
+    }
+  }
+
+  private func relayPreempt(_ channel: Channel) throws(ChannelFailure) {
+    // It says nothing before the guest runs at the destination, and then the terms are known.
+    _ = waitReadable(channel.source.descriptor, or: nil)
+    let terms = shared.awaitTerms()
+    var editor = StreamEditor(preemptChannelOf: terms.blocks)
+    if let dead = terms.dead { editor.install(dead) }
+    if let mark = terms.mark { editor.watch(mark) }
+    var relay = MainChannel(source: channel.source, editor: editor)
+    var handler = NothingToDecide()
+    try relay.relay(to: channel.destination, handler: &handler) { snapshot in
       progress.update { $0.others[channel.id] = snapshot }
     }
   }

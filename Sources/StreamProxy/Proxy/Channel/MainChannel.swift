@@ -12,7 +12,13 @@ protocol StopPointHandler {
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure)
 }
 
-/// Why the main channel ended before the source had said everything.
+/// The stop points of a preempt channel, which has none.
+struct NothingToDecide: StopPointHandler {
+  mutating func reached(_ stop: StreamEditor.Stop, _ editor: inout StreamEditor) {}
+  mutating func moved(_ editor: inout StreamEditor) {}
+}
+
+/// Why a channel ended before the source had said everything.
 enum ChannelFailure: Error {
   /// Ours: both legs are to be closed.
   case closeBoth(String)
@@ -20,8 +26,8 @@ enum ChannelFailure: Error {
   case source(SystemError)
 }
 
-/// The main channel, source to destination: reads, lets the editor decide, writes. One thread, one
-/// buffer, no copy of a page.
+/// The main channel, or post-copy's preempt channel, source to destination: reads, lets the editor
+/// decide, writes. One thread, one buffer, no copy of a page.
 @safe
 struct MainChannel: ~Copyable {
   /// What one read may take in; with the sockets' buffers it bounds the bytes that QEMU takes for
@@ -45,9 +51,6 @@ struct MainChannel: ~Copyable {
   }
 
   deinit { unsafe buffer.deallocate() }
-
-  /// Reads the first bytes; false where the source ended without one.
-  mutating func awaitFirstBytes() throws(ChannelFailure) -> Bool { try readMore() }
 
   /// Relays until the source ends the stream.
   mutating func relay(

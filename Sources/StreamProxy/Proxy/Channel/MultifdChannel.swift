@@ -5,7 +5,7 @@ import PageFilter
 /// inside the kernel, and those that are dropped end there.
 struct MultifdChannel: ~Copyable {
   private let channel: Channel
-  private let session: MultifdSession
+  private let session: EditingSession
   private let marks: MarkLedger
   private let running: @Sendable () -> UInt64
   private let pipe: KernelPipe
@@ -17,7 +17,7 @@ struct MultifdChannel: ~Copyable {
 
   /// - Parameter running: how long the guest has run, in nanoseconds.
   init(
-    _ channel: Channel, session: MultifdSession, marks: MarkLedger,
+    _ channel: Channel, session: EditingSession, marks: MarkLedger,
     running: @escaping @Sendable () -> UInt64
   ) throws(ChannelFailure) {
     self.channel = channel

@@ -23,6 +23,8 @@ struct GuestSession {
   private(set) var offence: String?
   private(set) var resumed: GuestMessage.Resumed?
   private(set) var progress: GuestMessage.Progress?
+  /// The last heartbeat that was acknowledged: when, and the guest's clock in nanoseconds.
+  private(set) var lastHeartbeat: (at: ContinuousClock.Instant, time: UInt64)?
   private(set) var pagesNamed: UInt64 = 0
   private(set) var pagesRevoked = false
   /// Messages of other migrations, which were ignored.
@@ -69,6 +71,7 @@ struct GuestSession {
       pagesRevoked = true
       return HostMessage.Acknowledge(sequence: revoke.sequence)
     case .heartbeat(let beat):
+      lastHeartbeat = (.now, beat.time)
       return HostMessage.Acknowledge(sequence: beat.sequence)
     case .progress(let now):
       progress = now

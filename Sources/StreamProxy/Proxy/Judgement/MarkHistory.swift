@@ -27,8 +27,13 @@ struct MarkHistory {
   /// How far behind the last copy's time is of what is expected when the guest stops after it has
   /// run `running`; nil without a copy.
   func lag(whenStoppedAt running: UInt64) -> Duration? {
-    guard let last, let largestDifference else { return nil }
+    last.flatMap { lag(of: $0.time, whenStoppedAt: running) }
+  }
+
+  /// How far behind `time`, on the guest's clock, is of what is expected.
+  func lag(of time: UInt64, whenStoppedAt running: UInt64) -> Duration? {
+    guard let largestDifference else { return nil }
     let expected = Int64(clamping: running) + largestDifference
-    return .nanoseconds(max(0, expected - Int64(clamping: last.time)))
+    return .nanoseconds(max(0, expected - Int64(clamping: time)))
   }
 }

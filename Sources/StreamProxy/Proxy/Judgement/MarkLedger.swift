@@ -37,17 +37,37 @@ final class MarkLedger: Sendable {
     }
   }
 
-  /// Part three of the proof.
+  /// How far behind what is expected a time on the guest's clock is; nil where nothing is expected.
+  func lag(of time: UInt64, whenStoppedAt running: UInt64) -> Duration? {
+    state.withLock { $0.history.lag(of: time, whenStoppedAt: running) }
+  }
+
+  /// Part three of the proof in pre-copy.
   ///
   /// - Parameter running: how long the guest had run when it stopped, in nanoseconds.
   func judge(of migration: MigrationID, running: UInt64, bound: Duration) throws(ProofFailure) {
+    try forEachLastCopy { (history, copies) throws(ProofFailure) in
+      try history.judgeLastCopy(
+        of: migration, running: running, bound: bound, copiesSeen: copies)
+    }
+  }
+
+  /// The same in post-copy, where the lease says the rest.
+  func judgeSoFar(of migration: MigrationID) throws(ProofFailure) {
+    try forEachLastCopy { (history, copies) throws(ProofFailure) in
+      try history.judgeCopySoFar(of: migration, copiesSeen: copies)
+    }
+  }
+
+  private func forEachLastCopy(
+    _ body: (MarkHistory, _ copies: Int) throws(ProofFailure) -> Void
+  ) throws(ProofFailure) {
     let state = state.withLock { $0 }
     guard state.copies > 0, !state.last.isEmpty else { throw .markNeverPassed }
     for page in state.last.values {
       var history = state.history
       history.last = page
-      try history.judgeLastCopy(
-        of: migration, running: running, bound: bound, copiesSeen: state.copies)
+      try body(history, state.copies)
     }
   }
 }

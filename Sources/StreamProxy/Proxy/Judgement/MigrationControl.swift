@@ -11,18 +11,19 @@ struct MigrationControl: StopPointHandler {
   let source: Socket
   let destination: Socket
   let progress: SharedProgress
-  let multifd: MultifdSession
+  let shared: EditingSession
   let marks: MarkLedger
   let logger: Logger
 
   private var passagesSeen = 0
   private var multifdChannels = 0
+  private var passedPointOfNoReturn = false
   private var migration = MigrationID.none
   private var asked: ContinuousClock.Instant?
 
   init(
     options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?, source: Socket,
-    destination: Socket, progress: SharedProgress, multifd: MultifdSession, marks: MarkLedger,
+    destination: Socket, progress: SharedProgress, shared: EditingSession, marks: MarkLedger,
     logger: Logger
   ) {
     self.options = options
@@ -31,7 +32,7 @@ struct MigrationControl: StopPointHandler {
     self.source = source
     self.destination = destination
     self.progress = progress
-    self.multifd = multifd
+    self.shared = shared
     self.marks = marks
     self.logger = logger
   }
@@ -44,33 +45,46 @@ struct MigrationControl: StopPointHandler {
       if let obstacle = askGuest(editor) { leaveUnedited(obstacle) }
       // Pages come on other channels, which wait for the terms at their first.
       if multifdChannels > 0 { awaitReport(&editor) }
-      multifd.decide(MultifdSession.Terms(blocks: editor.blocks))
+      if asked == nil { shared.decide(EditingSession.Terms(blocks: editor.blocks)) }
     case .firstPageRecord:
       awaitReport(&editor)
     case .endOfRAM:
-      try awaitMultifd(editor)
-      try judge(editor)
+      if !passedPointOfNoReturn {
+        try awaitMultifd(editor)
+        try judge(editor)
+        passPointOfNoReturn()
+      }
       // Nothing comes any more that could be dropped.
       hook?.snapshot().session?.pages.revokeAll()
-      progress.update { $0.passedPointOfNoReturn = true }
     case .postcopySwitchover:
-      // Nothing is ever dropped where post-copy is possible (see askGuest).
-      progress.update { $0.passedPointOfNoReturn = true }
+      // The guest is stopped: a report that is not there before the first page does not come.
+      if asked != nil {
+        hook?.giveUp("post-copy began before the guest had reported")
+        awaitReport(&editor)
+      }
+      try awaitMultifd(editor)
+      try judgePostcopy(editor)
+      passPointOfNoReturn()
     }
   }
 
+  private mutating func passPointOfNoReturn() {
+    passedPointOfNoReturn = true
+    progress.update { $0.passedPointOfNoReturn = true }
+  }
+
   private func hasDropped(_ editor: borrowing StreamEditor) -> Bool {
-    editor.hasDropped || multifd.hasDropped
+    editor.hasDropped || shared.hasDropped
   }
 
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
     if let reason = editor.bypassReason {
-      multifd.decide(MultifdSession.Terms())
-      guard !multifd.refuseDropping(reason.description) else { return }
+      shared.decide(EditingSession.Terms())
+      guard !shared.refuseDropping(reason.description), !passedPointOfNoReturn else { return }
       throw .closeBoth("on the main channel, after pages had been dropped: \(reason)")
     }
-    guard hasDropped(editor), !editor.counters.ramEnded, let offence = hook?.offence else { return }
+    guard !passedPointOfNoReturn, hasDropped(editor), let offence = hook?.offence else { return }
     throw .closeBoth("the guest broke its word after pages had been dropped: \(offence)")
   }
 
@@ -85,9 +99,6 @@ struct MigrationControl: StopPointHandler {
       capabilities = try MigrationCapabilities.read(from: qmp)
       if let obstacle = capabilities.editingObstacle { return obstacle }
       multifdChannels = capabilities.multifdChannels
-      if capabilities.postcopyPossible {
-        return "capability postcopy-ram is on: this release edits pre-copy only"
-      }
       guard editor.counters.returnPathOpened else {
         return """
           the source opened no return path, so it may report success before the proxy has judged; \
@@ -105,7 +116,7 @@ struct MigrationControl: StopPointHandler {
     asked = .now
     qmp.events.mark()
     let request = HostMessage.Prepare(
-      postcopyPossible: false, zeroHeldFrames: false,
+      postcopyPossible: capabilities.postcopyPossible, zeroHeldFrames: false,
       timeoutMilliseconds: UInt32(clamping: Int(options.prepareTimeout / .milliseconds(1))))
     logger.info("asking the guest to evict its cache", metadata: ["migration": "\(migration)"])
     hook.prepare(request, session: GuestSession(migration: migration, pages: pages))
@@ -138,7 +149,7 @@ struct MigrationControl: StopPointHandler {
         return
       case .refused(let reason):
         let rule = watchMark(session, &editor)
-        multifd.decide(MultifdSession.Terms(blocks: editor.blocks, mark: rule))
+        shared.decide(EditingSession.Terms(blocks: editor.blocks, mark: rule))
         leaveUnedited(reason)
         return
       case .awaited:
@@ -176,12 +187,13 @@ struct MigrationControl: StopPointHandler {
     for note in report.notes { logger.notice("guest: \(note)") }
     guard let rule = watchMark(session, &editor) else {
       hook?.giveUp("unused")
+      shared.decide(EditingSession.Terms(blocks: editor.blocks))
       leaveUnedited("the guest's mark page is at an address that is no guest RAM")
       return
     }
     editor.install(session.pages.dead)
-    multifd.decide(
-      MultifdSession.Terms(blocks: editor.blocks, dead: session.pages.dead, mark: rule))
+    shared.decide(
+      EditingSession.Terms(blocks: editor.blocks, dead: session.pages.dead, mark: rule))
     logger.info(
       """
       the guest holds \(report.pages) pages and reported them after \(took.formattedSeconds); \
@@ -224,7 +236,7 @@ struct MigrationControl: StopPointHandler {
     guard multifdChannels > 0 else { return }
     let counters = editor.counters
     let syncs = counters.multifdFlushes > 0 ? counters.multifdFlushes : counters.ramBodies + 1
-    guard multifd.awaitSyncs(syncs, of: multifdChannels) || !multifd.hasDropped else {
+    guard shared.awaitSyncs(syncs, of: multifdChannels) || !shared.hasDropped else {
       throw .closeBoth("a multifd channel ended before the end of RAM")
     }
   }
@@ -241,7 +253,55 @@ struct MigrationControl: StopPointHandler {
     }
   }
 
+  /// From here on the guest runs at the destination and nothing can be closed, so what is dropped
+  /// later has to be proven now as well. Where it is not, nothing more is dropped; where something
+  /// has been, the migration fails.
+  private mutating func judgePostcopy(
+    _ editor: borrowing StreamEditor
+  ) throws(ChannelFailure) {
+    noteMarkCopies(editor)
+    guard let session = hook?.snapshot().session, case .complete = session.report else { return }
+    do throws(ProofFailure) {
+      let stopped = try proveStopped()
+      try marks.judgeSoFar(of: migration)
+      try proveLease(stopped)
+      logger.info("proven before post-copy: the guest holds every dropped page, and its lease runs")
+    } catch {
+      guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
+        throw .closeBoth("not proven before post-copy: \(error)")
+      }
+      session.pages.revokeAll()
+      leaveUnedited("not proven before post-copy: \(error)")
+    }
+  }
+
+  /// The guest releases its frames without an acknowledgement 15 s after the last one, on its own
+  /// clock, which stands still while it is stopped.
+  private func proveLease(
+    _ stopped: MigrationWitness.Observation
+  ) throws(ProofFailure) {
+    guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
+    let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
+    // One that was sent long ago may have been read just now.
+    let age = max(
+      beat.at.duration(to: .now) - stoppedFor,
+      marks.lag(of: beat.time, whenStoppedAt: stopped.runningNanoseconds) ?? .zero)
+    guard age < MigrationControl.lease else {
+      throw .heartbeatStale(age: age, bound: MigrationControl.lease)
+    }
+  }
+
+  /// A third of the time after which the guest may let go.
+  private static let lease = Duration.seconds(5)
+
   private func prove() throws(ProofFailure) {
+    let stopped = try proveStopped()
+    try marks.judge(
+      of: migration, running: stopped.runningNanoseconds, bound: options.markBound)
+  }
+
+  /// The guest stands still, was not reset, and has kept its word.
+  private func proveStopped() throws(ProofFailure) -> MigrationWitness.Observation {
     let stopped: MigrationWitness.Observation
     switch qmp.events.waitForStop(until: .now + options.stopTimeout) {
     case .stopped(let observation): stopped = observation
@@ -252,7 +312,6 @@ struct MigrationControl: StopPointHandler {
     // The guest stands still, so this comes to an end.
     hook?.drain()
     if let offence = hook?.offence { throw .offence(offence) }
-    try marks.judge(
-      of: migration, running: stopped.runningNanoseconds, bound: options.markBound)
+    return stopped
   }
 }

@@ -1,14 +1,15 @@
 import PageFilter
 import Synchronization
 
-/// What the multifd channels of one migration and its main channel have to agree on.
+/// What the channels of one migration that carry pages have to agree on: the main one, multifd ones
+/// and post-copy's preempt channel.
 ///
 /// Pages may come on a multifd channel before the main one's thread has read the list of blocks, and
 /// the judgement at the end of RAM concerns what all of them have dropped. So a channel waits at its
 /// first page until it knows the terms, and the judge waits until every channel has passed the
 /// synchronisation that belongs to the END section. Losing one would hang the destination, so none
 /// is ever held back but by what stands before it on its channel.
-final class MultifdSession: Sendable {
+final class EditingSession: Sendable {
   /// What channels may do with pages.
   struct Terms: Sendable {
     var blocks: [RAMBlock] = []
