@@ -11,12 +11,10 @@ final class ReportingGuest: Sendable {
   private let memory: GuestMemoryFile
   private let listener: Listener
   private let heard = Mutex<[HostMessage]>([])
-  private let reports: Bool
 
-  init(path: String, memory: GuestMemoryFile, reports: Bool = true) throws {
+  init(path: String, memory: GuestMemoryFile) throws {
     address = .unix(path: path)
     self.memory = memory
-    self.reports = reports
     listener = try Listener(address, receiveBuffer: 64 * 1024)
     _ = BlockingThread("guest") { [self] in
       while let socket = try? listener.accept() { serve(socket) }
@@ -57,6 +55,15 @@ final class ReportingGuest: Sendable {
     }
   }
 
+  /// Lets everything go without an acknowledgement, as a guest does that has lost its proxy.
+  func release() { write(.released) }
+
+  private func write(_ state: MarkPage.State) {
+    memory.write(
+      (0..<8).map { UInt8(truncatingIfNeeded: state.rawValue >> (8 * $0)) },
+      at: Firmware.markAddress + MarkPage.Offset.state)
+  }
+
   private var time: UInt64 {
     memory.word(UInt64.self, at: Firmware.markAddress + MarkPage.Offset.time)
   }
@@ -64,14 +71,10 @@ final class ReportingGuest: Sendable {
   private func answer(_ migration: MigrationID, on socket: Socket) {
     let mark = Firmware.markAddress
     memory.write(MarkPage.identification(for: migration), at: mark)
-    let holding = MarkPage.State.holding.rawValue
-    memory.write(
-      (0..<8).map { UInt8(truncatingIfNeeded: holding >> (8 * $0)) },
-      at: mark + MarkPage.Offset.state)
+    write(.holding)
     let announced = GuestMessage.Mark(
       guestPhysicalAddress: UInt64(mark), time: time, guardianVersion: "test")
     send(announced.frame(for: migration), on: socket)
-    guard reports else { return }
     let pages = Firmware.held.count / GuestMemoryFile.pageSize
     let held = HeldPages(
       firstPage: UInt64(Firmware.held.lowerBound / GuestMemoryFile.pageSize),

@@ -201,7 +201,7 @@ public final class MigrationProxy: Sendable {
         returnPath.join(for: MigrationProxy.closingTime)
         channel.shutDown()
       }
-      return isPaused ? waitForRecovery() : outcome
+      return isBroken ? waitForRecovery() : outcome
     }
     channel.destination.shutDownWriting()
     returnPath.join(for: MigrationProxy.closingTime)
@@ -278,14 +278,12 @@ public final class MigrationProxy: Sendable {
   private func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome? {
     if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
     let (status, explanation) = finalStatus()
-    if status != "completed", let failure = secondaryFailure.withLock({ $0 }),
-      status != MigrationStatus.paused
-    {
+    if let status, MigrationStatus.broken.contains(status) { return waitForRecovery() }
+    if status != "completed", let failure = secondaryFailure.withLock({ $0 }) {
       return outcome(of: failure)
     }
     switch status {
     case "completed": return .completed
-    case MigrationStatus.paused: return waitForRecovery()
     case "cancelled": return .sourceEnded("the migration was cancelled at the source")
     case "failed":
       let reason = explanation ?? truncation ?? "the source reports that the migration failed"
@@ -301,15 +299,18 @@ public final class MigrationProxy: Sendable {
 
   /// A post-copy whose connections broke: the guest runs at the destination, and the operator can
   /// have the rest sent over new ones (`migrate` with resume, `migrate-recover`).
-  private var isPaused: Bool { (try? qmp.queryMigrate())?.status == MigrationStatus.paused }
+  private var isBroken: Bool {
+    (try? qmp.queryMigrate())?.status.map(MigrationStatus.broken.contains) ?? false
+  }
 
-  /// No outcome yet: the next main channel is the recovery's.
+  /// A channel that broke says nothing about those that take its place. No outcome yet: the next main channel is the recovery's.
   private func waitForRecovery() -> MigrationOutcome? {
     logger.warning(
       """
       post-copy is paused: have the destination listen on \(options.connect) again \
       (migrate-recover), then resume the migration at the source
       """)
+    secondaryFailure.withLock { $0 = nil }
     progress.update { $0.passedPointOfNoReturn = true }
     return nil
   }

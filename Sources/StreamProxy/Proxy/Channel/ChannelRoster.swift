@@ -66,9 +66,8 @@ struct ChannelRoster {
     case .spoke(.main):
       return mainTaken ? .refuse("the migration has its main channel already") : .dial(.main)
     case .spoke(.recovery):
-      return mainTaken
-        ? .refuse("the migration has its main channel already")
-        : .dial(.opaqueMain(.recovery))
+      // The broken connection's end may not have been noticed yet.
+      return mainTaken ? nil : .dial(.opaqueMain(.recovery))
     case .spoke(.encrypted):
       guard mainTaken else { return .dial(.opaqueMain(.encrypted)) }
       return mainEstablished ? .dial(.encrypted) : nil

@@ -44,10 +44,12 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
     case errorDescription = "error-desc"
   }
 
-  /// Post-copy lost its connections and can be recovered.
-  static let paused = "postcopy-paused"
-  /// States that last: the migration is over, or waits for the operator.
-  static let lasting: Set<String> = ["completed", "failed", "cancelled", paused]
+  /// States in which post-copy has lost its connections, and is or will be recovered over new ones.
+  static let broken: Set<String> = [
+    "postcopy-paused", "postcopy-recover-setup", "postcopy-recover",
+  ]
+  /// States that last: the migration is over, or its connections are.
+  static let lasting: Set<String> = broken.union(["completed", "failed", "cancelled"])
 
   /// Whether a migration is over that had begun.
   public var isOver: Bool { ["completed", "failed", "cancelled"].contains(status) }
