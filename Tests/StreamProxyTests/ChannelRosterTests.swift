@@ -95,7 +95,12 @@ struct ChannelRosterTests {
     let first = [roster.accepted(), roster.accepted()]
     roster.spoke(first[0], as: .main)
     #expect(settle(&roster, first) == [.main, .preempt])
-    for id in first { roster.ended(id) }
+    roster.ending(first[0])
+    roster.ended(first[1])
+    let early = roster.accepted()
+    #expect(settle(&roster, [early]).isEmpty)
+    roster.ended(early)
+    roster.ended(first[0])
     let second = [roster.accepted(), roster.accepted()]
     #expect(settle(&roster, second).isEmpty)
     roster.spoke(second[0], as: .recovery)

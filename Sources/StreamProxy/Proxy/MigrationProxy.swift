@@ -190,7 +190,9 @@ public final class MigrationProxy: Sendable {
     let truncation: String?
     do throws(ChannelFailure) {
       truncation = try relay()
+      channels.ending(channel)
     } catch {
+      channels.ending(channel)
       let outcome = outcome(of: error)
       if case .closeBoth = error {
         // Nobody may take what has crossed for a whole guest.

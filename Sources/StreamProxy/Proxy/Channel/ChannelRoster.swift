@@ -26,6 +26,8 @@ struct ChannelRoster {
     case spoke(ChannelKind)
     case dialling(ChannelRole)
     case established(ChannelRole)
+    /// The source has ended it; what the destination still says is awaited.
+    case ending(ChannelRole)
   }
 
   /// Connections by the order of their arrival.
@@ -50,6 +52,12 @@ struct ChannelRoster {
 
   mutating func established(_ id: Int) {
     if case .dialling(let role) = phases[id] { phases[id] = .established(role) }
+  }
+
+  /// Nothing more comes from the source. Connections behind it belong to a recovery, whose main
+  /// channel is silent at first.
+  mutating func ending(_ id: Int) {
+    if case .established(let role) = phases[id] { phases[id] = .ending(role) }
   }
 
   /// The connection is over, or never became anything.
@@ -78,7 +86,7 @@ struct ChannelRoster {
       // main channel, something that is no migration, which the destination may judge.
       guard mainTaken else { return .dial(.main) }
       return mainAndMultifdEstablished ? .dial(.preempt) : nil
-    case .dialling, .established, nil:
+    case .dialling, .established, .ending, nil:
       return nil
     }
   }
@@ -109,7 +117,7 @@ struct ChannelRoster {
   private var roles: [ChannelRole] {
     phases.values.compactMap {
       switch $0 {
-      case .dialling(let role), .established(let role): role
+      case .dialling(let role), .established(let role), .ending(let role): role
       default: nil
       }
     }

@@ -97,6 +97,9 @@ final class ChannelSet: Sendable {
     }
   }
 
+  /// The source has ended this channel; its thread still waits for the destination.
+  func ending(_ channel: Channel) { update { $0.roster.ending(channel.id) } }
+
   /// Ends every leg of every channel.
   func shutDownAll() {
     let connections = state.read { $0.connections.values.map { ($0.source, $0.destination) } }
