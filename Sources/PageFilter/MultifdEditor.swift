@@ -8,11 +8,14 @@
 /// cannot be told from the source; both are right for a page that its guest holds and never reads
 /// again, because with multifd such a destination knows no post-copy, which would wait for the page.
 ///
-/// Which copy of a page is the last. Between two synchronisations a source sends a page once at most:
-/// it walks each round over the blocks in one direction, and synchronises where it starts again
-/// (`ram.c`, find_dirty_block), or after every section. All channels pass a synchronisation before
-/// any goes on, at the destination too. So ``syncs``, the number of synchronisations behind which a
-/// copy came, orders the copies on all channels, as it orders them for the destination.
+/// Which copy of a page is the last. All channels pass a synchronisation before any goes on, at the
+/// destination too, so ``syncs``, the number of synchronisations behind which a copy came, orders the
+/// copies on all channels. Between two synchronisations a source means to send a page once: it walks
+/// each round over the blocks in one direction, and synchronises where it starts again (`ram.c`,
+/// find_dirty_block), or after every section. QEMU 7.2 sometimes queues the last page of a packet a
+/// second time (`multifd.c`, multifd_queue_page, looks at a packet that it has given away), and then
+/// two channels carry copies without an order. If the guest wrote between the two, the page is dirty
+/// again and comes once more behind the next synchronisation; the last ones of all are equal.
 public struct MultifdEditor: Sendable {
   public enum Progress: Equatable, Sendable {
     /// So many bytes from the packet's first are needed to go on.

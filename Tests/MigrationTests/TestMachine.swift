@@ -35,7 +35,8 @@ final class TestMachine: Sendable {
     ]
     if incoming != nil { arguments += ["-incoming", "defer"] }
     if paused { arguments += ["-S"] }
-    process.executableURL = URL(filePath: TestMachine.program)
+    process.executableURL = URL(
+      filePath: TestMachine.program(isDestination: incoming != nil))
     process.arguments = arguments
     _ = FileManager.default.createFile(atPath: log, contents: nil)
     process.standardError = FileHandle(forWritingAtPath: log)
@@ -52,10 +53,14 @@ final class TestMachine: Sendable {
   /// Does not wait for its end: Foundation would, on a thread that the tests need.
   func kill() { _ = Glibc.kill(process.processIdentifier, SIGKILL) }
 
-  /// The QEMU under test, from the environment or the PATH.
-  static let program = ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"].flatMap {
-    $0.hasPrefix("/") ? $0 : nil
-  } ?? "/usr/bin/qemu-system-x86_64"
+  /// The QEMU under test: a path in LEAFCUTTER_QEMU, and for the destination one in
+  /// LEAFCUTTER_QEMU_DESTINATION, or else the distribution's.
+  private static func program(isDestination: Bool) -> String {
+    let environment = ProcessInfo.processInfo.environment
+    let named = environment["LEAFCUTTER_QEMU"].flatMap { $0.hasPrefix("/") ? $0 : nil }
+    let other = isDestination ? environment["LEAFCUTTER_QEMU_DESTINATION"] : nil
+    return other ?? named ?? "/usr/bin/qemu-system-x86_64"
+  }
 
   var complaints: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 

@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// Copies are ordered by the number of synchronisations of all multifd channels behind which they
 /// came (see ``MultifdEditor``), and on one channel by the stream. Copies on two channels between the
-/// same two synchronisations would have no order. No QEMU makes them; if one did, each of them
-/// would have to stand the judgement.
+/// same two synchronisations have no order; QEMU 7.2 can make them, equal ones at the end. Each of
+/// them has to stand the judgement.
 final class MarkLedger: Sendable {
   private struct State {
     var history = MarkHistory()
