@@ -51,7 +51,8 @@ struct ChannelMigrationTests {
       offset != Firmware.markAddress && !(way.drops && Firmware.held.contains(offset))
         && !(way.runs && Firmware.changing.contains(offset))
     }
-    #expect(unexpected.isEmpty, "\(unexpected.count) pages differ, first at \(unexpected.first ?? 0)")
+    #expect(
+      unexpected.isEmpty, "\(unexpected.count) pages differ, first at \(unexpected.first ?? 0)")
     let zero = destination.memory.zeroPages(in: Firmware.held)
     if way.drops {
       #expect(zero == Firmware.held.count / pageSize)

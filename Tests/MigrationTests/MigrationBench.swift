@@ -19,9 +19,10 @@ final class MigrationBench: Sendable {
     let directory = "/tmp/lc\(getpid())-\(UInt32.random(in: 0 ..< .max))"
     self.directory = directory
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-    let source = try TestMachine(name: "src", in: directory, machine: way.machine)
+    let source = try TestMachine(name: "src", in: directory, machine: way.machine, encrypted: way.encrypted)
     let destination = try TestMachine(
-      name: "dst", in: directory, machine: way.machine, incoming: "defer", paused: !way.runs)
+      name: "dst", in: directory, machine: way.machine, incoming: "defer", paused: !way.runs,
+      encrypted: way.encrypted)
     self.source = source
     self.destination = destination
     watchdog = Watchdog(seconds: 90) {
@@ -38,6 +39,7 @@ final class MigrationBench: Sendable {
     for machine in [source, destination] {
       try machine.setCapabilities(way.capabilities)
       try machine.set(way.parameters)
+      if way.encrypted { try machine.set(["tls-creds": .text("tls0")]) }
     }
     // The guest dirties its stretch of memory faster than any link carries it; where post-copy is to
     // begin it must not converge by itself.
@@ -47,7 +49,7 @@ final class MigrationBench: Sendable {
       "max-bandwidth": .number(bandwidth ?? (waits ? 100 << 20 : 1 << 30)),
     ])
     try destination.listen(at: connectURI)
-    guest = try ReportingGuest(path: "\(directory)/hook", memory: source.memory)
+    guest = try ReportingGuest(path: "\(directory)/hook", memory: source.memory, preparation: way.preparation)
     var options = MigrationProxy.Options(
       listen: SocketAddress(listenURI)!, connect: SocketAddress(connectURI)!,
       qmp: .unix(path: source.proxySocket))

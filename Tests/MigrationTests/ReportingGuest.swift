@@ -12,7 +12,11 @@ final class ReportingGuest: Sendable {
   private let listener: Listener
   private let heard = Mutex<[HostMessage]>([])
 
-  init(path: String, memory: GuestMemoryFile) throws {
+  private let preparation: Int
+
+  /// - Parameter preparation: how long it takes to report, in milliseconds.
+  init(path: String, memory: GuestMemoryFile, preparation: Int = 0) throws {
+    self.preparation = preparation
     address = .unix(path: path)
     self.memory = memory
     listener = try Listener(address, receiveBuffer: 64 * 1024)
@@ -75,6 +79,7 @@ final class ReportingGuest: Sendable {
     let announced = GuestMessage.Mark(
       guestPhysicalAddress: UInt64(mark), time: time, guardianVersion: "test")
     send(announced.frame(for: migration), on: socket)
+    usleep(UInt32(preparation * 1000))
     let pages = Firmware.held.count / GuestMemoryFile.pageSize
     let held = HeldPages(
       firstPage: UInt64(Firmware.held.lowerBound / GuestMemoryFile.pageSize),

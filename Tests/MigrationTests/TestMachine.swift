@@ -14,7 +14,7 @@ final class TestMachine: Sendable {
   /// - Parameter incoming: where it listens for a migration; nil starts the guest.
   init(
     name: String, in directory: String, machine: String = "pc-q35-10.0", incoming: String? = nil,
-    paused: Bool = false
+    paused: Bool = false, encrypted: Bool = false
   ) throws {
     let firmware = "\(directory)/firmware"
     try Firmware.image.write(to: URL(filePath: firmware))
@@ -35,6 +35,10 @@ final class TestMachine: Sendable {
     ]
     if incoming != nil { arguments += ["-incoming", "defer"] }
     if paused { arguments += ["-S"] }
+    if encrypted {
+      let end = incoming == nil ? "client" : "server"
+      arguments += ["-object", "tls-creds-anon,id=tls0,endpoint=\(end)"]
+    }
     process.executableURL = URL(
       filePath: TestMachine.program(isDestination: incoming != nil))
     process.arguments = arguments

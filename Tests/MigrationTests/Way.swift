@@ -14,6 +14,10 @@ struct Way: CustomTestStringConvertible, Sendable {
   /// Stop the guest first: it writes faster than this way carries.
   var stopped = false
   var machine = "pc-q35-10.0"
+  /// Milliseconds before the guest reports.
+  var preparation = 0
+  /// Everything behind TLS without certificates.
+  var encrypted = false
   /// Let the guest run at the destination, so that it asks for pages.
   var runs = false
 
@@ -42,9 +46,11 @@ struct Way: CustomTestStringConvertible, Sendable {
     Way(name: "plain", drops: true),
     Way(name: "pause-before-switchover", capabilities: ["pause-before-switchover"], drops: true),
     Way(name: "xbzrle", capabilities: ["xbzrle"]),
-    Way(name: "multifd 1", capabilities: ["multifd"], parameters: ["multifd-channels": .number(1)],
+    Way(
+      name: "multifd 1", capabilities: ["multifd"], parameters: ["multifd-channels": .number(1)],
       drops: true),
-    Way(name: "multifd 2", capabilities: ["multifd"], parameters: ["multifd-channels": .number(2)],
+    Way(
+      name: "multifd 2", capabilities: ["multifd"], parameters: ["multifd-channels": .number(2)],
       drops: true),
     Way(
       name: "multifd 4, TCP", capabilities: ["multifd"],
@@ -57,6 +63,16 @@ struct Way: CustomTestStringConvertible, Sendable {
       parameters: [
         "multifd-channels": .number(4), "zero-page-detection": .text("legacy"),
       ], drops: true),
+    Way(
+      name: "multifd 2, slow guest", capabilities: ["multifd"],
+      parameters: ["multifd-channels": .number(2)], drops: true, preparation: 2500),
+    Way(name: "TLS", overTCP: true, encrypted: true),
+    Way(
+      name: "TLS, multifd 2", capabilities: ["multifd"],
+      parameters: ["multifd-channels": .number(2)], overTCP: true, encrypted: true),
+    Way(
+      name: "TLS, postcopy-preempt", capabilities: ["postcopy-ram", "postcopy-preempt"],
+      postcopyAfter: 1000, overTCP: true, encrypted: true),
     Way(
       name: "multifd zlib", capabilities: ["multifd"],
       parameters: ["multifd-channels": .number(2), "multifd-compression": .text("zlib")],

@@ -88,7 +88,7 @@ struct ChannelRosterTests {
     #expect(roster.decision(for: ids[1]) == .dial(.encrypted))
   }
 
-  @Test("After the main channel has ended a recovery takes its place, with a preempt channel of its own")
+  @Test("A recovery takes the place of a main channel that has ended, with a preempt channel too")
   func recovery() {
     var roster = ChannelRoster()
     roster.expects(.init(multifd: 0, preempt: true))

@@ -31,6 +31,7 @@ final class EditingSession: Sendable {
     var hasDropped = false
     /// Why no channel may drop any more.
     var refusal: String?
+    var isJudged = false
     var isOver = false
   }
 
@@ -80,15 +81,20 @@ final class EditingSession: Sendable {
     state.update { state in
       if state.refusal == nil { state.refusal = reason }
       state.terms?.dead?.removeAll()
-      return !state.hasDropped
+      return state.isJudged || !state.hasDropped
     }
   }
+
+  /// What was dropped has been judged: from here on a channel that cannot be read is passed on.
+  func passPointOfNoReturn() { state.update { $0.isJudged = true } }
 
   // MARK: Synchronisations
 
   func joined(_ channel: Int) { state.update { $0.channels[channel] = .edited(0) } }
 
-  func passed(syncs: Int, on channel: Int) { state.update { $0.channels[channel] = .edited(syncs) } }
+  func passed(syncs: Int, on channel: Int) {
+    state.update { $0.channels[channel] = .edited(syncs) }
+  }
 
   func becameRaw(_ channel: Int) { state.update { $0.channels[channel] = .raw } }
 

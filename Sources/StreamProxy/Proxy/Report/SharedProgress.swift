@@ -14,6 +14,8 @@ final class SharedProgress: Sendable {
     /// From PREPARE to the end of the report.
     var prepareDuration: Duration?
     var passedPointOfNoReturn = false
+    /// Post-copy lost its connections; the operator may recover it.
+    var awaitsRecovery = false
     var connectedAt: ContinuousClock.Instant?
     var pinnedBandwidth: UInt64?
 
