@@ -33,7 +33,7 @@ struct ChannelRoster {
   /// Connections by the order of their arrival.
   private var phases: [Int: Phase] = [:]
   private var arrivals = 0
-  /// Known once the main channel has spoken.
+  /// Known soon after the main channel has been dialled.
   private(set) var expected: Expectation?
   /// Nothing more is dialled.
   private(set) var isClosed = false

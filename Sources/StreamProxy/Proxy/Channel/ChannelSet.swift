@@ -117,10 +117,6 @@ final class ChannelSet: Sendable {
   private func connect(
     _ id: Int, _ source: Socket, as role: ChannelRole, carry: (Channel) -> MigrationOutcome?
   ) {
-    if role.isMain {
-      let expected = expectation()
-      update { $0.roster.expects(expected) }
-    }
     let leg: Socket
     do throws(SystemError) {
       leg = try destination.dial()
@@ -140,6 +136,14 @@ final class ChannelSet: Sendable {
       if state.roster.isClosed {
         source.shutDown()
         leg.shutDown()
+      }
+    }
+    if role.isMain {
+      // Beside the relay: QEMU's main loop, which answers QMP, stands still in a TLS handshake until
+      // the destination has answered (`io/channel-tls.c` on a blocking socket).
+      _ = BlockingThread("settings") {
+        let expected = self.expectation()
+        self.update { $0.roster.expects(expected) }
       }
     }
     let outcome = carry(Channel(id: id, role: role, source: source, destination: leg))
