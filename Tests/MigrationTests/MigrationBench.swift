@@ -19,7 +19,8 @@ final class MigrationBench: Sendable {
     let directory = "/tmp/lc\(getpid())-\(UInt32.random(in: 0 ..< .max))"
     self.directory = directory
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
-    let source = try TestMachine(name: "src", in: directory, machine: way.machine, encrypted: way.encrypted)
+    let source = try TestMachine(
+      name: "src", in: directory, machine: way.machine, encrypted: way.encrypted)
     let destination = try TestMachine(
       name: "dst", in: directory, machine: way.machine, incoming: "defer", paused: !way.runs,
       encrypted: way.encrypted)
@@ -49,7 +50,8 @@ final class MigrationBench: Sendable {
       "max-bandwidth": .number(bandwidth ?? (waits ? 100 << 20 : 1 << 30)),
     ])
     try destination.listen(at: connectURI)
-    guest = try ReportingGuest(path: "\(directory)/hook", memory: source.memory, preparation: way.preparation)
+    guest = try ReportingGuest(
+      path: "\(directory)/hook", memory: source.memory, preparation: way.preparation)
     var options = MigrationProxy.Options(
       listen: SocketAddress(listenURI)!, connect: SocketAddress(connectURI)!,
       qmp: .unix(path: source.proxySocket))

@@ -4,12 +4,19 @@ import PageFilter
 // What a migration came to.
 
 extension MigrationProxy {
+  private static let cancelled = MigrationOutcome.sourceEnded(
+    "the migration was cancelled at the source")
+
   func outcome(of failure: ChannelFailure) -> MigrationOutcome {
     if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
     if case .closeBoth(let reason) = secondaryFailure.withLock({ $0 }) { return .failed(reason) }
     switch failure {
     case .closeBoth(let reason): return .failed(reason)
-    case .destination(let error): return .destinationEnded(error.description)
+    case .destination(let error):
+      // A destination that is told of a cancelled migration by one channel closes the others.
+      let status = try? qmp.queryMigrate().status
+      return status?.hasPrefix("cancel") == true
+        ? MigrationProxy.cancelled : .destinationEnded(error.description)
     case .source(let error): return .sourceEnded(error.description)
     }
   }
@@ -19,12 +26,12 @@ extension MigrationProxy {
     if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
     let (status, explanation) = finalStatus()
     if let status, MigrationStatus.broken.contains(status) { return waitForRecovery() }
+    if status == "cancelled" { return MigrationProxy.cancelled }
     if status != "completed", let failure = secondaryFailure.withLock({ $0 }) {
       return outcome(of: failure)
     }
     switch status {
     case "completed": return .completed
-    case "cancelled": return .sourceEnded("the migration was cancelled at the source")
     case "failed":
       let reason = explanation ?? truncation ?? "the source reports that the migration failed"
       return progress.now.passedPointOfNoReturn
