@@ -16,7 +16,9 @@ final class MigrationBench: Sendable {
 
   /// - Parameter bandwidth: what the source may send, in bytes per second.
   init(_ way: Way, bandwidth: Int? = nil) throws {
-    let directory = "/tmp/lc\(getpid())-\(UInt32.random(in: 0 ..< .max))"
+    let directory =
+      FileManager.default.temporaryDirectory.path
+      + "/lc\(getpid())-\(UInt32.random(in: 0 ..< .max))"
     self.directory = directory
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
     let source = try TestMachine(
