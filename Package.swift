@@ -19,9 +19,11 @@ let package = Package(
     .library(name: "PageFilter", targets: ["PageFilter"]),
     .library(name: "HookLink", targets: ["HookLink"]),
     .library(name: "StreamProxy", targets: ["StreamProxy"]),
+    // Synthetic migration streams, for the tests here and in Fuzzing.
+    .library(name: "StreamSamples", targets: ["StreamSamples"]),
     .executable(name: "leafcutter", targets: ["leafcutter"]),
     .executable(name: "leafcutter-guest", targets: ["leafcutter-guest"]),
-    .library(name: "leafcutter_wt", type: .dynamic, targets: ["WiredTigerExtension"]),
+    .library(name: "leafcutter_wt", type: .dynamic, targets: ["WiredTigerExtensionEntry"]),
     .library(name: "leafcutter_hold", type: .dynamic, targets: ["CHold"]),
   ],
   dependencies: [
@@ -75,14 +77,34 @@ let package = Package(
     .target(
       name: "WiredTigerExtension",
       dependencies: ["HookLink", "LeafManifest", "CWiredTiger", "CExtensionShims"],
-      path: "Sources/GuestHook/Extension",
+      path: "Sources/GuestHook/Extension", swiftSettings: strict),
+    // Apart, because its linker settings reach every product that it is linked into, tests too.
+    .target(
+      name: "WiredTigerExtensionEntry", dependencies: ["WiredTigerExtension"],
+      path: "Sources/GuestHook/ExtensionEntry",
       swiftSettings: strict, linkerSettings: selfContained),
 
+    .target(name: "StreamSamples", path: "Tests/StreamSamples", swiftSettings: strict),
     .testTarget(
-      name: "PageFilterTests", dependencies: ["PageFilter"], swiftSettings: strict),
+      name: "PageFilterTests", dependencies: ["PageFilter", "StreamSamples"],
+      swiftSettings: strict),
     .testTarget(name: "HookLinkTests", dependencies: ["HookLink"], swiftSettings: strict),
     .testTarget(
-      name: "StreamProxyTests", dependencies: ["StreamProxy", "PageFilter", "HookLink"],
+      name: "StreamProxyTests",
+      dependencies: [
+        "StreamProxy", "PageFilter", "HookLink", "StreamSamples",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    // The program the extension's tests load it into, as a database would.
+    .executableTarget(
+      name: "ExtensionTestDatabase", path: "Tests/ExtensionTestDatabase", cSettings: strictC,
+      linkerSettings: [.linkedLibrary("wiredtiger")]),
+    .testTarget(
+      name: "ExtensionTests",
+      dependencies: [
+        "HookLink", "LeafManifest", "WiredTigerExtension", "CWiredTiger", "ExtensionTestDatabase",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "MigrationTests",
@@ -91,7 +113,11 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "GuestHookTests", dependencies: ["Guardian", "LeafManifest", "HookLink"],
+      name: "GuestHookTests",
+      dependencies: [
+        "Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
   ]
 )

@@ -57,6 +57,8 @@ public enum LinkError: Error, Equatable, Sendable {
   case version(theirs: UInt16)
   /// More than ``FrameDecoder/maximumSkipped`` bytes passed without one good frame.
   case nonsense(skipped: Int)
+  /// More than ``FrameDecoder/maximumDamaged`` frames in a row had a wrong checksum.
+  case damaged(frames: Int)
 }
 
 extension LinkError: CustomStringConvertible {
@@ -67,6 +69,8 @@ extension LinkError: CustomStringConvertible {
       the peer speaks version \(theirs) of the hook protocol and this program speaks version \
       \(Frame.protocolVersion); install the same release on host and guest
       """
+    case .damaged(let frames):
+      "the peer sent \(frames) damaged frames in a row"
     case .nonsense(let skipped):
       "the peer sent \(skipped) bytes without one frame of the hook protocol among them"
     }
@@ -79,9 +83,14 @@ public struct FrameDecoder: Sendable {
   /// How many bytes in a row may be skipped before the peer is given up.
   public static let maximumSkipped = 4 * Frame.maximumPayload
 
+  /// How many frames in a row may have a wrong checksum. A loss damages one; a peer that damages
+  /// many makes this side compute checksums over the same bytes again and again.
+  public static let maximumDamaged = 16
+
   private var buffer: [UInt8] = []
   private var start = 0
   private var skippedInARow = 0
+  private var damagedInARow = 0
   /// Bytes skipped so far that belonged to no frame.
   public private(set) var skipped = 0
 
@@ -120,6 +129,8 @@ public struct FrameDecoder: Sendable {
       var trailer = PayloadReader(Array(buffer[end..<end + Frame.checksumSize]))
       let expected: UInt32? = try? trailer.integer("checksum")
       guard expected == CRC32C.checksum(of: buffer[start + 8..<end]) else {
+        damagedInARow += 1
+        if damagedInARow > FrameDecoder.maximumDamaged { throw .damaged(frames: damagedInARow) }
         skip(1)
         continue
       }
@@ -130,6 +141,7 @@ public struct FrameDecoder: Sendable {
         payload: Array(buffer[start + Frame.headerSize..<end]))
       start = end + Frame.checksumSize
       skippedInARow = 0
+      damagedInARow = 0
       return frame
     }
   }

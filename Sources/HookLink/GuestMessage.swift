@@ -26,7 +26,7 @@ public enum GuestMessage: Equatable, Sendable {
     public func write(to payload: inout PayloadWriter) {
       payload.put(guestPhysicalAddress)
       payload.put(time)
-      payload.put(guardianVersion)
+      payload.put(guardianVersion, limit: 128)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
@@ -151,7 +151,7 @@ public enum GuestMessage: Equatable, Sendable {
     }
 
     public func write(to payload: inout PayloadWriter) {
-      payload.put(activity)
+      payload.put(activity, limit: 256)
       payload.put(done)
       payload.put(total)
     }

@@ -41,7 +41,7 @@ public struct StepTime: Equatable, Sendable {
 
   static func write(_ steps: [StepTime], to payload: inout PayloadWriter) {
     payload.put(list: steps) {
-      $0.put($1.step)
+      $0.put($1.step, limit: 128)
       $0.put($1.nanoseconds)
     }
   }

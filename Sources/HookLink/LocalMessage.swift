@@ -63,7 +63,7 @@ public enum LocalMessage: Equatable, Sendable {
 
     public func write(to payload: inout PayloadWriter) {
       payload.put(home)
-      payload.put(engine)
+      payload.put(engine, limit: 256)
       payload.put(listsLeaves)
       payload.put(holdsFrames)
       payload.put(list: notes) { $0.put($1) }
@@ -319,7 +319,7 @@ public enum LocalMessage: Equatable, Sendable {
     }
 
     public func write(to payload: inout PayloadWriter) {
-      payload.put(step)
+      payload.put(step, limit: 128)
       payload.put(reason)
     }
 

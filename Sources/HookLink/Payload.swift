@@ -4,7 +4,7 @@ public enum MessageError: Error, Equatable, Sendable {
   case truncated(field: StaticString)
   /// A count or length in the payload is beyond what the protocol allows.
   case outOfRange(field: StaticString, value: UInt64)
-  /// A text field is not UTF-8.
+  /// A text field is not UTF-8, or has control characters in it.
   case notText(field: StaticString)
   /// The payload goes on after its last field.
   case trailingBytes(Int)
@@ -21,7 +21,7 @@ extension MessageError: CustomStringConvertible {
     switch self {
     case .truncated(let field): "the message ends inside its field '\(field)'"
     case .outOfRange(let field, let value): "field '\(field)' holds \(value), which is out of range"
-    case .notText(let field): "field '\(field)' is not UTF-8 text"
+    case .notText(let field): "field '\(field)' is not plain UTF-8 text"
     case .trailingBytes(let count): "\(count) bytes follow the message's last field"
     case .unknownType(let type): "message type \(type) is not known to this version"
     }
@@ -48,7 +48,18 @@ public struct PayloadWriter: Sendable {
     bytes.append(contentsOf: value)
   }
 
-  public mutating func put(_ text: String) { put(Array(text.utf8)) }
+  /// Writes a text as its reader takes it: at most `limit` bytes, cut off before a character that
+  /// does not fit, and with blanks for control characters.
+  public mutating func put(_ text: String, limit: Int = PayloadReader.textLimit) {
+    var bytes: [UInt8] = []
+    for scalar in text.unicodeScalars {
+      let plain = scalar.isControl ? " " : scalar
+      let encoded = UTF8.encode(plain)!
+      guard bytes.count + encoded.count <= limit else { break }
+      bytes.append(contentsOf: encoded)
+    }
+    put(bytes)
+  }
 
   public mutating func put<Element>(
     list: [Element], _ each: (inout PayloadWriter, Element) -> Void
@@ -61,6 +72,9 @@ public struct PayloadWriter: Sendable {
 /// Reads what ``PayloadWriter`` wrote. Every length is checked against what is really there before
 /// anything is allocated, because the other end is not trusted.
 public struct PayloadReader {
+  /// Bytes of a text field that has no limit of its own.
+  public static let textLimit = 4096
+
   private let bytes: [UInt8]
   private var position = 0
 
@@ -98,10 +112,13 @@ public struct PayloadReader {
   }
 
   public mutating func text(
-    _ field: StaticString, limit: Int = 4096
+    _ field: StaticString, limit: Int = PayloadReader.textLimit
   ) throws(MessageError) -> String {
     let raw = try byteString(field, limit: limit)
-    guard let text = String(validating: raw, as: UTF8.self) else { throw .notText(field: field) }
+    // Texts are shown and logged, and the peer is not trusted with a terminal.
+    guard let text = String(validating: raw, as: UTF8.self),
+      !text.unicodeScalars.contains(where: \.isControl)
+    else { throw .notText(field: field) }
     return text
   }
 
@@ -125,6 +142,11 @@ public struct PayloadReader {
   public func finish() throws(MessageError) {
     guard remaining == 0 else { throw .trailingBytes(remaining) }
   }
+}
+
+extension Unicode.Scalar {
+  /// C0, DEL and C1 (ECMA-48).
+  fileprivate var isControl: Bool { value < 0x20 || (0x7f...0x9f).contains(value) }
 }
 
 /// One message's body: a type code of its own and a payload.

@@ -44,13 +44,15 @@ public struct MarkRule: Sendable {
   public var verdict: [UInt8]
   public var verdictOffset: Int
 
-  /// - Precondition: both lie inside a target page of 4096 bytes.
+  /// - Precondition: both lie inside a target page of 4096 bytes, and the verdict is at most 256 bytes.
   public init(
     address: PageAddress, identification: [UInt8], identificationOffset: Int, verdict: [UInt8],
     verdictOffset: Int
   ) {
     precondition(identificationOffset >= 0 && identificationOffset + identification.count <= 4096)
     precondition(verdictOffset >= 0 && verdictOffset + verdict.count <= 4096)
+    // What one record can need of an edit list is limited.
+    precondition(verdict.count <= 256)
     self.address = address
     self.identification = identification
     self.identificationOffset = identificationOffset

@@ -20,6 +20,8 @@ public struct SectionCounters: Equatable, Sendable {
   public var parts = 0
   public var ends = 0
   public var fulls = 0
+  /// Headers and footers included; of a section that is not over only what was before.
+  public var bytes: UInt64 = 0
 }
 
 /// Everything an operator may ask about the stream so far.
@@ -49,6 +51,12 @@ public struct StreamCounters: Equatable, Sendable {
   /// with MULTIFD_FLUSH, from the START section on; an older one, or machine type, means every end of
   /// a body (`multifd-flush-after-each-section`).
   public var multifdSyncs: Int { multifdFlushes > 0 ? multifdFlushes : ramBodies }
+  /// Magic, version and configuration.
+  public var preambleBytes: UInt64 = 0
+  /// Commands with what they carry, PACKAGED's blob included.
+  public var commandBytes: UInt64 = 0
+  /// Sections that ended with a footer, which can be switched off.
+  public var footers = 0
   /// Bytes from the first device state, or from the bypass, to the end.
   public var rawBytes: UInt64 = 0
 

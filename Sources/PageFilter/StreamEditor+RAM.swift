@@ -188,8 +188,12 @@ extension StreamEditor {
     markPassages += 1
     lastMarkSyncs = counters.multifdSyncs
     let body = position + headerLength
+    // The rule is made for 4 KiB; other targets' pages may be smaller.
+    let fits =
+      mark.identificationOffset + mark.identification.count <= targetPageSize
+      && mark.verdictOffset + mark.verdict.count <= targetPageSize
     let identified =
-      isPage
+      isPage && fits
       && input.bytes(
         body + mark.identificationOffset..<body + mark.identificationOffset
           + mark.identification.count)

@@ -63,7 +63,9 @@ extension StreamEditor {
       take(body + 16 - position, &position, &edits)
     case "configuration/capabilities":
       var end = body + 4
-      for _ in 0..<min(input.bigEndian(UInt32.self, at: body), 256) {
+      let count = input.bigEndian(UInt32.self, at: body)
+      guard count <= 256 else { throw .malformed("the list of capabilities") }
+      for _ in 0..<count {
         guard input.byteCount > end else { return .needsInput }
         let length = Int(input.bigEndian(UInt8.self, at: end))
         guard input.byteCount >= end + 1 + length else { return .needsInput }
@@ -86,6 +88,9 @@ extension StreamEditor {
   ) throws(BypassReason) -> Step {
     guard input.byteCount > position else { return .needsInput }
     let type = input.bigEndian(UInt8.self, at: position)
+    let offset = counters.bytesIn + UInt64(position)
+    if elementStart == nil { counters.preambleBytes = offset }
+    elementStart = offset
     switch type {
     case StreamFormat.Element.start, StreamFormat.Element.full:
       return try readSectionStart(input, &position, &edits, full: type == StreamFormat.Element.full)
@@ -94,6 +99,8 @@ extension StreamEditor {
     case StreamFormat.Element.command:
       return try readCommand(input, &position, &edits)
     case StreamFormat.Element.endOfFile:
+      // A destination runs from here on; without RAM's END nobody has judged what was dropped.
+      guard counters.ramEnded || passedSwitchover else { throw .endBeforeRAM }
       // What follows is a description of the device states, or nothing.
       state = .raw
       return .done
@@ -175,6 +182,10 @@ extension StreamEditor {
     guard input.byteCount - position >= 5 else { return .needsInput }
     let id = input.bigEndian(UInt32.self, at: position + 1)
     guard let index = sectionIndices[id] else { throw .unknownSectionID(id) }
+    // What was dropped has been judged: nothing is looked at any more, so nothing is dropped.
+    guard !counters.ramEnded || sections[index].name != "ram" else {
+      throw .malformed("a RAM section after the end of RAM")
+    }
     openSection = id
     if end { sections[index].ends += 1 } else { sections[index].parts += 1 }
     take(5, &position, &edits)
@@ -204,17 +215,20 @@ extension StreamEditor {
       passedSwitchover = true
       let blob = UInt64(input.bigEndian(UInt32.self, at: position + 5))
       take(9, &position, &edits)
+      counters.commandBytes += 9 + blob
       state = .forward(blob, then: .element)
     case StreamFormat.Command.postcopyRAMDiscard:
       if !passedSwitchover, stops(at: .postcopySwitchover) { return .stop(.postcopySwitchover) }
       passedSwitchover = true
       take(5, &position, &edits)
+      counters.commandBytes += 5 + UInt64(length)
       state = .forward(UInt64(length), then: .element)
     case StreamFormat.Command.enableCOLO:
       throw .colo
     default:
       // Unknown commands delimit themselves.
       take(5, &position, &edits)
+      counters.commandBytes += 5 + UInt64(length)
       state = .forward(UInt64(length), then: .element)
     }
     commands[command, default: 0] += 1
@@ -233,14 +247,21 @@ extension StreamEditor {
   ) throws(BypassReason) -> Step {
     guard input.byteCount > position else { return .needsInput }
     guard input.bigEndian(UInt8.self, at: position) == StreamFormat.Element.footer else {
-      state = .element
+      leaveSection(at: position)
       return .done
     }
     guard input.byteCount - position >= 5 else { return .needsInput }
     let id = input.bigEndian(UInt32.self, at: position + 1)
     guard id == openSection else { throw .footerMismatch(expected: openSection, found: id) }
     take(5, &position, &edits)
-    state = .element
+    counters.footers += 1
+    leaveSection(at: position)
     return .done
+  }
+
+  private mutating func leaveSection(at position: Int) {
+    state = .element
+    guard let index = sectionIndices[openSection], let elementStart else { return }
+    sections[index].bytes += counters.bytesIn + UInt64(position) - elementStart
   }
 }

@@ -61,6 +61,8 @@ public struct StreamEditor: ~Copyable {
   var sectionIndices: [UInt32: Int] = [:]
   var ramSection: UInt32?
   var openSection: UInt32 = 0
+  /// Offset in the stream of the element that is being read; nil in the preamble.
+  var elementStart: UInt64?
   var inRAMEnd = false
   var seenFirstPage = false
   var passedSwitchover = false
@@ -140,6 +142,10 @@ public struct StreamEditor: ~Copyable {
     enterBlock(currentBlock)
   }
 
+  /// Size in bytes of the pages that the stream speaks of, known from ``Stop/blockListKnown`` on.
+  /// ``DeadPages`` and ``MarkRule`` count in these.
+  public var targetPageSize: Int { 1 << Int(targetPageBits) }
+
   public var hasDropped: Bool { counters.droppedPages > 0 }
 
   /// Consumes what it can of `input` and says in `edits` what becomes of it.
@@ -184,9 +190,13 @@ public struct StreamEditor: ~Copyable {
   public func truncation() -> String? {
     switch state {
     case .raw: nil
-    case .preamble: "the stream ended inside its preamble"
+    case .preamble, .configuration, .configurationSubsections:
+      "the stream ended inside its preamble"
     case .ramRecords, .blockList: "the stream ended inside a RAM section"
-    default: "the stream ended before the end of RAM"
+    default:
+      counters.ramEnded
+        ? "the stream ended between the end of RAM and the device states"
+        : "the stream ended before the end of RAM"
     }
   }
 

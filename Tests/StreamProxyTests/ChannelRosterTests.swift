@@ -126,6 +126,34 @@ struct ChannelRosterTests {
     }
   }
 
+  @Test("What begins no channel is refused, unless it may be a preempt channel behind the main one")
+  func strangers() {
+    let refused = { (roster: ChannelRoster, id: Int) in
+      if case .refuse = roster.decision(for: id) { true } else { false }
+    }
+    for preempt in [false, true] {
+      var roster = ChannelRoster()
+      let first = roster.accepted()
+      roster.spoke(first, as: .other)
+      #expect(refused(roster, first))
+      roster.ended(first)
+      let main = roster.accepted()
+      let second = roster.accepted()
+      roster.spoke(main, as: .main)
+      #expect(settle(&roster, [main]) == [.main])
+      roster.spoke(second, as: .other)
+      // Before the settings are known it may be either.
+      #expect(roster.decision(for: second) == nil)
+      roster.expects(.init(multifd: 0, preempt: preempt))
+      #expect(refused(roster, second) == !preempt)
+      guard preempt else { continue }
+      #expect(settle(&roster, [second]) == [.preempt])
+      let third = roster.accepted()
+      roster.spoke(third, as: .other)
+      #expect(roster.decision(for: third) == nil)
+    }
+  }
+
   private func permutations(_ items: [Int]) -> [[Int]] {
     guard items.count > 1 else { return [items] }
     return items.indices.flatMap { index -> [[Int]] in

@@ -21,24 +21,37 @@ let package = Package(
     .systemLibrary(name: "CBSON"),
     .target(
       name: "CWiredTigerStore", cSettings: strictC, linkerSettings: [.linkedLibrary("wiredtiger")]),
+    .target(
+      name: "DocumentStore", dependencies: ["CBSON", "CWiredTigerStore"], swiftSettings: strict),
     .executableTarget(
       name: "leafcutter-store",
       dependencies: [
-        "CBSON", "CWiredTigerStore",
+        "DocumentStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Sources/DocumentStore", swiftSettings: strict),
+      path: "Sources/StoreCommand", swiftSettings: strict),
+    .testTarget(
+      name: "DocumentStoreTests", dependencies: ["DocumentStore"], swiftSettings: strict),
 
+    .target(name: "CLabSystem", cSettings: strictC),
     .target(
       name: "Lab",
-      dependencies: [.product(name: "StreamProxy", package: "leafcutter")],
+      dependencies: [
+        "CLabSystem",
+        .product(name: "StreamProxy", package: "leafcutter"),
+        .product(name: "HookLink", package: "leafcutter"),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "leafcutter-demo",
       dependencies: [
         "Lab",
+        .product(name: "StreamProxy", package: "leafcutter"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/Demo", swiftSettings: strict),
+
+    .testTarget(name: "LabTests", dependencies: ["Lab"], swiftSettings: strict),
+    .testTarget(name: "DemoTests", dependencies: ["leafcutter-demo"], swiftSettings: strict),
   ]
 )

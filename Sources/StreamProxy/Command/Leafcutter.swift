@@ -1,6 +1,14 @@
 import ArgumentParser
 
 @main
+enum Program {
+  /// On the first thread, before there is any other: all of them inherit its signal mask.
+  static func main() async {
+    TerminationSignals.block()
+    await Leafcutter.main()
+  }
+}
+
 struct Leafcutter: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "leafcutter",
@@ -11,7 +19,7 @@ struct Leafcutter: AsyncParsableCommand {
       pages back at the destination.
       """,
     version: leafcutterVersion,
-    subcommands: [ProxyCommand.self])
+    subcommands: [ProxyCommand.self, InspectCommand.self])
 }
 
 let leafcutterVersion = "0.1.0"

@@ -75,7 +75,6 @@ struct ProxyCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    TerminationSignals.block()
     let level = logLevel.level
     LoggingSystem.bootstrap { label in
       var handler = StreamLogHandler.standardError(label: label)

@@ -1,7 +1,7 @@
 import Glibc
 import StreamProxy
 
-/// SIGINT and SIGTERM, taken by a thread that waits for them instead of by a handler.
+/// SIGINT, SIGTERM and SIGHUP, taken by a thread that waits for them instead of by a handler.
 enum TerminationSignals {
   /// Call it first of all: threads inherit the mask of the one that makes them.
   static func block() {
@@ -27,6 +27,7 @@ enum TerminationSignals {
     unsafe sigemptyset(&set)
     unsafe sigaddset(&set, SIGINT)
     unsafe sigaddset(&set, SIGTERM)
+    unsafe sigaddset(&set, SIGHUP)
     return set
   }
 }

@@ -11,8 +11,8 @@ extension MigrationProxy {
     var relay = MainChannel(source: channel.source, editor: StreamEditor())
     var control = MigrationControl(
       options: options, qmp: qmp, hook: hook, source: channel.source,
-      destination: channel.destination, progress: progress, shared: shared, marks: marks,
-      logger: logger)
+      destination: channel.destination, progress: progress, pointOfNoReturn: pointOfNoReturn,
+      shared: shared, marks: marks, logger: logger)
     defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
       try relay.relay(to: channel.destination, handler: &control) { snapshot in
@@ -27,10 +27,13 @@ extension MigrationProxy {
       kind == .recovery
       ? BypassReason.postcopyRecovery.description : "the stream is encrypted (TLS)"
     logger.warning("forwarding everything unedited: \(reason)")
+    // The guest of a recovery runs at the destination, whoever carried it there.
+    if kind == .recovery, !pointOfNoReturn.pass() { return .interrupted }
     shared.decide(EditingSession.Terms())
     progress.update {
       if $0.connectedAt == nil { $0.connectedAt = .now }
       if $0.uneditedReason == nil { $0.uneditedReason = reason }
+      $0.channel.bypassReason = reason
       $0.awaitsRecovery = false
     }
     return carryMain(channel) { () throws(ChannelFailure) in
@@ -62,7 +65,7 @@ extension MigrationProxy {
         returnPath.join(for: MigrationProxy.closingTime)
         channel.shutDown()
       }
-      return progress.now.passedPointOfNoReturn && isBroken() ? waitForRecovery() : outcome
+      return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
     }
     channel.destination.shutDownWriting()
     returnPath.join(for: MigrationProxy.closingTime)
@@ -111,6 +114,7 @@ extension MigrationProxy {
     // It says nothing before the guest runs at the destination, and then the terms are known.
     _ = waitReadable(channel.source.descriptor, or: nil)
     let terms = shared.awaitTerms()
+    guard shared.awaitPageSize() == EditingSession.pageSize else { return try relayRaw(channel) }
     var editor = StreamEditor(preemptChannelOf: terms.blocks)
     if let dead = terms.dead { editor.install(dead) }
     if let mark = terms.mark { editor.watch(mark) }

@@ -8,22 +8,24 @@ extension MigrationProxy {
     "the migration was cancelled at the source")
 
   func outcome(of failure: ChannelFailure) -> MigrationOutcome {
-    if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
+    if pointOfNoReturn.isInterrupted { return .interrupted }
     if case .closeBoth(let reason) = secondaryFailure.withLock({ $0 }) { return .failed(reason) }
     switch failure {
     case .closeBoth(let reason): return .failed(reason)
-    case .destination(let error):
-      // A destination that is told of a cancelled migration by one channel closes the others.
-      let status = try? qmp.queryMigrate().status
-      return status?.hasPrefix("cancel") == true
-        ? MigrationProxy.cancelled : .destinationEnded(error.description)
+    // A destination that is told of a cancelled migration by one channel closes the others.
+    case .destination where isCancelled, .source where isCancelled: return MigrationProxy.cancelled
+    case .destination(let error): return .destinationEnded(error.description)
     case .source(let error): return .sourceEnded(error.description)
     }
   }
 
+  private var isCancelled: Bool {
+    (try? qmp.queryMigrate().status)?.hasPrefix("cancel") == true
+  }
+
   /// The source has closed: QEMU knows whether because all is done.
   func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome? {
-    if interrupted.load(ordering: .sequentiallyConsistent) { return .interrupted }
+    if pointOfNoReturn.isInterrupted { return .interrupted }
     let (status, explanation) = finalStatus()
     if let status, MigrationStatus.broken.contains(status) { return waitForRecovery() }
     if status == "cancelled" { return MigrationProxy.cancelled }
@@ -34,13 +36,16 @@ extension MigrationProxy {
     case "completed": return .completed
     case "failed":
       let reason = explanation ?? truncation ?? "the source reports that the migration failed"
-      return progress.now.passedPointOfNoReturn
+      return pointOfNoReturn.isPassed
         ? .destinationEnded(reason) : .sourceEnded(reason)
     default:
-      guard truncation == nil, progress.now.passedPointOfNoReturn else {
-        return .sourceEnded(truncation ?? "the source closed the connection")
+      if pointOfNoReturn.isPassed, truncation == nil { return .completed }
+      let reason = truncation ?? "the source closed the connection"
+      guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
+        return .sourceEnded(reason)
       }
-      return .completed
+      // Nobody cancelled, and what has crossed is no whole guest.
+      return .failed("\(reason), after pages had been dropped")
     }
   }
 
@@ -53,16 +58,15 @@ extension MigrationProxy {
   /// No outcome yet: the next main channel is the recovery's. What broke says nothing about those that
   /// take its place.
   func waitForRecovery() -> MigrationOutcome? {
+    // Where the channels could not be read nobody has seen the switchover.
+    guard pointOfNoReturn.pass() else { return .interrupted }
     logger.warning(
       """
       post-copy is paused: have the destination listen on \(options.connect) again \
       (migrate-recover), then resume the migration at the source
       """)
     secondaryFailure.withLock { $0 = nil }
-    progress.update {
-      $0.passedPointOfNoReturn = true
-      $0.awaitsRecovery = true
-    }
+    progress.update { $0.awaitsRecovery = true }
     return nil
   }
 

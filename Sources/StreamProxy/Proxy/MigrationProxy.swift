@@ -52,12 +52,12 @@ public final class MigrationProxy: Sendable {
   let hook: HookConnection?
   let setup: MigrationSetup
   let progress = SharedProgress()
+  let pointOfNoReturn = PointOfNoReturn()
   let channels: ChannelSet
   let shared = EditingSession()
   let marks = MarkLedger()
   /// What ended a channel other than the main one first.
   let secondaryFailure = Mutex<ChannelFailure?>(nil)
-  let interrupted = Atomic(false)
 
   /// Opens everything that the migration will need. The source's settings are changed last, so that
   /// a refusal leaves nothing behind.
@@ -87,16 +87,16 @@ public final class MigrationProxy: Sendable {
     hook?.start()
     logger.info("waiting for the source at \(listener.address)")
     let control = ControlTask(
-      progress: progress, qmp: qmp, setup: setup, showsLine: options.showsProgressLine,
-      pins: !options.leaveSettings && hook != nil, logger: logger)
+      progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
+      showsLine: options.showsProgressLine, pins: !options.leaveSettings && hook != nil,
+      logger: logger)
     let ticking = Task { await control.run() }
-    let outcome = await withCheckedContinuation { continuation in
-      _ = BlockingThread("migration") { continuation.resume(returning: self.carry()) }
-    }
-    ticking.cancel()
-    await ticking.value
+    let outcome = await BlockingThread.run("migration") { self.carry() }
     let ended = ContinuousClock.now
-    await finish(outcome)
+    ticking.cancel()
+    await BlockingThread.run("finish") { self.finish(outcome) }
+    await ticking.value
+    qmp.close()
     let values = progress.now
     let began = values.connectedAt ?? ended
     return MigrationSummary(outcome, values, total: began.duration(to: ended))
@@ -106,15 +106,29 @@ public final class MigrationProxy: Sendable {
   /// and the source guest goes on; after it the migration is carried to its end, unless
   /// post-copy has lost its connections.
   public func interrupt() {
-    let now = progress.now
-    guard !now.passedPointOfNoReturn || now.awaitsRecovery else {
+    guard claimsInterrupt() else {
       logger.warning("the point of no return has passed; carrying the migration to its end")
       return
     }
-    interrupted.store(true, ordering: .sequentiallyConsistent)
     listener.cancel()
     channels.finish(.interrupted)
     channels.shutDownAll()
+  }
+
+  /// Before the point of no return it is claimed that nobody passes it.
+  private func claimsInterrupt() -> Bool {
+    let now = progress.now
+    // The guest runs at the destination, and a broken connection can break no more.
+    if now.awaitsRecovery { return true }
+    // A stream that is not parsed has no point of no return that could be seen; QEMU knows.
+    return !(now.isBlind && guestMayHaveMoved()) && pointOfNoReturn.interrupt()
+  }
+
+  /// Whether the source's guest stands still, or nobody can say that it does not.
+  private func guestMayHaveMoved() -> Bool {
+    guard let status = try? qmp.queryMigrate().status, qmp.events.observation.isStopped == false
+    else { return true }
+    return !MigrationStatus.beforeSwitchover.contains(status)
   }
 
   /// From the first connection to the end of the last.
@@ -137,7 +151,7 @@ public final class MigrationProxy: Sendable {
 
   private func admit(_ source: Socket) {
     channels.admit(source) { [logger] reason in
-      logger.error("refused a connection of the source: \(reason)")
+      logger.error("refused a connection: \(reason)")
     } carry: { channel in
       self.logger.debug("channel \(channel.id): \(channel.role)")
       return switch channel.role {
@@ -150,21 +164,18 @@ public final class MigrationProxy: Sendable {
 
   // MARK: Afterwards
 
-  private func finish(_ outcome: MigrationOutcome) async {
+  /// Blocks.
+  private func finish(_ outcome: MigrationOutcome) {
     listener.cancel()
     if outcome != .completed, let hook, hook.snapshot().session != nil {
       hook.abort(outcome.reason ?? outcome.word)
       // QEMU throws away what the guest has not read when the host side closes.
-      await withCheckedContinuation { continuation in
-        _ = BlockingThread("abort") {
-          hook.awaitAnswerToAbort(for: MigrationProxy.abortTime)
-          continuation.resume()
-        }
-      }
+      hook.awaitAnswerToAbort(for: MigrationProxy.abortTime)
     }
     hook?.close()
+    // QEMU takes its capabilities back only when the migration is over.
+    _ = finalStatus()
     for failure in setup.restore() { logger.warning("\(failure)") }
-    qmp.close()
   }
 }
 

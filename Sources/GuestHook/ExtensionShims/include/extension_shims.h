@@ -1,1 +1,83 @@
-#include <wiredtiger.h>
+/* What the WiredTiger extension needs of C: variadic methods, the linker's tables, descriptors that
+ * arrive with a message, and signals kept away from its threads.
+ *
+ * Handles and methods are untyped here: which word of a handle is which method is the layout's
+ * business (Sources/GuestHook/Extension/EngineLayout.swift), not that of a header at build time. */
+#ifndef LEAFCUTTER_EXTENSION_SHIMS_H
+#define LEAFCUTTER_EXTENSION_SHIMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The hold library's interface only; it is found at run time and never linked. */
+#include "../../Hold/include/leafcutter_hold.h"
+
+/* Whether `address` lies in an executable segment of the module that also holds `reference`. */
+bool leafcutter_same_code(const void *reference, const void *address);
+
+/* Calls wiredtiger_version of the module that holds `reference`; returns its text, or NULL where
+ * that module exports no such function. */
+const char *leafcutter_engine_version(const void *reference, int *major, int *minor, int *patch);
+
+/* A WT_EVENT_HANDLER that says nothing. Probing a page that is not in the cache makes WiredTiger
+ * report a failed read, which is what was wanted and no business of the operator. */
+void *leafcutter_quiet_handler(void);
+
+/* cursor->set_key of a raw cursor. */
+void leafcutter_set_raw_key(void *set_key, void *cursor, const void *bytes, size_t count);
+
+/* cursor->search_near for a raw key, with this thread's reads failing meanwhile (`fail_reads` of the
+ * hold library, or NULL to read as usual), and cursor->reset where it found something. Returns
+ * search_near's result. */
+int leafcutter_visit(void *set_key, void *search_near, void *reset, void (*fail_reads)(int),
+                     void *cursor, const void *key, size_t count);
+
+/* cursor->get_key and cursor->get_value of a cursor whose key and value are texts. */
+int leafcutter_get_texts(void *get_key, void *get_value, void *cursor, const char **key,
+                         const char **value);
+
+/* cursor->get_value of a statistics cursor. */
+int leafcutter_get_statistic(void *get_value, void *cursor, const char **description,
+                             uint64_t *value);
+
+/* recvmsg(2) without waiting. A descriptor that comes along is put into *descriptor (close-on-exec);
+ * further ones are closed. Returns the bytes read, 0 at end of stream, or a negative errno. */
+ssize_t leafcutter_receive(int socket, void *buffer, size_t size, int *descriptor);
+
+/* eventfd(2), non-blocking and close-on-exec. */
+int leafcutter_extension_eventfd(void);
+
+/* Blocks every signal in the calling thread; threads it creates inherit that. Returns the old mask
+ * for leafcutter_restore_signals. */
+void *leafcutter_block_signals(void);
+void leafcutter_restore_signals(void *mask);
+
+/* Names the calling thread (15 characters). */
+void leafcutter_extension_name_thread(const char *name);
+
+/* Reads and writes one word of a handle's function table; other threads may call through it. */
+void *leafcutter_slot(const void *handle, int slot);
+void leafcutter_set_slot(void *handle, int slot, void *function);
+
+/* The hold library's functions, all of them or none (dlsym, RTLD_DEFAULT). */
+struct leafcutter_hold_functions {
+  int (*abi)(void);
+  int (*check)(const char **what);
+  void (*fail_reads)(int on);
+  int (*open)(size_t capacity);
+  int (*close)(void);
+  int (*pin)(size_t piece_bytes);
+  size_t (*pieces)(struct leafcutter_hold_piece *out, size_t max);
+  int (*ring)(void);
+  int (*release)(void);
+  const char *(*allocator)(void);
+  int (*purge)(void);
+  int (*set_mark)(int memfd);
+  int (*abandon)(void);
+  void (*get_stats)(struct leafcutter_hold_stats *out);
+};
+bool leafcutter_find_hold(struct leafcutter_hold_functions *out);
+
+#endif

@@ -21,6 +21,11 @@ struct ChannelRoster {
     case refuse(String)
   }
 
+  private static let stranger = """
+    it begins with bytes that begin no channel of a migration; something else than the source has \
+    connected
+    """
+
   private enum Phase: Equatable {
     case silent
     case spoke(ChannelKind)
@@ -82,10 +87,12 @@ struct ChannelRoster {
     case .spoke(.multifd):
       return mainEstablished ? .dial(.multifd) : nil
     case .spoke(.other):
-      // A page record that came before the channel was recognised by its silence; or, without a
-      // main channel, something that is no migration, which the destination may judge.
-      guard mainTaken else { return .dial(.main) }
-      return mainAndMultifdEstablished ? .dial(.preempt) : nil
+      // Only a preempt channel begins like this, with a page record, and only behind the main one.
+      guard mainTaken else { return .refuse(ChannelRoster.stranger) }
+      guard let expected else { return nil }
+      guard expected.preempt else { return .refuse(ChannelRoster.stranger) }
+      // Behind a broken one it is the recovery's.
+      return mainAndMultifdEstablished && !roles.contains(.preempt) ? .dial(.preempt) : nil
     case .dialling, .established, .ending, nil:
       return nil
     }

@@ -29,7 +29,6 @@ final class ChannelSet: Sendable {
     var roster = ChannelRoster()
     var connections: [Int: Connection] = [:]
     var outcome: MigrationOutcome?
-    var hadMain = false
   }
 
   private let state = Guarded(State())
@@ -109,9 +108,6 @@ final class ChannelSet: Sendable {
     }
   }
 
-  /// Whether a main channel is or was there.
-  var hadMain: Bool { state.read { $0.hadMain } }
-
   // MARK: On the connection's thread
 
   private func connect(
@@ -131,7 +127,6 @@ final class ChannelSet: Sendable {
     update { state in
       state.connections[id]?.destination = leg
       state.roster.established(id)
-      state.hadMain = state.hadMain || role.isMain
       // Closed in the meantime: nobody else would end this leg.
       if state.roster.isClosed {
         source.shutDown()

@@ -17,6 +17,9 @@ final class EditingSession: Sendable {
     var mark: MarkRule?
   }
 
+  /// The size of the pages, in bytes, that other channels than the main one are read with.
+  static let pageSize = 4096
+
   private enum Channel {
     /// Has passed so many synchronisations.
     case edited(Int)
@@ -26,6 +29,7 @@ final class EditingSession: Sendable {
   }
 
   private struct State {
+    var pageSize: Int?
     var terms: Terms?
     var channels: [Int: Channel] = [:]
     var hasDropped = false
@@ -48,6 +52,21 @@ final class EditingSession: Sendable {
     }
   }
 
+  /// The main channel has come to where the size of the target's pages is known, in bytes.
+  func learn(pageSize: Int) { state.update { $0.pageSize = pageSize } }
+
+  /// Waits for the size of the target's pages. Where the main channel is not parsed nobody says it,
+  /// and nobody edits.
+  func awaitPageSize() -> Int {
+    while true {
+      let size = state.wait(until: .now + .seconds(3600)) { state in
+        state.pageSize
+          ?? (state.terms != nil || state.isOver ? EditingSession.pageSize : nil)
+      }
+      if let size { return size }
+    }
+  }
+
   /// Waits for the terms.
   func awaitTerms() -> Terms {
     while true {
@@ -62,6 +81,9 @@ final class EditingSession: Sendable {
   func finish() { state.update { $0.isOver = true } }
 
   // MARK: Dropping
+
+  /// Why nothing may be dropped any more.
+  var refusal: String? { state.read { $0.refusal } }
 
   var hasDropped: Bool { state.read { $0.hasDropped } }
 
@@ -101,10 +123,11 @@ final class EditingSession: Sendable {
   func ended(_ channel: Int) { state.update { $0.channels[channel] = .ended } }
 
   /// Waits until `count` channels have each passed `syncs` synchronisations; false where one ended
-  /// before. However long: a slow wire is no error, and an end of the migration ends the channels.
-  func awaitSyncs(_ syncs: Int, of count: Int) -> Bool {
+  /// before, or `isVain` says so, which is asked ten times a second. However long: a slow wire is no
+  /// error, and an end of the migration ends the channels.
+  func awaitSyncs(_ syncs: Int, of count: Int, unless isVain: () -> Bool) -> Bool {
     while true {
-      let all: Bool? = state.wait(until: .now + .seconds(3600)) { state in
+      let all: Bool? = state.wait(until: .now + .milliseconds(100)) { state in
         var there = 0
         for channel in state.channels.values {
           switch channel {
@@ -117,6 +140,7 @@ final class EditingSession: Sendable {
         return there >= count ? true : state.isOver ? false : nil
       }
       if let all { return all }
+      if isVain() { return false }
     }
   }
 }

@@ -86,11 +86,10 @@ struct MainChannel: ~Copyable {
         throw .closeBoth(error.description)
       }
       snapshot.parsingNanoseconds += leafcutter_thread_cpu_ns() - from
-      do throws(SystemError) {
-        try unsafe writer.write(edits, of: input)
-      } catch {
-        throw .destination(error)
-      }
+      // Without a return path a source closes as soon as its last byte is taken.
+      writer.abandonedWith =
+        editor.counters.returnPathOpened && !editor.counters.ramEnded ? source : nil
+      try unsafe writer.write(edits, of: input)
       switch progress {
       case .needsInput(let consumed):
         start += consumed

@@ -37,8 +37,17 @@ struct MultifdChannel: ~Copyable {
     defer { session.ended(channel.id) }
     var header: [UInt8] = []
     header.reserveCapacity(2048)
+    var isFirst = true
     while try readPacket(&header) {
       try carryPacket()
+      if isFirst {
+        isFirst = false
+        // The length of every other header depends on it.
+        let pageSize = session.awaitPageSize()
+        guard pageSize == EditingSession.pageSize else {
+          return try becomeRaw(.otherPageSize(pageSize), behind: [])
+        }
+      }
       snapshot.counters.normalPages = editor.counters.normalPages
       snapshot.counters.zeroPages = editor.counters.zeroPages
       snapshot.counters.deadPagesMet = editor.counters.deadPagesMet

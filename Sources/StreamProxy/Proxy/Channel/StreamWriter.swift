@@ -9,6 +9,9 @@ struct StreamWriter: ~Copyable {
   private static let maximumPieces = 1024
 
   private let destination: Socket
+  /// While set, a write that has to wait ends when this peer closes: what it would write is of no
+  /// use to anybody then.
+  var abandonedWith: Socket?
   private let pieces: UnsafeMutableBufferPointer<iovec>
   private(set) var bytesWritten = 0
   private(set) var rate: WireRate
@@ -25,7 +28,7 @@ struct StreamWriter: ~Copyable {
   /// Writes all segments of `edits`, blocking; `input` is what the editor was given.
   mutating func write(
     _ edits: borrowing EditList, of input: UnsafeRawBufferPointer
-  ) throws(SystemError) {
+  ) throws(ChannelFailure) {
     var count = 0
     let inserted = unsafe edits.insertedBytes
     for index in 0..<edits.segmentCount {
@@ -47,7 +50,17 @@ struct StreamWriter: ~Copyable {
     if count > 0 { try flush(count) }
   }
 
-  private mutating func flush(_ count: Int) throws(SystemError) {
+  /// Blocks until the destination takes bytes, or the source has closed.
+  private func awaitRoom() {
+    var items = [
+      pollfd(fd: destination.descriptor, events: Int16(POLLOUT), revents: 0),
+      pollfd(fd: abandonedWith?.descriptor ?? -1, events: Int16(pollReadHangUp), revents: 0),
+    ]
+    // Two elements, alive during the call.
+    _ = unsafe poll(&items, 2, -1)
+  }
+
+  private mutating func flush(_ count: Int) throws(ChannelFailure) {
     var first = 0
     var blocked = Duration.zero
     while first < count {
@@ -60,10 +73,13 @@ struct StreamWriter: ~Copyable {
       if sent < 0 {
         let code = errno
         guard code == EAGAIN || code == EINTR else {
-          throw SystemError("write to the destination", code: code)
+          throw .destination(SystemError("write to the destination", code: code))
         }
         let from = ContinuousClock.now
-        _ = wait(destination.descriptor, POLLOUT, or: nil)
+        awaitRoom()
+        if let abandonedWith, abandonedWith.peerHasClosed {
+          throw .source(SystemError("go on writing: the source has closed", code: ECONNRESET))
+        }
         blocked += from.duration(to: .now)
         continue
       }

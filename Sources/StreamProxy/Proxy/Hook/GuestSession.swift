@@ -18,6 +18,8 @@ struct GuestSession {
   let pages: ReportedPages
 
   private(set) var mark: GuestMessage.Mark?
+  /// What the guest's own times, in its messages, say of its clock.
+  private(set) var clock = GuestClock()
   private(set) var report = Report.awaited
   /// The guest broke its word after its report was complete: dropping must not go on.
   private(set) var offence: String?
@@ -35,27 +37,31 @@ struct GuestSession {
     self.pages = pages
   }
 
-  /// Takes one frame in; the acknowledgement to send, if it wants one.
-  mutating func receive(_ frame: Frame) -> HostMessage.Acknowledge? {
+  /// Takes one frame in, which arrived when the guest had run `running` nanoseconds; the
+  /// acknowledgement to send, if it wants one.
+  mutating func receive(_ frame: Frame, running: UInt64) -> HostMessage.Acknowledge? {
     guard frame.migration == migration else {
       lateMessages += 1
       return nil
     }
     do throws(MessageError) {
-      return receive(try GuestMessage(frame))
+      return receive(try GuestMessage(frame), running: running)
     } catch {
       refuse("the guest sent a message that cannot be read: \(error)")
       return nil
     }
   }
 
-  private mutating func receive(_ message: GuestMessage) -> HostMessage.Acknowledge? {
+  private mutating func receive(
+    _ message: GuestMessage, running: UInt64
+  ) -> HostMessage.Acknowledge? {
     switch message {
     case .mark(let announced):
       if let mark, mark.guestPhysicalAddress != announced.guestPhysicalAddress {
         refuse("the guest named a second mark page; there is one for each migration")
       } else {
         mark = announced
+        clock.heard(time: announced.time, running: running)
       }
     case .held(let held):
       add(held)
@@ -72,6 +78,7 @@ struct GuestSession {
       return HostMessage.Acknowledge(sequence: revoke.sequence)
     case .heartbeat(let beat):
       lastHeartbeat = (.now, beat.time)
+      clock.heard(time: beat.time, running: running)
       return HostMessage.Acknowledge(sequence: beat.sequence)
     case .progress(let now):
       progress = now
@@ -114,10 +121,11 @@ struct GuestSession {
   /// Uses nothing the guest reported. Once the report has been put to use, taking it back is not
   /// enough to know what else was wrong with it: that is an offence.
   private mutating func refuse(_ reason: String) {
-    if case .complete = report {
-      if offence == nil { offence = reason }
-    } else {
-      report = .refused(reason)
+    switch report {
+    case .complete: offence = offence ?? reason
+    case .awaited: report = .refused(reason)
+    // The first reason is the one that explains the others.
+    case .refused: break
     }
     pages.revokeAll()
   }

@@ -13,11 +13,18 @@ public final class HookConnection: Sendable {
   /// Acknowledgements that QEMU does not take are kept up to this many bytes; a guest that reads
   /// none of them does not need more.
   private static let maximumOutbound = 64 * 1024
+  /// What one turn of the reader takes in, so that a guest that never stops sending holds up nobody
+  /// who needs the lock.
+  private static let bytesPerTurn = 64 * 1024
+  /// What a stopped guest can have left behind is far less (a report has 32 KiB per GiB of memory).
+  private static let bytesPerDrain = 64 * 1024 * 1024
 
   private struct State {
     var decoder = FrameDecoder()
     var outbound: [UInt8] = []
     var session: GuestSession?
+    /// How long the guest has run, in nanoseconds.
+    var runningTime: @Sendable () -> UInt64 = { 0 }
     /// Why nothing more comes from the guest.
     var ended: String?
   }
@@ -27,6 +34,8 @@ public final class HookConnection: Sendable {
   private let stopping = WakeUp()
   private let socket: Socket
   private let state = Mutex(State())
+  /// Raised with the session's offence, so that the data path looks at a word and takes no lock.
+  private let hasOffence = Atomic(false)
   private let logger: Logger
 
   public init(_ socket: Socket, logger: Logger) {
@@ -40,8 +49,15 @@ public final class HookConnection: Sendable {
   }
 
   /// Opens a migration: the guest is asked to prepare, and its answers are collected.
-  func prepare(_ request: HostMessage.Prepare, session: GuestSession) {
+  ///
+  /// - Parameter runningTime: how long the guest has run, in nanoseconds; the guest's own times are
+  ///   compared with it.
+  func prepare(
+    _ request: HostMessage.Prepare, session: GuestSession,
+    runningTime: @escaping @Sendable () -> UInt64
+  ) {
     state.withLock { state in
+      state.runningTime = runningTime
       state.session = session
       enqueue(request.frame(for: session.migration), &state)
     }
@@ -62,7 +78,7 @@ public final class HookConnection: Sendable {
 
   /// Reads and obeys everything that has arrived: to EAGAIN, or to the end of the link.
   func drain() {
-    state.withLock { receiveAll(&$0) }
+    state.withLock { receive(&$0, atMost: HookConnection.bytesPerDrain) }
   }
 
   /// What is known now, and why the link has ended if it has.
@@ -77,7 +93,10 @@ public final class HookConnection: Sendable {
   }
 
   /// How the guest broke its word after its report had been put to use, if it did.
-  var offence: String? { state.withLock { $0.session?.offence } }
+  var offence: String? {
+    guard hasOffence.load(ordering: .acquiring) else { return nil }
+    return state.withLock { $0.session?.offence }
+  }
 
   /// Waits until the guest says that it has resumed, or the link or the time ends.
   func awaitAnswerToAbort(for time: Duration) {
@@ -102,7 +121,7 @@ public final class HookConnection: Sendable {
       guard wait(socket.descriptor, POLLIN | writing, or: stopping) == .ready else { return }
       let ended = state.withLock { state in
         flush(&state)
-        receiveAll(&state)
+        receive(&state, atMost: HookConnection.bytesPerTurn)
         return state.ended != nil
       }
       changed.raise()
@@ -110,14 +129,17 @@ public final class HookConnection: Sendable {
     }
   }
 
-  private func receiveAll(_ state: inout State) {
+  /// Reads and obeys what has arrived, up to a number of bytes.
+  private func receive(_ state: inout State, atMost limit: Int) {
+    var taken = 0
     // One read at a time, so that a guest that never stops sending costs no memory.
     unsafe withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
-      while state.ended == nil {
+      while state.ended == nil, taken < limit {
         // The buffer lives in this closure; only what was read is looked at.
         let count = unsafe recv(
           socket.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         if count > 0 {
+          taken += count
           unsafe state.decoder.append(buffer[..<count])
           obeyFrames(&state)
         } else if count == 0 {
@@ -134,9 +156,13 @@ public final class HookConnection: Sendable {
   private func obeyFrames(_ state: inout State) {
     do throws(LinkError) {
       while let frame = try state.decoder.next() {
-        if let reply = state.session?.receive(frame), let session = state.session {
+        let running = state.runningTime()
+        if let reply = state.session?.receive(frame, running: running),
+          let session = state.session
+        {
           enqueue(reply.frame(for: session.migration), &state)
         }
+        if state.session?.offence != nil { hasOffence.store(true, ordering: .releasing) }
       }
     } catch {
       state.ended = error.description

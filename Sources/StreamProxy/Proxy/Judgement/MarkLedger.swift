@@ -19,16 +19,16 @@ final class MarkLedger: Sendable {
 
   private let state = Mutex(State())
 
-  /// The guest said `time` (nanoseconds of its clock) and it was heard when it had run `running`.
-  func heard(time: UInt64, running: UInt64) {
-    state.withLock { $0.history.heard(time: time, running: running) }
+  /// Takes in what the guest's messages have said of its clock.
+  func learn(from clock: GuestClock) {
+    state.withLock { $0.history.clock.learn(from: clock) }
   }
 
   /// Something passed for the mark page's address: a copy as the guest wrote it, or nil.
   func passed(_ copy: [UInt8]?, on channel: Int, behind syncs: Int, running: UInt64) {
     let page = copy.flatMap { MarkPage(parsing: $0) }
     state.withLock { state in
-      if let page { state.history.heard(time: page.time, running: running) }
+      if let page { state.history.clock.heard(time: page.time, running: running) }
       if copy != nil { state.copies += 1 }
       guard syncs >= state.syncs else { return }
       if syncs > state.syncs { state.last.removeAll() }
@@ -39,7 +39,7 @@ final class MarkLedger: Sendable {
 
   /// How far behind what is expected a time on the guest's clock is; nil where nothing is expected.
   func lag(of time: UInt64, whenStoppedAt running: UInt64) -> Duration? {
-    state.withLock { $0.history.lag(of: time, whenStoppedAt: running) }
+    state.withLock { $0.history.clock.lag(of: time, running: running) }
   }
 
   /// Part three of the proof in pre-copy.

@@ -1,3 +1,4 @@
+import Glibc
 import HookLink
 import PageFilter
 
@@ -22,9 +23,16 @@ extension MigrationControl {
     guard multifdChannels > 0 else { return }
     let counters = editor.counters
     let syncs = counters.multifdFlushes > 0 ? counters.multifdFlushes : counters.ramBodies + 1
-    guard shared.awaitSyncs(syncs, of: multifdChannels) || !hasDropped(editor) else {
-      throw .closeBoth("a multifd channel ended before the end of RAM")
+    // A destination that stalls must not hold up a source that has given up.
+    let arrived = shared.awaitSyncs(syncs, of: multifdChannels) { source.peerHasClosed }
+    let reason = "a multifd channel ended before the end of RAM"
+    // Where nothing has been dropped nothing will be, and no proof is needed.
+    guard !arrived, !shared.refuseDropping(reason) || editor.hasDropped else { return }
+    guard !source.peerHasClosed else {
+      throw .source(
+        SystemError("wait for the multifd channels: the source has closed", code: ECONNRESET))
     }
+    throw .closeBoth(reason)
   }
 
   /// With nothing dropped no proof is needed.
@@ -33,7 +41,7 @@ extension MigrationControl {
     guard hasDropped(editor) else { return }
     do throws(ProofFailure) {
       try prove()
-      logger.info("proven at the point of no return: the guest held every dropped page to its stop")
+      proven = "proven at the point of no return: the guest held every dropped page to its stop"
     } catch {
       throw .closeBoth("not proven at the point of no return: \(error)")
     }
@@ -51,7 +59,7 @@ extension MigrationControl {
       let stopped = try proveStopped()
       try marks.judgeSoFar(of: migration)
       try proveLease(stopped)
-      logger.info("proven before post-copy: the guest holds every dropped page, and its lease runs")
+      proven = "proven before post-copy: the guest holds every dropped page, and its lease runs"
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
         throw .closeBoth("not proven before post-copy: \(error)")
@@ -98,6 +106,7 @@ extension MigrationControl {
     // The guest stands still, so this comes to an end.
     hook?.drain()
     if let offence = hook?.offence { throw .offence(offence) }
+    if let clock = hook?.snapshot().session?.clock { marks.learn(from: clock) }
     return stopped
   }
 }

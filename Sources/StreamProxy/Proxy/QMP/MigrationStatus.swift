@@ -44,6 +44,12 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
     case errorDescription = "error-desc"
   }
 
+  /// States of a migration that is under way and whose guest runs at the source.
+  static let beforeSwitchover: Set<String> = ["setup", "wait-unplug", "active"]
+  /// States of one whose guest has been stopped there.
+  static let sinceSwitchover: Set<String> = [
+    "pre-switchover", "device", "postcopy-device", "postcopy-active",
+  ]
   /// States in which post-copy has lost its connections, and is or will be recovered over new ones.
   static let broken: Set<String> = [
     "postcopy-paused", "postcopy-recover-setup", "postcopy-recover",

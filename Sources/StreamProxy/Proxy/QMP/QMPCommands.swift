@@ -47,6 +47,24 @@ extension QMPClient {
     }
   }
 
+  /// Whether a program in the guest has the port behind a chardev's socket open (query-chardev,
+  /// `frontend-open`); nil where QEMU knows no chardev with this socket.
+  ///
+  /// - Parameter path: of the unix socket, as QEMU was given it.
+  public func guestHasPortOpen(behindSocket path: String) throws(QMPError) -> Bool? {
+    struct Chardev: Decodable {
+      var filename: String
+      var isOpen: Bool
+      private enum CodingKeys: String, CodingKey {
+        case filename
+        case isOpen = "frontend-open"
+      }
+    }
+    let all = try execute("query-chardev", returning: [Chardev].self)
+    // QEMU shows it as "unix:PATH,server=on", with "disconnected:" before it until we come.
+    return all.first { $0.filename.contains("unix:\(path),") }?.isOpen
+  }
+
   public func queryStatus(timeout: Duration = .seconds(10)) throws(QMPError) -> RunStatus {
     try execute("query-status", timeout: timeout)
   }

@@ -10,6 +10,7 @@ struct ControlTask: Sendable {
   private static let tolerance = 0.1
 
   let progress: SharedProgress
+  let pointOfNoReturn: PointOfNoReturn
   let qmp: QMPClient
   let setup: MigrationSetup
   let showsLine: Bool
@@ -30,7 +31,7 @@ struct ControlTask: Sendable {
       let seconds = before.at.duration(to: now) / .seconds(1)
       let rate = Double(values.total.bytesWritten - before.bytes) / max(seconds, 0.001)
       before = (values.total.bytesWritten, now)
-      show(line(values, rate: rate))
+      show(await line(values, rate: rate))
     }
     if showsLine { Terminal.write("\n") }
   }
@@ -47,15 +48,13 @@ struct ControlTask: Sendable {
       return
     }
     let setup = self.setup
-    let pinned = await withCheckedContinuation { continuation in
-      _ = BlockingThread("pin") {
-        continuation.resume(returning: (try? setup.pin(bytesPerSecond: wanted)) == .pinned)
-      }
+    let pinned = await BlockingThread.run("pin") {
+      (try? setup.pin(bytesPerSecond: wanted)) == .pinned
     }
     if pinned { progress.update { $0.pinnedBandwidth = wanted } }
   }
 
-  private func line(_ values: SharedProgress.Values, rate: Double) -> String {
+  private func line(_ values: SharedProgress.Values, rate: Double) async -> String {
     let counters = values.total.counters
     var parts = [
       "round \(max(1, counters.rounds))",
@@ -64,8 +63,10 @@ struct ControlTask: Sendable {
       "\(counters.droppedPages) dead pages dropped",
       "\((rate / 1e6).rounded(to: 0)) MB/s",
     ]
-    if !values.passedPointOfNoReturn, rate > 0,
-      let remaining = (try? qmp.queryMigrate())?.ram?.remaining
+    let qmp = self.qmp
+    if !pointOfNoReturn.isPassed, rate > 0,
+      let remaining = await BlockingThread.run(
+        "progress", { (try? qmp.queryMigrate())?.ram?.remaining })
     {
       parts.append("at most \((Double(remaining) / rate).rounded(to: 0)) s left in this round")
     }

@@ -13,12 +13,13 @@ final class SharedProgress: Sendable {
     var report: GuestMessage.ReportEnd?
     /// From PREPARE to the end of the report.
     var prepareDuration: Duration?
-    var passedPointOfNoReturn = false
     /// Post-copy lost its connections; the operator may recover it.
     var awaitsRecovery = false
     var connectedAt: ContinuousClock.Instant?
     var pinnedBandwidth: UInt64?
 
+    /// The main channel is passed on unread, so nobody here sees where it is.
+    var isBlind: Bool { channel.bypassReason != nil }
     /// All channels together; what only the main one has (rounds, commands) is its own.
     var total: ChannelSnapshot { others.values.reduce(into: channel) { $0.add($1) } }
   }

@@ -26,6 +26,15 @@ public final class BlockingThread: Sendable {
     pthread_detach(thread)
   }
 
+  /// Runs `body` on a thread of its own and suspends until it has returned.
+  public static func run<Value: Sendable>(
+    _ name: String, _ body: @escaping @Sendable () -> Value
+  ) async -> Value {
+    await withCheckedContinuation { continuation in
+      _ = BlockingThread(name) { continuation.resume(returning: body()) }
+    }
+  }
+
   /// Waits for the end of the body; false when the time was over before.
   @discardableResult
   public func join(for timeout: Duration? = nil) -> Bool {

@@ -1,0 +1,102 @@
+import PageFilter
+
+/// One stream pushed through one editor.
+struct Run {
+  struct Stopped: Equatable {
+    var stop: StreamEditor.Stop
+    var offset: Int
+  }
+
+  var output: [UInt8] = []
+  var stops: [Stopped] = []
+  var failure: StreamError?
+  var counters = StreamCounters()
+  var bypassReason: BypassReason?
+  var bypassOffset: UInt64?
+  private var consumed = 0
+  private var edits = 0
+
+  init(_ stream: [UInt8], _ choices: Choices, cutAt cuts: [Int]) {
+    var editor = StreamEditor()
+    var list = EditList()
+    var dead: DeadPages?
+    var start = 0
+    for end in cuts + [stream.count] where failure == nil {
+      var wantsMore = false
+      while !wantsMore, failure == nil {
+        list.reset()
+        do throws(StreamError) {
+          // The array outlives the span.
+          let input = unsafe stream.span.bytes.extracting(start..<max(start, end))
+          let progress = try editor.process(input, into: &list)
+          append(list, of: stream, from: start, to: max(start, end))
+          switch progress {
+          case .needsInput(let count):
+            start += count
+            wantsMore = true
+          case .outputFull(let count):
+            precondition(count > 0, "the edit list is full, and nothing was consumed")
+            start += count
+          case .stopped(let stop, let count):
+            start += count
+            stops.append(Stopped(stop: stop, offset: start))
+            precondition(stops.count <= stream.count + 2, "the editor does not come past a stop")
+            if stop == .firstPageRecord {
+              dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
+              if let dead { editor.install(dead) }
+              if let mark = choices.mark { editor.watch(mark) }
+            }
+            if stops.count == choices.bypassAfter { editor.bypass(.caller("told to")) }
+          }
+        } catch {
+          failure = error
+        }
+      }
+      // A list of blocks may be empty.
+      guard choices.removesPages, !editor.blocks.isEmpty else { continue }
+      dead?.remove(end % 64..<end % 64 + 8, block: 0)
+    }
+    consumed = start
+    counters = editor.counters
+    bypassReason = editor.bypassReason
+    bypassOffset = editor.bypassOffset
+  }
+
+  private mutating func append(
+    _ list: borrowing EditList, of stream: [UInt8], from start: Int, to end: Int
+  ) {
+    let before = output.count
+    for index in 0..<list.segmentCount {
+      switch list[segment: index] {
+      case .forward(let range):
+        precondition(range.lowerBound >= 0 && range.upperBound <= end - start, "outside the input")
+        output += stream[start + range.lowerBound..<start + range.upperBound]
+      case .insert(let range):
+        edits += 1
+        // The list is not changed meanwhile.
+        unsafe output.append(contentsOf: list.insertedBytes[range])
+      }
+    }
+    precondition(output.count - before == list.byteCount, "the list's account is wrong")
+  }
+
+  /// What holds for every stream.
+  func check(_ stream: [UInt8], nothingIsDead: Bool) {
+    guard failure == nil else {
+      precondition(counters.droppedPages > 0, "it failed though nothing was dropped")
+      return
+    }
+    precondition(counters.bytesIn == UInt64(consumed), "the input's account is wrong")
+    precondition(counters.bytesOut == UInt64(output.count), "the output's account is wrong")
+    precondition(
+      stream.count - consumed < StreamEditor.longestElement, "too much is waited for")
+    precondition(counters.droppedPages <= counters.normalPages, "more dropped than there were")
+    if nothingIsDead {
+      precondition(counters.droppedPages == 0, "something was dropped and nothing was dead")
+      precondition(output.count == consumed, "something was left out or put in")
+      if counters.markCopies == 0 {
+        precondition(output.elementsEqual(stream[..<consumed]), "the stream was changed")
+      }
+    }
+  }
+}

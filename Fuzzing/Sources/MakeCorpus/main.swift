@@ -1,0 +1,54 @@
+import Glibc
+import HookLink
+import StreamSamples
+
+// Writes inputs for the fuzz targets to begin with: make-corpus FOLDER fills FOLDER/FuzzPageFilter
+// and FOLDER/FuzzHookLink.
+
+guard CommandLine.arguments.count == 2 else {
+  print("usage: make-corpus FOLDER")
+  exit(64)
+}
+let folder = CommandLine.arguments[1]
+
+func write(_ bytes: [UInt8], to name: String) {
+  // The path is a string and the array alive for the duration of the calls.
+  guard let file = unsafe fopen("\(folder)/\(name)", "w") else {
+    print("cannot write \(folder)/\(name)")
+    exit(1)
+  }
+  unsafe fwrite(bytes, 1, bytes.count, file)
+  unsafe fclose(file)
+}
+
+for target in ["FuzzPageFilter", "FuzzHookLink"] {
+  // As above; a folder that is there is fine.
+  _ = unsafe mkdir("\(folder)/\(target)", 0o755)
+}
+
+for (index, sample) in SampleStream.editable.enumerated() {
+  for (way, choices) in [
+    [0, 0b0010_0110, 1, 2, 3, 4, 2, 0], [1, 0xff, 9, 8, 7, 6, 0, 0], [6, 0xff, 5, 5, 5, 5, 1, 2],
+  ].enumerated() as EnumeratedSequence<[[UInt8]]> {
+    write(choices + sample.bytes, to: "FuzzPageFilter/sample-\(index)-\(way)")
+  }
+}
+
+let migration = MigrationID(high: 1, low: 2)
+let messages: [any Message] = [
+  GuestMessage.Mark(guestPhysicalAddress: 1 << 32, time: 5, guardianVersion: "1"),
+  HeldPages(firstPage: 512, bitmap: [UInt8](repeating: 0x55, count: 64)),
+  GuestMessage.ReportEnd(
+    pages: 4, leavesListed: 3, leavesInManifest: 2, leavesEvicted: 1,
+    steps: [StepTime(step: "evict", nanoseconds: 9)], notes: ["a note"]),
+  GuestMessage.Revoke(sequence: 1, ranges: [PageRange(first: 512, count: 4)]),
+  GuestMessage.Revoke(sequence: 2, ranges: nil),
+  HostMessage.Prepare(postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7),
+  HostMessage.Abort(reason: "because"),
+]
+for (index, message) in messages.enumerated() {
+  let frame = message.frame(for: migration)
+  write([1, 6] + frame + frame, to: "FuzzHookLink/frame-\(index)")
+  let payload = frame[Frame.headerSize..<frame.count - Frame.checksumSize]
+  write([0, UInt8(index + 3)] + payload, to: "FuzzHookLink/payload-\(index)")
+}

@@ -1,0 +1,61 @@
+# Leafcutter on Debian 12. `make help` says what there is.
+
+# Where setup and demo keep what they download and make.
+STATE ?= $(CURDIR)/.lab
+DEMO_PACKAGE := qemu-config/demo
+
+# Where SwiftPM puts what it builds. The guest's program is linked without any shared library and has
+# a scratch path of its own, because the flag would reach everything else.
+RELEASE := .build/release
+STATIC := .build-static/release
+DEMO := $(DEMO_PACKAGE)/.build/release
+
+GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
+  $(RELEASE)/libleafcutter_wt.so $(RELEASE)/libleafcutter_hold.so
+LINT := swift format lint --strict --recursive
+SOURCES := Sources Tests Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift
+
+# $(call build,OPTIONS) builds and shows what the tools say only when they fail: the linker warns about
+# every libc function that a static program should not use.
+build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
+  || { cat $$log >&2; rm -f $$log; exit 1; }; } && rm -f $$log
+
+export LEAFCUTTER_STATE := $(STATE)
+
+.PHONY: help setup build demo test format
+
+help:
+	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
+	@echo "make build    build the programs and the demo's guest"
+	@echo "make demo     migrate a guest with a busy database, without and with Leafcutter"
+	@echo "                JSON=FILE writes the figures, OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make test     check the style and run the tests"
+	@echo "make format   format the sources"
+
+setup:
+	@qemu-config/setup --quiet
+
+build: setup
+	@echo "building leafcutter, the WiredTiger extension and the hold library"
+	$(call build,--static-swift-stdlib --product leafcutter)
+	$(call build,--static-swift-stdlib --product leafcutter_wt)
+	$(call build,--static-swift-stdlib --product leafcutter_hold)
+	@echo "building leafcutter-guest"
+	$(call build,--scratch-path .build-static -Xswiftc -static-executable --product leafcutter-guest)
+	@echo "building the demo"
+	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-store)
+	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)
+	@qemu-config/guest/build $(STATE) $(STATE)/guest $(GUEST_FILES)
+
+demo: build
+	@$(DEMO)/leafcutter-demo --state $(STATE) --guest $(STATE)/guest \
+	  --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
+	  $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
+test: setup
+	@$(LINT) $(SOURCES)
+	@LEAFCUTTER_QEMU=1 swift test
+	@swift test --package-path $(DEMO_PACKAGE)
+
+format:
+	@swift format --in-place --recursive $(SOURCES)

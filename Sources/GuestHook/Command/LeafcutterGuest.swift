@@ -1,0 +1,25 @@
+import ArgumentParser
+import Guardian
+
+@main
+struct LeafcutterGuest: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "leafcutter-guest",
+    abstract: "The guest's side of Leafcutter.",
+    discussion: """
+      `run` is the guardian: it waits for a proxy on the host to announce a migration, lets the \
+      databases in this guest evict their caches, and has them read back where the guest arrives. \
+      The other commands speak to a running guardian.
+      """,
+    version: guardianVersion,
+    subcommands: [
+      RunCommand.self, StatusCommand.self, SaveCommand.self, LoadCommand.self, KeeperCommand.self,
+      BallastCommand.self,
+    ])
+}
+
+/// What the program's exit codes mean; 64 is wrong flags.
+enum ExitStatus {
+  static let unreachable: Int32 = 2
+  static let refused: Int32 = 3
+}

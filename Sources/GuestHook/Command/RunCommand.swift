@@ -1,0 +1,116 @@
+import ArgumentParser
+import Glibc
+import Guardian
+import HookLink
+import Logging
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Be the guardian (as root).",
+    discussion: """
+      Databases connect to the socket by themselves when they are started with Leafcutter's \
+      extension. It serves until it is killed; held frames are then kept by a second process, so \
+      that a migration that is on stays safe.
+
+      Exit codes: 2 the socket cannot be served (another guardian runs); 64 wrong flags.
+      """)
+
+  @Option(
+    help: ArgumentHelp(
+      "The virtio-serial port to the host.", valueName: "name|/dev/…|unix:PATH"))
+  var port: PortAddress = .named(PortAddress.defaultName)
+
+  @Option(help: "Where databases connect.")
+  var socket = LocalMessage.defaultSocket
+
+  @Option(
+    help: "Let members of this group (a number) connect. They are trusted to hold what they say.")
+  var socketGroup: UInt32?
+
+  @Option(help: "Cache that a database keeps until the migration is over, in MiB.")
+  var smallCache: UInt32 = 32
+
+  @Option(help: "Memory that stays available while free memory is filled with zeroes, in MiB.")
+  var headroom: UInt32 = 128
+
+  @Flag(name: .customLong("no-cache"), help: "Leave the databases' caches alone.")
+  var noCache = false
+
+  @Flag(
+    name: .customLong("no-page-cache"), help: "Leave the page cache of the databases' files alone.")
+  var noPageCache = false
+
+  @Flag(name: .customLong("no-ballast"), help: "Do not fill freed memory with zeroes.")
+  var noBallast = false
+
+  @Option(help: "Threads that read the cache back.")
+  var refaultThreads: UInt32 = 2
+
+  @Option(help: ArgumentHelp("Limit of that, 0 for none.", valueName: "leaves/s"))
+  var refaultRate: UInt32 = 0
+
+  @Option(help: "Threads that probe and evict.")
+  var evictThreads: UInt32 = 2
+
+  @Option(
+    help: ArgumentHelp(
+      "How long frames stay held when the guardian is killed, in seconds.", visibility: .hidden))
+  var keeperBound = 30
+
+  @Option(help: "How much to log.")
+  var logLevel: LogLevel = .info
+
+  func validate() throws {
+    guard (1...64).contains(refaultThreads), (1...64).contains(evictThreads) else {
+      throw ValidationError("--refault-threads and --evict-threads take 1 to 64.")
+    }
+    guard (1...3600).contains(keeperBound) else {
+      throw ValidationError("--keeper-bound takes seconds, from 1 to 3600.")
+    }
+    guard smallCache >= 1 else { throw ValidationError("--small-cache takes MiB, at least 1.") }
+  }
+
+  func run() throws {
+    let level = logLevel.level
+    LoggingSystem.bootstrap { label in
+      var handler = StreamLogHandler.standardError(label: label)
+      handler.logLevel = level
+      return handler
+    }
+    signal(SIGPIPE, SIG_IGN)
+    var options = GuardianOptions()
+    options.port = port
+    options.socket = socket
+    options.socketGroup = socketGroup
+    options.smallCacheBytes = UInt64(smallCache) << 20
+    options.headroomBytes = UInt64(headroom) << 20
+    options.evictsCache = !noCache
+    options.dropsPageCache = !noPageCache
+    options.takesBallast = !noBallast
+    options.refaultThreads = refaultThreads
+    options.refaultRate = refaultRate
+    options.evictThreads = evictThreads
+    options.keeperBound = keeperBound
+    let logger = Logger(label: "leafcutter-guest")
+    let guardian: Guardian
+    do {
+      guardian = try Guardian(options, logger: logger)
+    } catch {
+      logger.error("refused: \(error)")
+      throw ExitCode(ExitStatus.unreachable)
+    }
+    guardian.run()
+  }
+}
+
+extension PortAddress: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
+
+/// swift-log's levels, as a flag takes them.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+  case trace, debug, info, notice, warning, error
+
+  var level: Logger.Level { Logger.Level(rawValue: rawValue) ?? .info }
+}

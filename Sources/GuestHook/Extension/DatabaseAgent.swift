@@ -1,0 +1,101 @@
+import CExtensionShims
+import Glibc
+import HookLink
+
+/// One open database: what its threads share.
+final class DatabaseAgent: Sendable {
+  let engine: Engine
+  let socket: String
+  /// Absolute path of the database's directory.
+  let home: String
+  let hold: HoldLibrary?
+  /// The program has its connection: `wiredtiger_open` is over.
+  let opened = Signal()
+  /// The connection is about to close: stop using the engine.
+  let stop = Signal()
+  /// The methods that were in the connection's table before ours.
+  let methods = Locked<Methods>(Methods())
+  private let engineUseEnded = Signal()
+  private let process = getpid()
+
+  @safe struct Methods {
+    var close: CloseConnection?
+    var openSession: OpenSession?
+  }
+
+  init(engine: Engine, socket: String) {
+    self.engine = engine
+    self.socket = socket
+    hold = HoldLibrary()
+    let path = engine.home
+    // realpath allocates the text, which is ours to free.
+    let absolute = unsafe realpath(path, nil)
+    home = unsafe absolute.map { unsafe String(cString: $0) } ?? path
+    unsafe free(absolute)
+  }
+
+  /// Starts the control thread; false where there is none to be had.
+  func start() -> Bool {
+    let started = startThread("leafcutter") { [self] in
+      let control = DatabaseControl(self)
+      control.run()
+      engineUseEnded.raise()
+      control.runWithoutEngine()
+    }
+    if !started { engineUseEnded.raise() }
+    return started
+  }
+
+  /// Returns when no thread of ours uses the engine any more. What takes longest to stop is a
+  /// checkpoint, which the closing database would have to wait for as well.
+  func endEngineUse() {
+    // A forked child has the connection, and none of the threads.
+    guard getpid() == process else { return }
+    stop.raise()
+    engineUseEnded.wait()
+  }
+
+  var registration: LocalMessage.Register {
+    var notes: [String] = []
+    if hold == nil {
+      notes.append(
+        """
+        libleafcutter_hold.so is not preloaded: the cache can be shrunk, but its leaves are not \
+        listed and its frames not held
+        """)
+    }
+    if let obstacle = hold?.obstacle { notes.append(obstacle) }
+    return LocalMessage.Register(
+      home: home, engine: engine.version, listsLeaves: hold != nil,
+      holdsFrames: hold.map { $0.obstacle == nil } ?? false, notes: notes)
+  }
+}
+
+/// A request that ended in a step that failed.
+struct StepFailure: Error {
+  var step: String
+  var reason: String
+
+  init(_ step: String, _ reason: some CustomStringConvertible) {
+    self.step = step
+    self.reason = reason.description
+  }
+}
+
+/// Times the steps of a request.
+struct Stopwatch {
+  private(set) var steps: [StepTime] = []
+  private var last = monotonicNanoseconds()
+
+  /// Ends a step that began where the last one ended.
+  mutating func lap(_ step: String) {
+    let now = monotonicNanoseconds()
+    steps.append(StepTime(step: step, nanoseconds: now - last))
+    last = now
+  }
+
+  /// Adds a step that ran beside the others.
+  mutating func note(_ step: String, nanoseconds: UInt64) {
+    steps.append(StepTime(step: step, nanoseconds: nanoseconds))
+  }
+}

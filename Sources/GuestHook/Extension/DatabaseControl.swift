@@ -1,0 +1,129 @@
+import Glibc
+import HookLink
+import LeafManifest
+
+/// The control thread: talks to the guardian and does what it asks, one request after another.
+final class DatabaseControl {
+  /// How long frames stay held after the guardian went away: twice its lease towards the proxy, so
+  /// that a proxy that may still drop them has stopped before (see the design's post-copy rule).
+  static let holdWithoutGuardian: Int32 = 30_000
+  private static let reconnectAfter: Int32 = 1000
+
+  let agent: DatabaseAgent
+  var link: GuardianLink?
+  /// Of the request that is being answered, for what is said meanwhile.
+  private(set) var migration = MigrationID.none
+  /// Frames have been reported and are ours to keep.
+  var isHolding = false
+  /// The program's own cache_size while the cache is kept small, and what it was set to.
+  var shrunk: (original: UInt64, set: UInt64)?
+  /// A checkpoint that took too long and goes on.
+  var unfinishedCheckpoint: Crew?
+
+  var engine: Engine { agent.engine }
+  var hold: HoldLibrary? { agent.hold }
+
+  init(_ agent: DatabaseAgent) { self.agent = agent }
+
+  /// Until the database closes.
+  func run() {
+    _ = waitReadable([agent.opened.descriptor, agent.stop.descriptor], milliseconds: -1)
+    while !agent.stop.isRaised {
+      guard let link = GuardianLink(path: agent.socket) else {
+        agent.stop.wait(milliseconds: DatabaseControl.reconnectAfter)
+        continue
+      }
+      self.link = link
+      link.send(agent.registration, for: .none)
+      while !link.isLost && !agent.stop.isRaised {
+        while let frame = link.next() { answer(frame) }
+        if link.isLost { break }
+        _ = waitReadable([link.descriptor, agent.stop.descriptor], milliseconds: -1)
+      }
+      if agent.stop.isRaised { break }
+      self.link = nil
+      recoverWithoutGuardian()
+    }
+    unfinishedCheckpoint?.join()
+  }
+
+  /// After the database has closed: frames that were reported are still released only when the
+  /// guardian says so, or has been gone for long enough.
+  func runWithoutEngine() {
+    while isHolding {
+      guard let link, !link.isLost else {
+        // No signal ends this wait.
+        Signal().wait(milliseconds: DatabaseControl.holdWithoutGuardian)
+        hold?.abandon()
+        isHolding = false
+        return
+      }
+      _ = waitReadable([link.descriptor], milliseconds: -1)
+      while isHolding, let frame = link.next() {
+        if frame.type == LocalMessage.Release.code {
+          release(frame.migration)
+        } else {
+          let failed = LocalMessage.Failed(step: "request", reason: "the database has closed")
+          link.send(failed, for: frame.migration)
+        }
+      }
+    }
+  }
+
+  private func answer(_ frame: Frame) {
+    let identity = frame.migration
+    migration = identity
+    do throws(StepFailure) {
+      switch try request(frame) {
+      case .prepare(let request): try prepare(request, for: identity)
+      case .release: release(identity)
+      case .resume(let request):
+        let resumed = try resume(threads: request.threads, rate: request.leavesPerSecond)
+        link?.send(resumed, for: identity)
+      case .save: link?.send(try save(), for: identity)
+      case .load(let request):
+        let loaded = try load(threads: request.threads, rate: request.leavesPerSecond)
+        link?.send(loaded, for: identity)
+      default: throw StepFailure("request", "message \(frame.type) is not one for a database")
+      }
+    } catch {
+      link?.send(LocalMessage.Failed(step: error.step, reason: error.reason), for: identity)
+    }
+  }
+
+  private func request(_ frame: Frame) throws(StepFailure) -> LocalMessage {
+    do throws(MessageError) { return try LocalMessage(frame) } catch {
+      throw StepFailure("request", error)
+    }
+  }
+
+  private func release(_ identity: MigrationID) {
+    if isHolding { hold?.release() }
+    isHolding = false
+    link?.send(LocalMessage.Released(), for: identity)
+  }
+
+  private func recoverWithoutGuardian() {
+    if isHolding {
+      agent.stop.wait(milliseconds: DatabaseControl.holdWithoutGuardian)
+      // A closing database goes on waiting without the engine.
+      if agent.stop.isRaised { return }
+      hold?.abandon()
+      isHolding = false
+    }
+    // Nobody is left to ask for it, or to be told how it went.
+    if shrunk != nil { _ = try? resume(threads: 2, rate: 0) }
+  }
+
+  /// Reads a manifest that is this database's own.
+  func readManifest() throws(StepFailure) -> LeafManifest {
+    do throws(ManifestError) {
+      let manifest = try LeafManifest.read(fromHome: agent.home)
+      let identity = try DatabaseIdentity.read(fromHome: agent.home)
+      guard manifest.database == identity else { throw ManifestError.otherDatabase }
+      return manifest
+    } catch {
+      throw StepFailure("manifest", error)
+    }
+  }
+}

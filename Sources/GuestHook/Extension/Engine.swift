@@ -1,0 +1,248 @@
+import CExtensionShims
+import Glibc
+
+/// A call into the engine that did not succeed.
+struct EngineError: Error, CustomStringConvertible {
+  var action: String
+  /// An errno value, or one of WiredTiger's own, which are negative.
+  var code: Int32
+
+  var description: String {
+    // strerror's buffer is per thread in glibc since 2.32.
+    code > 0
+      ? "cannot \(action): \(unsafe String(cString: strerror(code)))"
+      : "cannot \(action): WiredTiger's error \(code)"
+  }
+}
+
+/// Why an engine's tables are not used.
+struct UnknownEngine: Error, CustomStringConvertible {
+  var version: String
+
+  var description: String {
+    """
+    the function tables of '\(version)' are not known to this release of Leafcutter, which \
+    therefore leaves this database alone; use WiredTiger 3.2.1 or a release that knows this engine
+    """
+  }
+}
+
+/// A WT_CONNECTION, called through the words of its function table by an ``EngineLayout``.
+@safe final class Engine: @unchecked Sendable {
+  // `@unchecked` and `@safe`: the pointer is only handed to the engine, whose connection methods may
+  // be called by any thread, and is valid until the connection closes; the agent ends its use before.
+  let connection: UnsafeMutableRawPointer
+  let layout: EngineLayout
+  /// What the engine calls itself.
+  let version: String
+
+  /// - Throws: ``UnknownEngine`` where no layout passes its tests; nothing has been called then.
+  init(connection: UnsafeMutableRawPointer) throws(UnknownEngine) {
+    unsafe self.connection = unsafe connection
+    // The first word is a method in every release. The version function takes no handle.
+    let reference = unsafe leafcutter_slot(connection, 0)
+    var version = EngineLayout.Version(major: 0, minor: 0, patch: 0)
+    let text = unsafe leafcutter_engine_version(
+      reference, &version.major, &version.minor, &version.patch)
+    let name = unsafe text.map { unsafe String(cString: $0) } ?? "an engine without a version"
+    let layout = EngineLayout.known.first {
+      guard $0.versions.contains(version) else { return false }
+      return unsafe matches(connection, $0.connection, code: reference)
+    }
+    guard let layout else { throw UnknownEngine(version: name) }
+    self.layout = layout
+    self.version = name
+  }
+
+  /// The database's directory as the program named it.
+  var home: String {
+    typealias GetHome = @convention(c) (UnsafeMutableRawPointer) -> UnsafePointer<CChar>?
+    let text = unsafe method(connection, layout.connection, .home, as: GetHome.self)(connection)
+    return unsafe text.map { unsafe String(cString: $0) } ?? "."
+  }
+
+  func reconfigure(_ configuration: String) throws(EngineError) {
+    typealias Reconfigure =
+      @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>) -> Int32
+    let code = unsafe method(
+      connection, layout.connection, .reconfigure, as: Reconfigure.self)(connection, configuration)
+    guard code == 0 else { throw EngineError(action: "reconfigure \(configuration)", code: code) }
+  }
+
+  /// Opens a session that reports nothing to the program's own event handler.
+  func openSession(_ configuration: String) throws(EngineError) -> Session {
+    typealias OpenSession =
+      @convention(c) (
+        UnsafeMutableRawPointer, UnsafeMutableRawPointer?, UnsafePointer<CChar>,
+        UnsafeMutablePointer<UnsafeMutableRawPointer?>
+      ) -> Int32
+    var handle: UnsafeMutableRawPointer?
+    let code = unsafe method(
+      connection, layout.connection, .openSession, as: OpenSession.self)(
+        connection, leafcutter_quiet_handler(), configuration, &handle)
+    guard code == 0, let handle = unsafe handle else {
+      throw EngineError(action: "open a session", code: code)
+    }
+    return unsafe Session(handle, layout: layout)
+  }
+}
+
+/// A WT_SESSION; one thread uses it.
+@safe final class Session {
+  private let handle: UnsafeMutableRawPointer
+  private let layout: EngineLayout
+  /// Whether its table has the shape that the layout says.
+  private let isKnown: Bool
+
+  init(_ handle: UnsafeMutableRawPointer, layout: EngineLayout) {
+    unsafe self.handle = unsafe handle
+    self.layout = layout
+    isKnown = unsafe matches(
+      handle, layout.session, code: leafcutter_slot(handle, layout.session.first))
+  }
+
+  deinit {
+    guard isKnown else { return }
+    typealias Close = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
+    _ = unsafe method(handle, layout.session, .close, as: Close.self)(handle, nil)
+  }
+
+  private func checkKnown(_ action: String) throws(EngineError) {
+    guard isKnown else { throw EngineError(action: action, code: ENOSYS) }
+  }
+
+  func checkpoint() throws(EngineError) {
+    try checkKnown("checkpoint")
+    typealias Checkpoint = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
+    let code = unsafe method(handle, layout.session, .checkpoint, as: Checkpoint.self)(handle, nil)
+    guard code == 0 else { throw EngineError(action: "take a checkpoint", code: code) }
+  }
+
+  func openCursor(_ uri: String, _ configuration: String) throws(EngineError) -> Cursor {
+    try checkKnown("open \(uri)")
+    typealias OpenCursor =
+      @convention(c) (
+        UnsafeMutableRawPointer, UnsafePointer<CChar>, UnsafeMutableRawPointer?,
+        UnsafePointer<CChar>, UnsafeMutablePointer<UnsafeMutableRawPointer?>
+      ) -> Int32
+    var cursor: UnsafeMutableRawPointer?
+    let code = unsafe method(handle, layout.session, .openCursor, as: OpenCursor.self)(
+      handle, uri, nil, configuration, &cursor)
+    guard code == 0, let cursor = unsafe cursor else {
+      throw EngineError(action: "open \(uri)", code: code)
+    }
+    guard
+      unsafe matches(cursor, layout.cursor, code: leafcutter_slot(cursor, layout.cursor.first))
+    else { throw EngineError(action: "use the cursor of \(uri)", code: ENOSYS) }
+    return unsafe Cursor(cursor, session: self, layout: layout)
+  }
+}
+
+/// A WT_CURSOR; one thread uses it, and it keeps its session.
+@safe final class Cursor {
+  /// -31803 in every release of wiredtiger.h.
+  static let notFound: Int32 = -31803
+
+  private let handle: UnsafeMutableRawPointer
+  private let session: Session
+  private let layout: EngineLayout
+  private let setKey: UnsafeMutableRawPointer
+  private let searchNear: UnsafeMutableRawPointer
+  private let reset: UnsafeMutableRawPointer
+
+  init(_ handle: UnsafeMutableRawPointer, session: Session, layout: EngineLayout) {
+    unsafe self.handle = unsafe handle
+    self.session = session
+    self.layout = layout
+    unsafe setKey = unsafe word(handle, layout.cursor, .setKey)
+    unsafe searchNear = unsafe word(handle, layout.cursor, .searchNear)
+    unsafe reset = unsafe word(handle, layout.cursor, .reset)
+  }
+
+  deinit {
+    typealias Close = @convention(c) (UnsafeMutableRawPointer) -> Int32
+    _ = unsafe method(handle, layout.cursor, .close, as: Close.self)(handle)
+  }
+
+  /// Searches for a raw key and lets go of what was found.
+  ///
+  /// - Parameter hold: with it, this thread's reads fail during the search, so that only what is in
+  ///   the cache is found and nothing is read.
+  /// - Returns: 0 where a page was found, ENODATA where it would have had to be read, or an error.
+  func visit(_ key: UnsafeRawBufferPointer, withoutReading hold: HoldLibrary?) -> Int32 {
+    // An empty key is the leftmost leaf's; a byte of zero is not below any other key but it.
+    guard key.count > 0 else {
+      var zero: UInt8 = 0
+      return unsafe leafcutter_visit(
+        setKey, searchNear, reset, hold?.functions.fail_reads, handle, &zero, 1)
+    }
+    return unsafe leafcutter_visit(
+      setKey, searchNear, reset, hold?.functions.fail_reads, handle, key.baseAddress, key.count)
+  }
+
+  /// Moves to the next record; false at the end.
+  func next() throws(EngineError) -> Bool {
+    typealias Next = @convention(c) (UnsafeMutableRawPointer) -> Int32
+    let code = unsafe method(handle, layout.cursor, .next, as: Next.self)(handle)
+    guard code == 0 || code == Cursor.notFound else {
+      throw EngineError(action: "read the next record", code: code)
+    }
+    return code == 0
+  }
+
+  /// Key and value of a cursor on `metadata:`.
+  func texts() throws(EngineError) -> (key: String, value: String) {
+    var key: UnsafePointer<CChar>?
+    var value: UnsafePointer<CChar>?
+    let code = unsafe leafcutter_get_texts(
+      word(handle, layout.cursor, .key), word(handle, layout.cursor, .value), handle, &key, &value)
+    guard code == 0, let key = unsafe key, let value = unsafe value else {
+      throw EngineError(action: "read the metadata", code: code)
+    }
+    // Both stay the engine's until the cursor moves; they are copied here.
+    return unsafe (String(cString: key), String(cString: value))
+  }
+
+  /// Description and value of a cursor on `statistics:`.
+  func statistic() throws(EngineError) -> (description: String, value: UInt64) {
+    var description: UnsafePointer<CChar>?
+    var value: UInt64 = 0
+    let code = unsafe leafcutter_get_statistic(
+      word(handle, layout.cursor, .value), handle, &description, &value)
+    guard code == 0, let description = unsafe description else {
+      throw EngineError(action: "read the statistics", code: code)
+    }
+    return unsafe (String(cString: description), value)
+  }
+}
+
+/// Whether a handle's table has exactly as many methods of the engine as the layout says. One word
+/// before the first and one behind the last are looked at; both belong to the handle.
+private func matches(
+  _ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table, code: UnsafeMutableRawPointer?
+) -> Bool {
+  guard let code = unsafe code else { return false }
+  func isMethod(_ slot: Int32) -> Bool {
+    unsafe leafcutter_same_code(code, leafcutter_slot(handle, slot))
+  }
+  let end = table.first + table.count
+  return (table.first..<end).allSatisfy(isMethod) && !isMethod(end)
+    && (table.first == 0 || !isMethod(table.first - 1))
+}
+
+private func word(
+  _ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table, _ method: EngineLayout.Method
+) -> UnsafeMutableRawPointer {
+  guard let slot = table.slots[method], let function = unsafe leafcutter_slot(handle, slot) else {
+    preconditionFailure("a layout names every method that is used, and its test saw them all")
+  }
+  return unsafe function
+}
+
+/// A method as a function. The layout was tested before, and the types are those of wiredtiger.h.
+private func method<Function>(
+  _ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table, _ method: EngineLayout.Method,
+  as type: Function.Type
+) -> Function {
+  unsafe unsafeBitCast(word(handle, table, method), to: type)
+}

@@ -1,0 +1,103 @@
+import CExtensionShims
+import Glibc
+import HookLink
+
+/// The connection to the guardian. One thread uses it.
+final class GuardianLink {
+  let descriptor: Int32
+  private var decoder = FrameDecoder()
+  private var received: [Frame] = []
+  /// The last descriptor that came along; ours to close.
+  private var passed: Int32 = -1
+  private(set) var isLost = false
+
+  /// Connects to a unix socket; nil where nobody listens.
+  init?(path: String) {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    let room = MemoryLayout.size(ofValue: address.sun_path)
+    guard bytes.count < room else { return nil }
+    // Shorter than the field, which is zero before.
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
+    guard descriptor >= 0 else { return nil }
+    let status = unsafe withUnsafePointer(to: &address) {
+      // sockaddr_un begins like sockaddr, and its own length is passed.
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    if status != 0 {
+      close(descriptor)
+      return nil
+    }
+    // A guardian that does not read must not stop the database from closing.
+    var timeout = timeval(tv_sec: 5, tv_usec: 0)
+    _ = unsafe setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+  }
+
+  deinit {
+    close(descriptor)
+    if passed >= 0 { close(passed) }
+  }
+
+  /// Sends a message; a link that does not take it is lost.
+  func send(_ message: some Message, for migration: MigrationID) {
+    let bytes = message.frame(for: migration)
+    var sent = 0
+    while sent < bytes.count && !isLost {
+      let count = unsafe bytes.withUnsafeBytes {
+        // The rest of the array, which is alive during the call.
+        unsafe Glibc.send(
+          descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
+      }
+      if count > 0 { sent += count } else if errno != EINTR { isLost = true }
+    }
+  }
+
+  /// The next message if one has arrived; never waits.
+  func next() -> Frame? {
+    pump()
+    return received.isEmpty ? nil : received.removeFirst()
+  }
+
+  /// Whether a message of this kind has arrived and waits.
+  func hasReceived(_ code: UInt16) -> Bool {
+    pump()
+    return received.contains { $0.type == code }
+  }
+
+  /// The descriptor that came with the last messages, if any; the caller's to close.
+  func takeDescriptor() -> Int32? {
+    defer { passed = -1 }
+    return passed < 0 ? nil : passed
+  }
+
+  private func pump() {
+    while !isLost {
+      var count = 0
+      let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, used in
+        // At most as many bytes as there is room for.
+        unsafe count = leafcutter_receive(descriptor, buffer.baseAddress, 4096, &passed)
+        used = max(0, count)
+      }
+      if count == -Int(EAGAIN) { return }
+      if count == -Int(EINTR) { continue }
+      guard count > 0 else {
+        isLost = true
+        return
+      }
+      decoder.append(bytes)
+      do throws(LinkError) {
+        while let frame = try decoder.next() { received.append(frame) }
+      } catch {
+        isLost = true
+      }
+    }
+  }
+}
+
+/// SOCK_CLOEXEC of sys/socket.h, as a number.
+private let closeOnExec: Int32 = 0x80000

@@ -1,0 +1,81 @@
+import CExtensionShims
+import Glibc
+import HookLink
+
+/// The preloaded hold library (Sources/GuestHook/Hold), if the process has one.
+@safe struct HoldLibrary: @unchecked Sendable {
+  // `@unchecked` and `@safe`: pointers to functions of a library that is never unloaded.
+  let functions: leafcutter_hold_functions
+  /// Why frames cannot be held, or nil where they can.
+  let obstacle: String?
+
+  /// nil where the library was not preloaded, or is of another release.
+  init?() {
+    var functions = leafcutter_hold_functions()
+    guard unsafe leafcutter_find_hold(&functions), functions.abi() == LEAFCUTTER_HOLD_ABI
+    else { return nil }
+    self.functions = functions
+    var what: UnsafePointer<CChar>?
+    let code = unsafe functions.check(&what)
+    let missing = unsafe what.map { unsafe String(cString: $0) } ?? ""
+    let allocator = unsafe functions.allocator().map { unsafe String(cString: $0) } ?? "glibc"
+    if code != 0 {
+      obstacle = """
+        frames cannot be held, because this kernel refuses \(missing): \
+        \(unsafe String(cString: strerror(code)))
+        """
+    } else if allocator == "glibc" {
+      obstacle = """
+        frames cannot be held, because glibc's malloc returns memory unseen; preload \
+        libjemalloc.so.2 after libleafcutter_hold.so
+        """
+    } else {
+      obstacle = nil
+    }
+  }
+
+  func open(capacity: Int) throws(EngineError) {
+    try check(functions.open(capacity), "open the hold window")
+  }
+
+  func close() { _ = functions.close() }
+
+  /// Asks the allocator for the free memory it keeps.
+  func purge() { _ = functions.purge() }
+
+  func pin(pieceBytes: Int) throws(EngineError) {
+    try check(functions.pin(pieceBytes), "pin the held memory")
+  }
+
+  /// What is pinned, or nil where nothing is.
+  func held() -> LocalMessage.HeldMemory? {
+    let ring = functions.ring()
+    guard ring >= 0 else { return nil }
+    let count = functions.pieces(nil, 0)
+    var pieces = [leafcutter_hold_piece](repeating: leafcutter_hold_piece(), count: count)
+    // As many elements as are promised; nobody else pins or releases meanwhile.
+    _ = unsafe functions.pieces(&pieces, count)
+    return LocalMessage.HeldMemory(
+      ring: ring,
+      pieces: pieces.map { LocalMessage.AddressRange(address: $0.address, length: $0.length) })
+  }
+
+  func release() { _ = functions.release() }
+
+  /// Writes RELEASED into the mark page before it releases.
+  func abandon() { _ = functions.abandon() }
+
+  func setMark(_ descriptor: Int32) throws(EngineError) {
+    try check(functions.set_mark(descriptor), "map the mark page")
+  }
+
+  var statistics: leafcutter_hold_stats {
+    var statistics = leafcutter_hold_stats()
+    unsafe functions.get_stats(&statistics)
+    return statistics
+  }
+
+  private func check(_ code: Int32, _ action: String) throws(EngineError) {
+    guard code == 0 else { throw EngineError(action: action, code: code) }
+  }
+}

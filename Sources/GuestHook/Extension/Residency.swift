@@ -1,0 +1,125 @@
+import Glibc
+import LeafManifest
+
+/// One thread's way to leaves by their separator keys: a session, and a cursor on the table it is at.
+final class LeafVisitor {
+  private let session: Session
+  private var uri = ""
+  private var cursor: Cursor?
+
+  /// - Parameter configuration: of the session, beside what every one of ours has.
+  init(_ engine: Engine, _ configuration: String) throws(EngineError) {
+    session = try engine.openSession("isolation=read-uncommitted" + configuration)
+  }
+
+  /// Goes to a table; false where it cannot be opened now (dropped, or somebody has it for himself).
+  func moves(to uri: String) -> Bool {
+    if uri != self.uri {
+      cursor = nil
+      cursor = try? session.openCursor(uri, "raw")
+      self.uri = uri
+    }
+    return cursor != nil
+  }
+
+  /// See ``Cursor/visit(_:withoutReading:)``. Only after ``moves(to:)``.
+  func visit(_ key: UnsafeRawBufferPointer, withoutReading hold: HoldLibrary? = nil) -> Int32 {
+    unsafe cursor?.visit(key, withoutReading: hold) ?? ENOENT
+  }
+}
+
+/// Which leaves are in the cache, asked without reading any.
+struct Residency: Sendable {
+  /// One flag for each leaf, table by table.
+  var tables: [[Bool]]
+  var resident = 0
+
+  /// Leaves that one thread asks for before it takes the next.
+  private static let piece = 512
+
+  /// Sessions that probe stay out of eviction: a thread that helped to evict would do so with its
+  /// reads failing, and one that waited for room could wait for ever.
+  static let sessionConfiguration = ",ignore_cache_size=true"
+
+  init(
+    of tables: [LeafManifest.Table], engine: Engine, hold: HoldLibrary, threads: Int, stop: Signal
+  ) {
+    let pieces = tables.indices.flatMap { table in
+      stride(from: 0, to: tables[table].leaves.count, by: Residency.piece).map {
+        (table, $0..<min($0 + Residency.piece, tables[table].leaves.count))
+      }
+    }
+    let next = Counter()
+    let results = Locked(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
+    let crew = Crew("leafcutter-probe", count: min(threads, pieces.count)) { _ in
+      guard let visitor = try? LeafVisitor(engine, Residency.sessionConfiguration) else { return }
+      while case let index = next.take(1), index < pieces.count, !stop.isRaised {
+        let (table, range) = pieces[index]
+        guard visitor.moves(to: tables[table].uri) else { continue }
+        let flags = Residency.probe(tables[table].leaves, range, visitor, hold)
+        results.use { $0[table].replaceSubrange(range, with: flags) }
+      }
+    }
+    crew.join()
+    self.tables = results.use { $0 }
+    resident = self.tables.reduce(0) { $0 + $1.count { $0 } }
+  }
+
+  private static func probe(
+    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor, _ hold: HoldLibrary
+  ) -> [Bool] {
+    unsafe leaves.keyBytes.withUnsafeBytes { keys in
+      range.map { leaf in
+        // Key ranges lie within the key bytes, which are alive during the call.
+        let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
+        return unsafe visitor.visit(key, withoutReading: hold) == 0
+      }
+    }
+  }
+
+  /// The resident leaves, each table's in file-offset order; tables without any are left out.
+  func residentLeaves(of tables: [LeafManifest.Table]) -> [LeafManifest.Table] {
+    zip(tables, self.tables).compactMap { table, flags in
+      let leaves = table.leaves.inOffsetOrder { flags[$0] }
+      return leaves.count == 0
+        ? nil : LeafManifest.Table(uri: table.uri, creation: table.creation, leaves: leaves)
+    }
+  }
+}
+
+/// A few leaves, evenly spread, that say how far eviction has come.
+struct ResidencySample {
+  private var leaves: [(uri: String, key: [UInt8])] = []
+  private let visitor: LeafVisitor
+  private let hold: HoldLibrary
+  var count: Int { leaves.count }
+
+  /// - Parameter size: how many leaves to ask for at a time.
+  init(
+    of tables: [LeafManifest.Table], size: Int, engine: Engine, hold: HoldLibrary
+  ) throws(EngineError) {
+    visitor = try LeafVisitor(engine, Residency.sessionConfiguration)
+    self.hold = hold
+    let total = tables.reduce(0) { $0 + $1.leaves.count }
+    let step = max(1, total / size)
+    var passed = 0
+    for table in tables {
+      let count = table.leaves.count
+      for leaf in stride(from: (step - passed % step) % step, to: count, by: step) {
+        leaves.append((table.uri, Array(table.leaves.keyBytes[table.leaves.keyRange(leaf)])))
+      }
+      passed += count
+    }
+  }
+
+  /// How many of the sample are in the cache now.
+  func resident() -> Int {
+    leaves.count { leaf in
+      guard visitor.moves(to: leaf.uri) else { return false }
+      // The key is alive during the call.
+      return unsafe leaf.key.withUnsafeBytes {
+        unsafe visitor.visit($0, withoutReading: hold) == 0
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import LeafManifest
+
+/// The database's row-store tables and where their last checkpoints' trees begin, from the engine's
+/// metadata.
+struct TableCatalog: Sendable {
+  struct Table: Sendable {
+    /// `file:NAME.wt`
+    var uri: String
+    var allocationSize: UInt64
+    /// See ``LeafManifest/Table/creation``.
+    var creation: UInt64
+    /// The root page of the last checkpoint; nil where there is none or the tree is empty.
+    var root: BlockAddress?
+  }
+
+  var tables: [Table] = []
+  /// Tables that cannot be listed, with the reason of the first.
+  var leftOut = 0
+  var leftOutReason = ""
+
+  /// Reads the metadata. Only files whose names end in `.wt` count, and not the engine's own.
+  init(_ session: Session) throws(EngineError) {
+    let cursor = try session.openCursor("metadata:", "")
+    while try cursor.next() {
+      let (key, value) = try cursor.texts()
+      guard key.hasPrefix("file:"), !key.hasPrefix("file:WiredTiger"), LeafManifest.isTable(key)
+      else { continue }
+      do throws(Unlisted) {
+        tables.append(try Table(uri: key, metadata: EngineConfiguration(value)))
+      } catch {
+        leftOut += 1
+        leftOutReason = "\(key) \(error.reason)"
+      }
+    }
+  }
+
+  struct Unlisted: Error {
+    var reason: String
+  }
+}
+
+extension TableCatalog.Table {
+  init(uri: String, metadata: EngineConfiguration) throws(TableCatalog.Unlisted) {
+    let pairs = metadata.pairs
+    func value(_ key: String) -> String? { pairs.last { $0.key == key }?.value }
+    guard value("key_format") != "r" else { throw .init(reason: "is a column store") }
+    guard ["", "none", nil].contains(value("collator")) else {
+      throw .init(reason: "has a collator of its own")
+    }
+    let encryption = EngineConfiguration.list(value("encryption") ?? "")["name"]
+    guard ["", "none", nil].contains(encryption) else { throw .init(reason: "is encrypted") }
+    guard let size = EngineConfiguration.size(value("allocation_size") ?? "4KB"), size > 0 else {
+      throw .init(reason: "has an unknown allocation_size")
+    }
+    self.uri = uri
+    allocationSize = size
+    creation = TableCatalog.Table.digest(
+      [uri]
+        + ["id", "key_format", "value_format", "allocation_size", "block_compressor"].map {
+          value($0) ?? ""
+        })
+    root = try TableCatalog.Table.root(value("checkpoint") ?? "", allocationSize: size)
+  }
+
+  /// FNV-1a, 64 bits, over the texts with a zero byte behind each.
+  private static func digest(_ texts: [String]) -> UInt64 {
+    texts.reduce(0xcbf2_9ce4_8422_2325) { hash, text in
+      (Array(text.utf8) + [0]).reduce(hash) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+    }
+  }
+
+  /// The root's address in the checkpoint with the highest order. Its cookie, in hexadecimal, is a
+  /// version byte and then the root's block address.
+  private static func root(
+    _ checkpoints: String, allocationSize: UInt64
+  ) throws(TableCatalog.Unlisted) -> BlockAddress? {
+    let last = EngineConfiguration.list(checkpoints).pairs
+      .map { EngineConfiguration.list($0.value) }
+      .max { (Int($0["order"] ?? "") ?? 0) < (Int($1["order"] ?? "") ?? 0) }
+    guard let last, let cookie = last["addr"], !cookie.isEmpty else { return nil }
+    let digits = Array(cookie.utf8)
+    let bytes = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+      UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+    }
+    var reader = PackedReader(bytes[...])
+    guard bytes.count * 2 == digits.count, reader.byte() == 1,
+      let address = BlockAddress(&reader, allocationSize: allocationSize)
+    else { throw .init(reason: "has a checkpoint of an unknown format") }
+    return address.size == 0 ? nil : address
+  }
+}

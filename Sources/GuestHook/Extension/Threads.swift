@@ -1,0 +1,137 @@
+import CExtensionShims
+import Glibc
+
+/// A fact that becomes true once, and that threads can wait for.
+final class Signal: Sendable {
+  let descriptor: Int32
+
+  init() {
+    descriptor = leafcutter_extension_eventfd()
+    precondition(descriptor >= 0, "eventfd(2) fails only when descriptors run out")
+  }
+
+  deinit { close(descriptor) }
+
+  func raise() {
+    var one: UInt64 = 1
+    // eventfd(2) takes eight bytes. EAGAIN can only mean that it is raised already.
+    _ = unsafe write(descriptor, &one, 8)
+  }
+
+  var isRaised: Bool { wait(milliseconds: 0) }
+
+  /// Waits until it is raised, at most that long (-1: for ever).
+  @discardableResult
+  func wait(milliseconds: Int32 = -1) -> Bool {
+    waitReadable([descriptor], milliseconds: milliseconds)
+  }
+}
+
+/// Waits until one of the descriptors can be read or has ended; false when the time was over before.
+func waitReadable(_ descriptors: [Int32], milliseconds: Int32) -> Bool {
+  let deadline = monotonicNanoseconds() + UInt64(max(0, milliseconds)) * 1_000_000
+  while true {
+    var items = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    let now = monotonicNanoseconds()
+    let left = deadline > now ? Int32((deadline - now + 999_999) / 1_000_000) : 0
+    // As many elements as are promised, alive during the call.
+    let count = unsafe poll(&items, nfds_t(items.count), milliseconds < 0 ? -1 : left)
+    if count > 0 { return true }
+    if count == 0 { return false }
+  }
+}
+
+func monotonicNanoseconds() -> UInt64 {
+  var time = timespec()
+  // A structure of our own, alive during the call.
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+/// A value behind a mutex.
+@safe final class Locked<Value>: @unchecked Sendable {
+  // `@unchecked` and `@safe`: the value is only touched with the mutex held, which lies on the heap
+  // because it must not move.
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private var value: Value
+
+  init(_ value: sending Value) {
+    self.value = value
+    unsafe mutex = .allocate(capacity: 1)
+    unsafe pthread_mutex_init(mutex, nil)
+  }
+
+  deinit {
+    unsafe pthread_mutex_destroy(mutex)
+    unsafe mutex.deallocate()
+  }
+
+  func use<Result>(_ body: (inout Value) -> Result) -> Result {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    return body(&value)
+  }
+}
+
+/// Threads that do one thing together and end. They take no signals: those are the program's.
+final class Crew: Sendable {
+  private let finished = Signal()
+  private let left: Locked<Int>
+
+  /// Starts `count` threads, which call `body` with their number.
+  init(_ name: String, count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    left = Locked(count)
+    if count == 0 { finished.raise() }
+    for number in 0..<count {
+      let (finished, left) = (self.finished, self.left)
+      let work: @Sendable () -> Void = {
+        body(number)
+        let remaining = left.use { value in
+          value -= 1
+          return value
+        }
+        if remaining == 0 { finished.raise() }
+      }
+      // Where no thread is to be had, the work is done all the same.
+      if !startThread(name, work) { work() }
+    }
+  }
+
+  /// Waits until all have ended; false when the time was over before.
+  @discardableResult
+  func join(milliseconds: Int32 = -1) -> Bool { finished.wait(milliseconds: milliseconds) }
+}
+
+/// Starts a detached thread with every signal blocked; false where there is none to be had.
+func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+  let start = ThreadStart(name: name, body: body)
+  var thread = pthread_t()
+  let mask = unsafe leafcutter_block_signals()
+  // The box is retained here and released by the new thread, which takes it over.
+  let status = unsafe pthread_create(
+    &thread, nil,
+    { argument in
+      let start = unsafe Unmanaged<ThreadStart>.fromOpaque(argument!).takeRetainedValue()
+      unsafe leafcutter_extension_name_thread(start.name)
+      start.body()
+      return nil
+    }, unsafe Unmanaged.passRetained(start).toOpaque())
+  unsafe leafcutter_restore_signals(mask)
+  guard status == 0 else {
+    // Nobody took the box over.
+    unsafe Unmanaged.passUnretained(start).release()
+    return false
+  }
+  pthread_detach(thread)
+  return true
+}
+
+private final class ThreadStart: Sendable {
+  let name: String
+  let body: @Sendable () -> Void
+
+  init(name: String, body: @escaping @Sendable () -> Void) {
+    self.name = name
+    self.body = body
+  }
+}

@@ -1,1 +1,0 @@
-#include "extension_shims.h"

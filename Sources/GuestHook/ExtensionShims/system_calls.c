@@ -1,0 +1,78 @@
+/* System calls whose macros or structures Swift does not see, and the hold library's symbols. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "extension_shims.h"
+
+#define MAXIMUM_DESCRIPTORS 8
+
+ssize_t leafcutter_receive(int socket, void *buffer, size_t size, int *descriptor) {
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(MAXIMUM_DESCRIPTORS * sizeof(int))];
+  } control;
+  struct iovec data = {buffer, size};
+  struct msghdr message = {.msg_iov = &data,
+                           .msg_iovlen = 1,
+                           .msg_control = &control,
+                           .msg_controllen = sizeof control};
+  ssize_t count = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0) return -errno;
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    size_t descriptors = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < descriptors; i++) {
+      int received;
+      memcpy(&received, CMSG_DATA(part) + i * sizeof received, sizeof received);
+      if (*descriptor >= 0) close(*descriptor);
+      *descriptor = received;
+    }
+  }
+  return count;
+}
+
+int leafcutter_extension_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+void *leafcutter_block_signals(void) {
+  sigset_t all, *old = malloc(sizeof *old);
+  if (!old) return NULL;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, old);
+  return old;
+}
+
+void leafcutter_restore_signals(void *mask) {
+  if (!mask) return;
+  pthread_sigmask(SIG_SETMASK, mask, NULL);
+  free(mask);
+}
+
+void leafcutter_extension_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
+  const struct {
+    const char *name;
+    size_t offset;
+  } wanted[] = {
+#define WANTED(function) \
+  {"leafcutter_hold_" #function, offsetof(struct leafcutter_hold_functions, function)}
+      WANTED(abi),     WANTED(check),    WANTED(fail_reads), WANTED(open),    WANTED(close),
+      WANTED(pin),     WANTED(pieces),   WANTED(ring),       WANTED(release), WANTED(allocator),
+      WANTED(purge),   WANTED(set_mark), WANTED(abandon),    WANTED(get_stats),
+#undef WANTED
+  };
+  for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+    void *function = dlsym(RTLD_DEFAULT, wanted[i].name);
+    if (!function) return false;
+    memcpy((char *)out + wanted[i].offset, &function, sizeof function);
+  }
+  return true;
+}

@@ -1,0 +1,78 @@
+import CGuestSystem
+import Glibc
+import HookLink
+
+/// A process on the local socket: a database once it has registered, a client until then.
+final class Peer {
+  let connection: LocalConnection
+  /// Learned from the kernel, never from a message.
+  let pid: pid_t
+  /// Becomes readable when the process ends.
+  let process: Descriptor
+  var database: Database?
+
+  init?(_ socket: Descriptor) {
+    let pid = leafcutter_guest_peer_pid(socket.number)
+    let process = leafcutter_guest_peer_pidfd(socket.number)
+    guard pid > 0, process >= 0 else { return nil }
+    self.pid = pid
+    self.process = Descriptor(owning: process)
+    connection = LocalConnection(socket)
+  }
+
+  var isGone: Bool { connection.ended != nil || process.isReady() }
+}
+
+/// A registered database and where it stands in the migration.
+final class Database {
+  enum Stage {
+    case idle
+    /// Evicting and holding.
+    case preparing
+    case prepared
+    /// Unpinning and unmapping.
+    case releasing
+    case released
+    /// Reading its manifest back.
+    case resuming
+    case gone
+  }
+
+  let connection: LocalConnection
+  let pid: pid_t
+  let process: Descriptor
+  let registration: LocalMessage.Register
+  var stage = Stage.idle
+  /// This process's duplicate of the ring that pins the frames.
+  var ring: Descriptor?
+  var pieces: [LocalMessage.AddressRange] = []
+  var prepared: LocalMessage.Prepared?
+  var resumed: LocalMessage.DatabaseResumed?
+
+  init(_ peer: Peer, _ registration: LocalMessage.Register) {
+    connection = peer.connection
+    pid = peer.pid
+    process = peer.process
+    self.registration = registration
+  }
+
+  var home: String { registration.home }
+
+  /// Takes a duplicate of the ring, so that what it pins outlives the database.
+  ///
+  /// - Throws: ``SystemError``.
+  func takeRing(_ number: Int32) throws(SystemError) -> Descriptor {
+    let ring = leafcutter_guest_take_descriptor(process.number, number)
+    guard ring >= 0 else { throw SystemError("duplicate the ring of database \(home)") }
+    return Descriptor(owning: ring)
+  }
+
+  /// Forgets what belongs to one migration.
+  func reset() {
+    if stage != .gone { stage = .idle }
+    ring = nil
+    pieces = []
+    prepared = nil
+    resumed = nil
+  }
+}

@@ -1,0 +1,121 @@
+import CGuestSystem
+import Glibc
+import HookLink
+
+/// What comes over the local socket.
+extension Guardian {
+  func receive(
+    _ message: LocalMessage, of id: MigrationID, from peer: Peer
+  ) throws(MessageError) {
+    guard let database = peer.database else {
+      receiveFromClient(message, peer)
+      return
+    }
+    // Answers to a client's request belong to no migration.
+    if id == .none, answerClient(message, database) { return }
+    guard let migration, migration.id == id,
+      migration.databases.contains(where: { $0 === database })
+    else { return }
+    switch message {
+    case .progress(let progress):
+      port.send(progress, for: id, droppable: true)
+    case .held(let held):
+      take(held, of: database, in: migration)
+    case .prepared(let prepared):
+      guard database.stage == .preparing else { return }
+      database.prepared = prepared
+      database.stage = .prepared
+      finishPreparingIfDone(migration)
+    case .released:
+      guard database.stage == .releasing else { return }
+      database.stage = .released
+    case .resumed(let resumed):
+      guard database.stage == .resuming else { return }
+      database.resumed = resumed
+      database.stage = .idle
+    case .failed(let failure):
+      failed(failure, database, migration)
+    default:
+      refuse(peer, "a database has no reason to send this message")
+    }
+  }
+
+  private func receiveFromClient(_ message: LocalMessage, _ peer: Peer) {
+    switch message {
+    case .register(let registration):
+      guard registration.home.hasPrefix("/") else {
+        refuse(peer, "a database registers with the absolute path of its directory")
+        return
+      }
+      peer.database = Database(peer, registration)
+      logger.info("database \(registration.home) (\(registration.engine)), process \(peer.pid)")
+      for note in registration.notes { logger.notice("database \(registration.home): \(note)") }
+    case .statusRequest:
+      peer.connection.send(LocalMessage.Status(lines: statusLines), for: .none)
+    case .save(let request):
+      begin(.save(request), for: peer)
+    case .load(let request):
+      begin(.load(request), for: peer)
+    default:
+      refuse(peer, "this message has to come from a registered database")
+    }
+  }
+
+  /// Takes duplicates of the ring, here and in the keeper: from now on the frames stay held even if
+  /// the database is killed.
+  private func take(
+    _ held: LocalMessage.HeldMemory, of database: Database, in migration: Migration
+  ) {
+    guard database.stage == .preparing, database.ring == nil else { return }
+    do throws(SystemError) {
+      let ring = try database.takeRing(held.ring)
+      if !keeper.keep(ring, mark: nil, for: migration.id) {
+        migration.note("no keeper: nobody holds the frames if the guardian is killed")
+      }
+      database.ring = ring
+      database.pieces = held.pieces
+    } catch {
+      // Not held by the guardian is not held at all: nothing of it is reported.
+      migration.note("database \(database.home): \(error); its frames are not reported")
+    }
+  }
+
+  private func failed(
+    _ failure: LocalMessage.Failed, _ database: Database, _ migration: Migration
+  ) {
+    logger.warning("database \(database.home), \(failure.step): \(failure.reason)")
+    migration.note("database \(database.home), \(failure.step): \(failure.reason)")
+    switch database.stage {
+    case .preparing:
+      // Nothing of it is reported, and it is told to let go and to resume with the others.
+      database.ring = nil
+      database.pieces = []
+      database.stage = .prepared
+      finishPreparingIfDone(migration)
+    case .releasing: database.stage = .released
+    case .resuming: database.stage = .idle
+    case .idle, .prepared, .released, .gone: break
+    }
+  }
+
+  /// A database's process has ended, or its connection has.
+  func lost(_ database: Database) {
+    logger.notice("database \(database.home), process \(database.pid), is gone")
+    database.stage = .gone
+    lostForClient(database)
+    guard let migration, migration.databases.contains(where: { $0 === database }) else { return }
+    switch migration.phase {
+    case .preparing:
+      migration.note("database \(database.home) ended while it prepared")
+      database.ring = nil
+      database.pieces = []
+      finishPreparingIfDone(migration)
+    case .holding:
+      // Its ring's duplicates hold the frames until the proxy has cleared them.
+      if migration.holdsFrames, database.ring != nil {
+        revokeAll(migration, because: "database \(database.home) is gone")
+      }
+    case .releasing, .resuming: break
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import Glibc
+import HookLink
+
+/// While frames are held: heartbeats, revocation, and letting go when nobody answers.
+extension Guardian {
+  /// Looks at everything that time or another thread may have changed.
+  func advance() {
+    guard let migration else { return }
+    // Before any clock: at the destination nobody answers, and that is right.
+    if migration.mark.saysDestination, !migration.atDestination {
+      logger.info("this is the destination of migration \(migration.id)")
+      migration.atDestination = true
+      if migration.phase == .preparing || migration.phase == .holding {
+        end(migration, atDestination: true)
+      }
+    }
+    for news in migration.reclaimer?.takeNews() ?? [] {
+      port.send(
+        GuestMessage.Progress(activity: news.activity, done: news.done, total: news.total),
+        for: migration.id, droppable: true)
+    }
+    switch migration.phase {
+    case .preparing: watchLink(migration)
+    case .holding:
+      beat(migration)
+      watchPressure(migration)
+      watchRevocation(migration)
+      watchLink(migration)
+    case .releasing: continueReleasing(migration)
+    case .resuming: continueResuming(migration)
+    }
+  }
+
+  func receive(_ acknowledgement: HostMessage.Acknowledge, _ migration: Migration) {
+    migration.lastAcknowledgement = monotonicNanoseconds()
+    migration.linkLostSince = nil
+    if let revoking = migration.revoking, revoking.sequence == acknowledgement.sequence {
+      logger.info("the proxy has given the frames back")
+      migration.revoking = nil
+      letFramesGo(migration)
+    }
+  }
+
+  private func beat(_ migration: Migration) {
+    let now = monotonicNanoseconds()
+    guard now - migration.lastHeartbeat >= HoldLimits.heartbeat else { return }
+    migration.lastHeartbeat = now
+    port.send(
+      GuestMessage.Heartbeat(sequence: migration.nextSequence(), time: now), for: migration.id,
+      droppable: true)
+  }
+
+  /// Ballast first, because it costs nothing to give back; then the frames.
+  private func watchPressure(_ migration: Migration) {
+    let now = monotonicNanoseconds()
+    guard now - lastPressureCheck >= HoldLimits.pressureInterval else { return }
+    lastPressureCheck = now
+    guard let complaint = pressure.complaint() else { return }
+    if let reclaimer = migration.reclaimer {
+      reclaimer.stop()
+      guard reclaimer.hasGivenBack else { return }
+      logger.warning("memory is tight (\(complaint)): the ballast has been given back")
+      migration.reclaimer = nil
+    } else if migration.holdsFrames {
+      revokeAll(migration, because: "memory is tight (\(complaint))")
+    }
+  }
+
+  /// Asks the proxy to give every frame back. They stay held until it has answered.
+  func revokeAll(_ migration: Migration, because reason: String) {
+    guard migration.holdsFrames, migration.revoking == nil else { return }
+    logger.warning("revoking every held frame: \(reason)")
+    let sequence = migration.nextSequence()
+    migration.revoking = (sequence, monotonicNanoseconds())
+    port.send(GuestMessage.Revoke(sequence: sequence, ranges: nil), for: migration.id)
+  }
+
+  private func watchRevocation(_ migration: Migration) {
+    guard let revoking = migration.revoking,
+      monotonicNanoseconds() - revoking.since > HoldLimits.revoke, leaseIsOver(migration)
+    else { return }
+    logger.error("the proxy does not acknowledge: RELEASED is written, and the frames are let go")
+    migration.revoking = nil
+    migration.mark.writeReleased()
+    letFramesGo(migration)
+  }
+
+  /// In post-copy a RELEASED may travel too late: then only the lease counts.
+  private func leaseIsOver(_ migration: Migration) -> Bool {
+    !migration.request.postcopyPossible
+      || monotonicNanoseconds() - migration.lastAcknowledgement > HoldLimits.lease
+  }
+
+  /// A link that has hung up may mean that the proxy is gone, that it still drops, or that this is
+  /// the destination; the verdict is looked at before (``advance()``).
+  private func watchLink(_ migration: Migration) {
+    let now = monotonicNanoseconds()
+    if !port.isConnected, migration.linkLostSince == nil {
+      logger.notice("the host has closed the hook port")
+      migration.linkLostSince = now
+    }
+    let lost = migration.linkLostSince.map { now - $0 > HoldLimits.linkLoss } ?? false
+    let silent =
+      migration.phase == .holding && now - migration.lastAcknowledgement > HoldLimits.silence
+    guard lost || silent, leaseIsOver(migration) else { return }
+    logger.warning("nobody speaks for migration \(migration.id) any more: this guest goes on")
+    end(migration, atDestination: false)
+  }
+
+  /// Lets every frame go while the migration goes on: acknowledged, or RELEASED is written.
+  func letFramesGo(_ migration: Migration) {
+    migration.holdsFrames = false
+    keeper.letGo(migration.id)
+    for database in migration.databases {
+      database.ring = nil
+      if database.stage == .prepared {
+        database.stage = .releasing
+        database.connection.send(LocalMessage.Release(), for: migration.id)
+      }
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import CGuestSystem
+import Glibc
+import HookLink
+
+/// From PREPARE to the end of the report.
+extension Guardian {
+  func receiveFromHost(_ frame: Frame) {
+    let message: HostMessage
+    do throws(MessageError) {
+      message = try HostMessage(frame)
+    } catch {
+      logger.warning("the host sent a message that cannot be used: \(error)")
+      return
+    }
+    if case .prepare(let request) = message {
+      receive(request, of: frame.migration)
+      return
+    }
+    // Anything of another migration is late.
+    guard let migration, migration.id == frame.migration else {
+      if case .abort = message, queued?.id == frame.migration { queued = nil }
+      return
+    }
+    switch message {
+    case .prepare: break
+    case .acknowledge(let acknowledgement): receive(acknowledgement, migration)
+    case .abort(let abort):
+      if migration.phase == .preparing || migration.phase == .holding {
+        logger.notice("the migration is over and this guest stays: \(abort.reason)")
+        end(migration, atDestination: migration.mark.saysDestination)
+      }
+    }
+  }
+
+  private func receive(_ request: HostMessage.Prepare, of id: MigrationID) {
+    guard id != .none else { return }
+    guard let migration else {
+      start(id, request)
+      return
+    }
+    guard migration.id != id else { return }
+    // The proxy of the running one is gone, or it would still be at the port.
+    queued = (id, request, monotonicNanoseconds())
+    if migration.linkLostSince == nil { migration.linkLostSince = monotonicNanoseconds() }
+    logger.notice("another migration begins before the last one is over here: it has to wait")
+  }
+
+  /// Begins the migration that had to wait, if it still waits.
+  func startQueued() {
+    guard let next = queued else { return }
+    queued = nil
+    let waited = monotonicNanoseconds() - next.since
+    if waited < .milliseconds(UInt64(next.request.timeoutMilliseconds)) {
+      start(next.id, next.request)
+    }
+  }
+
+  private func start(_ id: MigrationID, _ request: HostMessage.Prepare) {
+    undelivered = nil
+    let memory = MemoryInfo.now()
+    let migration: Migration
+    do throws(SystemError) {
+      migration = try Migration(id: id, request: request, freeAtPrepare: memory?.free)
+    } catch {
+      logger.error("cannot take part in migration \(id): \(error)")
+      port.send(GuestMessage.Declined(reason: error.description), for: id)
+      return
+    }
+    self.migration = migration
+    port.send(
+      GuestMessage.Mark(
+        guestPhysicalAddress: migration.mark.guestPhysicalAddress, time: monotonicNanoseconds(),
+        guardianVersion: guardianVersion), for: id)
+    logger.info("preparing for migration \(id)")
+    keeper.start()
+    if !keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: id) {
+      migration.note("no keeper: nobody holds the frames if the guardian is killed")
+    }
+    if options.evictsCache {
+      migration.databases = databases.filter { $0.stage != .gone }
+      if migration.databases.isEmpty { migration.note("no database has registered") }
+    } else {
+      migration.note("the database's cache is left alone (--no-cache)")
+    }
+    for database in migration.databases { prepare(database, migration) }
+    finishPreparingIfDone(migration)
+  }
+
+  private func prepare(_ database: Database, _ migration: Migration) {
+    database.reset()
+    database.stage = .preparing
+    // Refused where this process may not; then the database's own limit counts, and it says so.
+    _ = leafcutter_guest_unlimit_memlock(database.pid)
+    database.connection.send(
+      LocalMessage.PrepareDatabase(
+        cacheBytes: options.smallCacheBytes, threads: options.evictThreads),
+      for: migration.id, with: migration.mark.memory)
+  }
+
+  func finishPreparingIfDone(_ migration: Migration) {
+    guard migration.phase == .preparing,
+      !migration.databases.contains(where: { $0.stage == .preparing })
+    else { return }
+    migration.enter(.holding)
+    migration.lastAcknowledgement = monotonicNanoseconds()
+    let prepared = migration.databases.compactMap(\.prepared)
+    for answer in prepared {
+      migration.steps += answer.steps
+      migration.notes += answer.notes
+    }
+    let elapsed = monotonicNanoseconds() - migration.began
+    if elapsed > .milliseconds(UInt64(migration.request.timeoutMilliseconds)) {
+      // The proxy waits no longer and drops nothing: no reason to hold on.
+      logger.warning("the databases took longer than the proxy waits; the frames are let go")
+      letFramesGo(migration)
+    } else {
+      report(migration, prepared)
+    }
+    startReclaimer(migration)
+  }
+
+  private func report(_ migration: Migration, _ prepared: [LocalMessage.Prepared]) {
+    let began = monotonicNanoseconds()
+    var frames = FrameSet()
+    for database in migration.databases where database.ring != nil {
+      do throws(SystemError) {
+        if migration.request.zeroHeldFrames {
+          try HeldFrameEraser.erase(database.pieces, of: database.pid)
+          migration.note("the held frames were filled with zeroes, and none is reported")
+        } else {
+          var reader = try PagemapReader(pid: database.pid)
+          for piece in database.pieces { try reader.read(piece, into: &frames) }
+          if reader.refused > 0 {
+            migration.note(
+              "\(reader.refused) pages of \(database.home) are not held as they must be")
+          }
+        }
+      } catch {
+        migration.note("database \(database.home): \(error)")
+      }
+    }
+    migration.noteStep("read frame numbers", since: began)
+    migration.pagesReported = frames.count
+    migration.holdsFrames = migration.pagesReported > 0
+    for piece in frames.pieces() { port.send(piece, for: migration.id) }
+    migration.noteStep("guardian: PREPARE to report", since: migration.began)
+    port.send(
+      GuestMessage.ReportEnd(
+        pages: migration.pagesReported,
+        leavesListed: prepared.reduce(0) { $0 + $1.leavesListed },
+        leavesInManifest: prepared.reduce(0) { $0 + $1.leavesInManifest },
+        leavesEvicted: prepared.reduce(0) { $0 + $1.leavesEvicted },
+        steps: migration.steps, notes: migration.notes), for: migration.id)
+    logger.info("reported \(migration.pagesReported) held pages")
+  }
+
+  private func startReclaimer(_ migration: Migration) {
+    // Without a database nothing was freed, and nobody's files are known.
+    let homes = Set(databases.map(\.home)).sorted()
+    let reclaimer = Reclaimer(
+      Reclaimer.Plan(
+        homes: options.dropsPageCache ? homes : [],
+        freeAtPrepare: options.takesBallast ? migration.freeAtPrepare : nil,
+        headroom: options.headroomBytes, executable: options.executable), logger: logger)
+    migration.reclaimer = reclaimer
+    reclaimer.start()
+  }
+}

@@ -1,0 +1,125 @@
+import CGuestSystem
+import Glibc
+import HookLink
+import Logging
+
+/// The guest's side of a migration: tells databases to evict and hold, tells the proxy which frames
+/// are held, keeps them held, and lets them go when that is safe.
+///
+/// Everything is decided on one thread, which waits in poll(2). What takes long is done elsewhere:
+/// by the databases, by ``Reclaimer`` and by ``MarkPageWriter``.
+public final class Guardian {
+  private static let maximumPeers = 64
+  /// How often the clock is looked at while a migration is on, in milliseconds.
+  private static let tick: Int32 = 20
+
+  let options: GuardianOptions
+  let logger: Logger
+  let port: HookPort
+  let keeper: KeeperLink
+  let pressure: PressureGauge
+  private let listener: Descriptor
+  private(set) var peers: [Peer] = []
+  var migration: Migration?
+  /// A PREPARE that came while another migration was not over yet, and when.
+  var queued: (id: MigrationID, request: HostMessage.Prepare, since: UInt64)?
+  /// What the end of the last migration was, until somebody has been told.
+  var undelivered: (id: MigrationID, message: GuestMessage.Resumed)?
+  var clientRequest: ClientRequest?
+  var lastPressureCheck: UInt64 = 0
+  var lastOutcome = "none yet"
+
+  /// Listens for databases and starts the keeper.
+  ///
+  /// - Throws: ``SystemError``, for instance where another guardian runs.
+  public init(_ options: GuardianOptions, logger: Logger) throws(SystemError) {
+    self.options = options
+    self.logger = logger
+    listener = try LocalListener.open(options.socket, group: options.socketGroup)
+    port = HookPort(options.port, logger: logger)
+    keeper = KeeperLink(
+      executable: options.executable, bound: options.keeperBound, logger: logger)
+    pressure = PressureGauge(headroom: options.headroomBytes)
+    keeper.start()
+  }
+
+  /// Serves for ever.
+  public func run() -> Never {
+    logger.info("guardian ready: port \(options.port), databases at \(options.socket)")
+    while true {
+      waitForSomething()
+      if port.tryToConnect() { greetHost() }
+      port.flush()
+      port.receive { receiveFromHost($0) }
+      acceptPeers()
+      for peer in peers { serve(peer) }
+      removeGonePeers()
+      advance()
+    }
+  }
+
+  // MARK: Waiting
+
+  private func waitForSomething() {
+    var items: [pollfd] = [pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)]
+    if let item = port.pollItem {
+      items.append(pollfd(fd: item.descriptor, events: Int16(item.events), revents: 0))
+    }
+    for peer in peers {
+      items.append(
+        pollfd(
+          fd: peer.connection.socket.number, events: Int16(peer.connection.events), revents: 0))
+      items.append(pollfd(fd: peer.process.number, events: Int16(POLLIN), revents: 0))
+    }
+    if let reclaimer = migration?.reclaimer {
+      items.append(pollfd(fd: reclaimer.changed.descriptor, events: Int16(POLLIN), revents: 0))
+    }
+    let timeout = migration != nil ? Guardian.tick : port.isConnected ? -1 : port.retryMilliseconds
+    // As many elements as the array has, alive during the call.
+    _ = unsafe poll(&items, nfds_t(items.count), timeout)
+  }
+
+  // MARK: Local peers
+
+  private func acceptPeers() {
+    while true {
+      let socket = leafcutter_guest_accept(listener.number)
+      guard socket >= 0 else { return }
+      let descriptor = Descriptor(owning: socket)
+      guard peers.count < Guardian.maximumPeers, let peer = Peer(descriptor) else { continue }
+      peers.append(peer)
+    }
+  }
+
+  private func serve(_ peer: Peer) {
+    peer.connection.flush()
+    peer.connection.receive { frame in
+      do throws(MessageError) {
+        try receive(try LocalMessage(frame), of: frame.migration, from: peer)
+      } catch {
+        refuse(peer, "the message cannot be used: \(error)")
+      }
+    }
+  }
+
+  /// Says why and goes on; what is no message of the protocol costs its sender the connection.
+  func refuse(_ peer: Peer, _ reason: String) {
+    logger.warning("process \(peer.pid) on the local socket: \(reason)")
+    peer.connection.send(LocalMessage.Failed(step: "request", reason: reason), for: .none)
+    peer.connection.close("refused")
+  }
+
+  private func removeGonePeers() {
+    let gone = peers.filter(\.isGone)
+    guard !gone.isEmpty else { return }
+    peers.removeAll(where: \.isGone)
+    for peer in gone {
+      if let ended = peer.connection.ended, ended != LocalConnection.closedByPeer {
+        logger.notice("process \(peer.pid) on the local socket: \(ended)")
+      }
+      if let database = peer.database { lost(database) }
+    }
+  }
+
+  var databases: [Database] { peers.compactMap(\.database) }
+}

@@ -1,0 +1,69 @@
+import HookLink
+
+/// One migration, from PREPARE until the databases have their caches back.
+final class Migration {
+  enum Phase: String {
+    /// The databases evict and hold.
+    case preparing
+    /// Reported; the guest waits to be moved or to be told that it stays.
+    case holding
+    /// It is over, here or there: the frames are being let go.
+    case releasing
+    /// The caches are being read back.
+    case resuming
+  }
+
+  let id: MigrationID
+  let request: HostMessage.Prepare
+  let mark: MarkPageWriter
+  let began = monotonicNanoseconds()
+  /// Free memory at the beginning, in bytes.
+  let freeAtPrepare: UInt64?
+
+  var phase = Phase.preparing
+  var databases: [Database] = []
+  var steps: [StepTime] = []
+  var notes: [String] = []
+  var reclaimer: Reclaimer?
+  var pagesReported: UInt64 = 0
+  /// Frames are held that a proxy may drop.
+  var holdsFrames = false
+  /// This guest runs at the destination.
+  var atDestination = false
+
+  /// Of messages that want an acknowledgement.
+  private(set) var sequence: UInt64 = 0
+  /// The REVOKE that has not been acknowledged yet, and since when.
+  var revoking: (sequence: UInt64, since: UInt64)?
+  var lastAcknowledgement = monotonicNanoseconds()
+  var lastHeartbeat: UInt64 = 0
+  var linkLostSince: UInt64?
+  var phaseBegan = monotonicNanoseconds()
+
+  init(id: MigrationID, request: HostMessage.Prepare, freeAtPrepare: UInt64?) throws(SystemError) {
+    self.id = id
+    self.request = request
+    self.freeAtPrepare = freeAtPrepare
+    mark = try MarkPageWriter(migration: id)
+  }
+
+  func nextSequence() -> UInt64 {
+    sequence += 1
+    return sequence
+  }
+
+  func enter(_ phase: Phase) {
+    self.phase = phase
+    phaseBegan = monotonicNanoseconds()
+  }
+
+  /// Adds a note for the operator, once.
+  func note(_ sentence: String) {
+    if !notes.contains(sentence) { notes.append(sentence) }
+  }
+
+  /// Adds a step that began at `start` and ends now.
+  func noteStep(_ name: String, since start: UInt64) {
+    steps.append(StepTime(step: name, nanoseconds: monotonicNanoseconds() - start))
+  }
+}

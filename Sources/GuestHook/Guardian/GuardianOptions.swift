@@ -1,0 +1,47 @@
+import HookLink
+
+/// What an operator can choose.
+public struct GuardianOptions: Sendable {
+  public var port = PortAddress.named(PortAddress.defaultName)
+  /// Where databases and `leafcutter-guest status|save|load` connect.
+  public var socket = LocalMessage.defaultSocket
+  /// Who may connect besides root: members of this group (a number), if any. Whoever may connect is
+  /// trusted to hold what it says it holds.
+  public var socketGroup: UInt32?
+  /// Bytes of cache that a database keeps while it waits for the end of a migration.
+  public var smallCacheBytes: UInt64 = 32 << 20
+  /// Bytes of memory that stay available while ballast is taken.
+  public var headroomBytes: UInt64 = 128 << 20
+  public var evictsCache = true
+  public var dropsPageCache = true
+  public var takesBallast = true
+  public var refaultThreads: UInt32 = 2
+  /// Leaves per second over all threads; 0 is as fast as it goes.
+  public var refaultRate: UInt32 = 0
+  public var evictThreads: UInt32 = 2
+  /// This program, for the keeper and the ballast.
+  public var executable = "/proc/self/exe"
+  /// Seconds for which the keeper holds on after the guardian has died.
+  public var keeperBound = 30
+
+  public init() {}
+}
+
+/// The times by which the guardian lets go without being told.
+struct HoldLimits {
+  /// After the link has hung up and no verdict has appeared.
+  static let linkLoss = UInt64.seconds(2)
+  /// Post-copy's lease: no sooner than this after the last acknowledgement.
+  static let lease = UInt64.seconds(15)
+  /// The link is up and the proxy says nothing.
+  static let silence = UInt64.seconds(60)
+  /// A REVOKE is not acknowledged.
+  static let revoke = UInt64.seconds(5)
+  /// A database does not answer Release.
+  static let release = UInt64.seconds(30)
+  static let heartbeat = UInt64.seconds(1)
+  static let pressureInterval = UInt64.milliseconds(100)
+}
+
+/// The guardian's version, as it tells the proxy.
+public let guardianVersion = "0.1.0"

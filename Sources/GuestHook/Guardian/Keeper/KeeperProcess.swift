@@ -1,0 +1,94 @@
+import CGuestSystem
+import Glibc
+import HookLink
+
+/// The keeper: a process whose only task is to have duplicates of the rings, and to let go of them in
+/// the right order when the guardian has died.
+public struct KeeperProcess {
+  private static let cgroup = "leafcutter-keeper"
+
+  private let guardian: LocalConnection
+  private let bound: Int
+  private var rings: [Descriptor] = []
+  private var page: SharedPage?
+  private var migration = MigrationID.none
+
+  /// - Parameters:
+  ///   - socket: The socket pair's end that the guardian gave this process.
+  ///   - bound: Seconds for which frames stay held after the guardian's death.
+  public init(socket: Int32, bound: Int) {
+    guardian = LocalConnection(Descriptor(owning: socket))
+    self.bound = bound
+  }
+
+  /// Serves the guardian until it has gone and nothing is held.
+  public mutating func run() {
+    outliveTheGuardian()
+    guardian.send(LocalMessage.LetGo(), for: .none)  // ready, and nothing is kept
+    while guardian.ended == nil {
+      if let frame = guardian.awaitFrame(milliseconds: 600_000) { obey(frame) }
+    }
+    guard !rings.isEmpty else { return }
+    waitForTheEnd()
+    page?.writeReleased()
+    rings = []
+  }
+
+  /// Nothing that ends the guardian's service, session or memory cgroup is to end this process.
+  private func outliveTheGuardian() {
+    setsid()
+    for number in [SIGTERM, SIGINT, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+    SmallFile.write("-1000", to: "/proc/self/oom_score_adj")
+    mlockall(MCL_CURRENT)
+    guard let mount = KeeperProcess.cgroupMount() else { return }
+    // The path is alive during the call. An existing one is as good.
+    unsafe mkdir("\(mount)/\(KeeperProcess.cgroup)", 0o755)
+    SmallFile.write("0", to: "\(mount)/\(KeeperProcess.cgroup)/cgroup.procs")
+  }
+
+  private static func cgroupMount() -> String? {
+    for line in (SmallFile.read("/proc/self/mounts") ?? "").split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      if fields.count > 2, fields[2] == "cgroup2" { return String(fields[1]) }
+    }
+    return nil
+  }
+
+  private mutating func obey(_ frame: Frame) {
+    switch try? LocalMessage(frame) {
+    case .keep(let request): keep(request, for: frame.migration)
+    case .letGo:
+      rings = []
+      page = nil
+      guardian.send(LocalMessage.LetGo(), for: frame.migration)
+    default: break
+    }
+  }
+
+  private mutating func keep(_ request: LocalMessage.Keep, for migration: MigrationID) {
+    do throws(SystemError) {
+      if let memory = guardian.takeDescriptor() {
+        page = try SharedPage(of: memory)
+        self.migration = migration
+      }
+      let holder = leafcutter_guest_pidfd_open(request.pid)
+      guard holder >= 0 else { throw SystemError("open process \(request.pid)") }
+      let process = Descriptor(owning: holder)
+      let ring = leafcutter_guest_take_descriptor(process.number, request.ring)
+      guard ring >= 0 else { throw SystemError("duplicate a ring of process \(request.pid)") }
+      rings.append(Descriptor(owning: ring))
+      guardian.send(request, for: migration)
+    } catch {
+      guardian.send(LocalMessage.Failed(step: "keep", reason: error.description), for: migration)
+    }
+  }
+
+  /// Waits out the bound, or until the verdict says that nobody can drop anything any more.
+  private func waitForTheEnd() {
+    let deadline = monotonicNanoseconds() + .seconds(UInt64(bound))
+    while monotonicNanoseconds() < deadline {
+      if page?.saysDestination(of: migration) == true { return }
+      usleep(50_000)
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import CGuestSystem
+import Glibc
+import HookLink
+
+/// Owns one migration's mark page: makes and pins it, and advances it.
+///
+/// A thread of its own rewrites counter and time every 20 ms, whatever the guardian is busy with.
+final class MarkPageWriter: Sendable {
+  private static let interval: Int32 = 20
+
+  let migration: MigrationID
+  /// The page's memory, for the keeper and the databases.
+  let memory: Descriptor
+  /// The pin, for the keeper to duplicate.
+  let pin: Descriptor
+  /// Where the page is in the guest's memory.
+  let guestPhysicalAddress: UInt64
+  private let page: SharedPage
+  private let stopping = WakeUp()
+  private let thread: BlockingThread
+
+  /// Makes the page, says HOLDING in it and starts to advance it.
+  ///
+  /// - Throws: ``SystemError``; EPERM where frame numbers are not shown to this process.
+  init(migration: MigrationID) throws(SystemError) {
+    // Literal text.
+    let memory = unsafe leafcutter_guest_page_memfd("leafcutter-mark")
+    guard memory >= 0 else { throw SystemError("make the mark page") }
+    self.memory = Descriptor(owning: memory)
+    let page = try SharedPage(of: self.memory)
+    page.writeIdentification(MarkPage.identification(for: migration))
+    page.store(MarkPage.State.holding.rawValue, at: MarkPage.Offset.state)
+    page.advance()
+    pin = try page.pin()
+    // Only now: pinning may move a page.
+    guard let frame = page.frame else { throw SystemError("read /proc/self/pagemap", code: EPERM) }
+    guestPhysicalAddress = frame * HeldPages.pageSize
+    self.migration = migration
+    self.page = page
+    thread = BlockingThread("mark-page") { [stopping] in
+      while !stopping.wait(milliseconds: MarkPageWriter.interval) { page.advance() }
+    }
+  }
+
+  deinit {
+    stopping.raise()
+    thread.join()
+  }
+
+  /// Whether the page says, now, that this is the destination.
+  var saysDestination: Bool { page.saysDestination(of: migration) }
+
+  /// Says RELEASED, and makes sure that it is said before anything that follows.
+  func writeReleased() { page.writeReleased() }
+}

@@ -1,0 +1,33 @@
+import Glibc
+
+/// Tells when memory is tight: little is available, or tasks have stalled for memory (PSI,
+/// Documentation/accounting/psi.rst).
+struct PressureGauge {
+  /// 150 ms of stall within one second.
+  private static let trigger = "some 150000 1000000"
+
+  private let headroom: UInt64
+  private let stalls: Descriptor?
+
+  /// - Parameter headroom: Bytes that are to stay available; tight is less than half of it.
+  init(headroom: UInt64) {
+    self.headroom = headroom
+    guard let file = try? Descriptor(opening: "/proc/pressure/memory", O_RDWR) else {
+      stalls = nil
+      return
+    }
+    let text = Array(PressureGauge.trigger.utf8) + [0]
+    // The array is alive during the call. The kernel may refuse: then there is only MemAvailable.
+    let written = unsafe write(file.number, text, text.count)
+    stalls = written == text.count ? file : nil
+  }
+
+  /// Why memory is tight now, or nil.
+  func complaint() -> String? {
+    if let now = MemoryInfo.now(), now.available < headroom / 2 {
+      return "\(now.available >> 20) MiB of memory are available"
+    }
+    if let stalls, stalls.isReady(POLLPRI) { return "tasks wait for memory" }
+    return nil
+  }
+}

@@ -1,0 +1,132 @@
+import Glibc
+import Logging
+import Synchronization
+
+/// What goes on behind the report, on a thread of its own: the page cache of the database's files is
+/// dropped, then the memory that this prepare freed is taken as ballast.
+final class Reclaimer: Sendable {
+  struct Plan: Sendable {
+    /// Directories of databases whose files' page cache is dropped; empty to leave that out.
+    var homes: [String]
+    /// Free memory when PREPARE came, in bytes; nil to take no ballast.
+    var freeAtPrepare: UInt64?
+    /// What stays available, in bytes.
+    var headroom: UInt64
+    var executable: String
+  }
+
+  /// Something to tell the operator.
+  struct News: Sendable {
+    var activity: String
+    var done: UInt64
+    var total: UInt64
+  }
+
+  /// Raised when there is something to tell.
+  let changed = WakeUp()
+  private let plan: Plan
+  private let logger: Logger
+  private struct State {
+    var cancelled = false
+    /// Ballast is being taken or kept.
+    var hasBallast = false
+  }
+
+  private let state = Mutex(State())
+  private let news = Mutex<[News]>([])
+
+  init(_ plan: Plan, logger: Logger) {
+    self.plan = plan
+    self.logger = logger
+  }
+
+  func start() {
+    _ = BlockingThread("reclaim") { self.work() }
+  }
+
+  /// Tells it to end; ``hasGivenBack`` says when no ballast is left. A file that is just being written
+  /// back is finished behind it.
+  func stop() {
+    state.withLock { $0.cancelled = true }
+    wakeBallast.raise()
+  }
+
+  /// There is no ballast, and after ``stop()`` there will be none.
+  var hasGivenBack: Bool { state.withLock { !$0.hasBallast } }
+
+  private var isCancelled: Bool { state.withLock { $0.cancelled } }
+
+  /// What there is to tell, once.
+  func takeNews() -> [News] {
+    changed.lower()
+    return news.withLock { news in
+      defer { news = [] }
+      return news
+    }
+  }
+
+  /// Keeps the ballast until the end.
+  private let wakeBallast = WakeUp()
+
+  private func work() {
+    if !plan.homes.isEmpty { dropPageCache() }
+    guard let free = plan.freeAtPrepare else { return }
+    let goesOn = state.withLock { state in
+      state.hasBallast = !state.cancelled
+      return state.hasBallast
+    }
+    guard goesOn else { return }
+    keepBallast(freeAtPrepare: free)
+    state.withLock { $0.hasBallast = false }
+  }
+
+  /// Returns when the ballast has been given back.
+  private func keepBallast(freeAtPrepare: UInt64) {
+    guard let ballast = takeBallast(freeAtPrepare: freeAtPrepare) else { return }
+    while !wakeBallast.wait(milliseconds: -1) {}
+    ballast.giveBack()
+  }
+
+  private func dropPageCache() {
+    let began = monotonicNanoseconds()
+    let before = MemoryInfo.now()?.cached ?? 0
+    var cache = PageCache()
+    for home in plan.homes { cache.drop(below: home) { isCancelled } }
+    let after = MemoryInfo.now()?.cached ?? before
+    let dropped = before > after ? before - after : 0
+    tell(
+      "page cache of \(cache.files) database files dropped in \(milliseconds(since: began)) ms",
+      dropped, before)
+  }
+
+  /// No more than this prepare freed, and never what is to stay available.
+  private func takeBallast(freeAtPrepare: UInt64) -> Ballast? {
+    let began = monotonicNanoseconds()
+    guard let now = MemoryInfo.now(), now.free > freeAtPrepare + Ballast.chunk else { return nil }
+    let wanted = now.free - freeAtPrepare
+    do throws(SystemError) {
+      let ballast = try Ballast(executable: plan.executable)
+      while ballast.bytes + Ballast.chunk <= wanted, !isCancelled {
+        guard let now = MemoryInfo.now(), now.available > plan.headroom + Ballast.chunk,
+          ballast.grow()
+        else { break }
+      }
+      tell(
+        "free memory filled with zeroes in \(milliseconds(since: began)) ms", ballast.bytes, wanted)
+      return ballast
+    } catch {
+      logger.error("no ballast: \(error)")
+      return nil
+    }
+  }
+
+  private func milliseconds(since began: UInt64) -> UInt64 {
+    (monotonicNanoseconds() - began) / 1_000_000
+  }
+
+  private func tell(_ activity: String, _ done: UInt64, _ total: UInt64) {
+    logger.info("\(activity): \(done >> 20) of \(total >> 20) MiB")
+    news.withLock { $0.append(News(activity: activity, done: done, total: total)) }
+    changed.raise()
+  }
+}

@@ -1,0 +1,31 @@
+import Synchronization
+
+/// Whether the guest may run at the destination already, decided once: either the main channel passes
+/// the point, and nothing is closed any more, or the operator's interrupt comes first, and the point
+/// is never passed. Two separate answers could leave both guests running.
+final class PointOfNoReturn: Sendable {
+  private static let open: UInt8 = 0
+  private static let passed: UInt8 = 1
+  private static let interrupted: UInt8 = 2
+
+  private let state = Atomic(PointOfNoReturn.open)
+
+  /// Passes the point; false where an interrupt came before. To be called before the bytes are
+  /// written that let the guest run.
+  func pass() -> Bool { decide(PointOfNoReturn.passed) }
+
+  /// Claims that the point will not be passed; false where it has been. To be called before anything
+  /// is closed.
+  func interrupt() -> Bool { decide(PointOfNoReturn.interrupted) }
+
+  var isPassed: Bool { state.load(ordering: .sequentiallyConsistent) == PointOfNoReturn.passed }
+  var isInterrupted: Bool {
+    state.load(ordering: .sequentiallyConsistent) == PointOfNoReturn.interrupted
+  }
+
+  private func decide(_ wanted: UInt8) -> Bool {
+    let (exchanged, original) = state.compareExchange(
+      expected: PointOfNoReturn.open, desired: wanted, ordering: .sequentiallyConsistent)
+    return exchanged || original == wanted
+  }
+}

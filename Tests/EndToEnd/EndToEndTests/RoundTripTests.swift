@@ -1,0 +1,60 @@
+import FoundationEssentials
+import HookLink
+import Lab
+import StreamProxy
+import Testing
+
+/// Every test boots guests and takes all of a small machine, so one at a time.
+@Suite(.serialized) enum RealMigrations {}
+
+extension RealMigrations {
+  @Suite struct RoundTrips {
+    /// Ten migrations of one guest, undisturbed but for a pause half-way through the fifth: none may
+    /// fail for the proofs that protect it, pages are dropped in each, and nothing is lost.
+    @Test func aGuestGoesToAndFroTenTimes() throws {
+      let bench = try Workbench()
+      defer { bench.tidy() }
+      var here = try bench.bootServing("trip0")
+      for trip in 1...10 {
+        let there = try bench.boot("trip\(trip)", waits: true)
+        try migrate(from: here, to: there, trip: trip, pauses: trip == 5, on: bench)
+        here = there
+      }
+      let content = try here.verifyEverything()
+      #expect(content.documents == Workbench.documents)
+      #expect(content.bad == 0)
+      #expect(content.tablesFailed == 0)
+      here.machine.kill()
+    }
+
+    private func migrate(
+      from here: Guest, to there: Guest, trip: Int, pauses: Bool, on bench: Workbench
+    ) throws {
+      let watch = try HookWatch(there.machine)
+      let address = bench.address(of: there.machine.name)
+      try Migration.listen(there.machine, at: address)
+      let proxy = try bench.proxy(from: here, to: address)
+      var isPaused = false
+      _ = try Migration.run(
+        from: here.machine, to: there.machine, uri: proxy.address, timeout: 180,
+        maximumBandwidth: pauses ? Workbench.slowly : Migration.unlimited
+      ) { _ in
+        guard pauses, !isPaused, proxy.hasReport else { return }
+        isPaused = (try? here.machine.qmp.execute("stop")) != nil
+      }
+      let summary = try proxy.finish()
+      #expect(summary.exitCode == 0, "trip \(trip): \(summary.reason ?? "")")
+      #expect(summary.pagesDropped > 5_000, "trip \(trip): \(summary.uneditedReason ?? "")")
+      here.machine.kill()
+      if pauses {
+        #expect(isPaused)
+        #expect(try !there.machine.qmp.queryStatus().running)
+        try there.machine.qmp.execute("cont")
+      }
+      let resumed = try watch.waitForResumed(timeout: 120)
+      #expect(resumed.atDestination)
+      #expect(resumed.leavesInManifest > 0)
+      #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
+    }
+  }
+}

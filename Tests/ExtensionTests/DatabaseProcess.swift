@@ -1,0 +1,123 @@
+import Foundation
+import Glibc
+
+/// The test database with or without the hold library, in a directory of its own.
+final class DatabaseProcess {
+  struct Setup {
+    var compressor = "none"
+    var documents = 100_000
+    var cacheMegabytes = 512
+    /// Preloaded before the allocator.
+    var preloadsHold = true
+    var usesJemalloc = true
+  }
+
+  let home: String
+  let socket: String
+  private let process = Process()
+  private let input = Pipe()
+  private let output = Pipe()
+  private var buffered = Data()
+
+  static let products = Bundle.testProducts
+
+  /// - Parameter directory: of an earlier process, to open its database again.
+  init(_ setup: Setup = Setup(), directory: String? = nil) throws {
+    let directory = try directory ?? DatabaseProcess.makeDirectory()
+    home = directory + "/db"
+    socket = directory + "/guardian.sock"
+    try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+    let products = DatabaseProcess.products
+    var preload = setup.preloadsHold ? [products + "/libleafcutter_hold.so"] : []
+    if setup.usesJemalloc { preload.append("libjemalloc.so.2") }
+    // The engine takes the last list of extensions only, which is this one.
+    let snappy = setup.compressor == "snappy" ? "libwiredtiger_snappy.so," : ""
+    process.executableURL = URL(fileURLWithPath: products + "/ExtensionTestDatabase")
+    process.arguments = [home, setup.compressor, "\(setup.documents)", "\(setup.cacheMegabytes)"]
+    process.environment = [
+      "LEAFCUTTER_SOCKET": socket, "LD_PRELOAD": preload.joined(separator: " "),
+      "WIREDTIGER_CONFIG": "extensions=[\(snappy)\(products)/libleafcutter_wt.so]",
+    ]
+    process.standardInput = input
+    process.standardOutput = output
+  }
+
+  var directory: String { (home as NSString).deletingLastPathComponent }
+  var identifier: pid_t { process.processIdentifier }
+  var isRunning: Bool { process.isRunning }
+
+  static func makeDirectory() throws -> String {
+    let path = FileManager.default.temporaryDirectory.path + "/leafcutter-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    return path
+  }
+
+  func start() throws {
+    try process.run()
+    _ = try answer()
+  }
+
+  /// Sends a command and returns the numbers of its answer.
+  @discardableResult
+  func tell(_ command: String) throws -> [Int] {
+    send(command)
+    return try answer()
+  }
+
+  func send(_ command: String) { input.fileHandleForWriting.write(Data((command + "\n").utf8)) }
+
+  func answer() throws -> [Int] {
+    while true {
+      if let end = buffered.firstIndex(of: 0x0a) {
+        let line = String(decoding: buffered[..<end], as: UTF8.self)
+        buffered = Data(buffered[(end + 1)...])
+        guard line.hasPrefix("ok") else { throw DatabaseComplaint(line: line) }
+        return line.split(separator: " ").dropFirst().compactMap { Int($0) }
+      }
+      let more = output.fileHandleForReading.availableData
+      if more.isEmpty { throw DatabaseComplaint(line: "the database has ended") }
+      buffered.append(more)
+    }
+  }
+
+  /// Waits for the process to end; false when it has to be killed.
+  func waitForExit(seconds: Double) -> Bool {
+    let deadline = Date(timeIntervalSinceNow: seconds)
+    while process.isRunning && Date() < deadline { usleep(10_000) }
+    if process.isRunning {
+      kill(process.processIdentifier, SIGKILL)
+      return false
+    }
+    return process.terminationStatus == 0
+  }
+
+  /// Ends the process if it runs and removes its files.
+  func remove() {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+    try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  /// A field of /proc/PID/status in bytes.
+  func memory(_ field: String) -> Int {
+    let status =
+      (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix(field + ":") } ?? ""
+    return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
+  }
+}
+
+struct DatabaseComplaint: Error {
+  var line: String
+}
+
+extension Bundle {
+  /// Where the build put the libraries and the test database: next to the test bundle.
+  static var testProducts: String {
+    var path = CommandLine.arguments[0]
+    if let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) {
+      path = bundle
+    }
+    return (path as NSString).deletingLastPathComponent
+  }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import HookLink
+import LeafManifest
+import Testing
+
+/// A real WiredTiger database with the extension and the hold library, from PREPARE to RESUME.
+@Suite(.serialized) struct MigrationTests {
+  private static let documents = 40_000
+
+  @Test(arguments: ["none", "snappy"])
+  func everyResidentLeafIsListedEvictedHeldAndReadBack(compressor: String) throws {
+    // Pages are counted as the engine does only when they have been read from the file.
+    let setup = DatabaseProcess.Setup(compressor: compressor, documents: MigrationTests.documents)
+    let filling = try DatabaseProcess(setup)
+    try filling.start()
+    try filling.tell("close")
+    let database = try DatabaseProcess(setup, directory: filling.directory)
+    defer { database.remove() }
+    let guardian = try TestGuardian(socket: database.socket)
+    try database.start()
+    let register = try guardian.accept()
+    #expect(register.listsLeaves && register.holdsFrames, "\(register.notes)")
+    #expect(register.home == URL(fileURLWithPath: database.home).resolvingSymlinksInPath().path)
+
+    try database.tell("warm")
+    let resident = try database.tell("leaves")[0]
+    let before = try database.tell("cache")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    report("prepare, \(compressor)", before[1], prepared.steps)
+    #expect(prepared.notes == [])
+    #expect(prepared.leavesListed == UInt64(resident))
+    #expect(prepared.leavesInManifest == UInt64(resident))
+    let left = try database.tell("leaves")[0]
+    #expect(left <= max(40, resident / 50), "what a cache of 1 MiB keeps")
+    #expect(Int(prepared.leavesEvicted) >= resident - max(40, resident / 50))
+    let bytes = try #require(held).pieces.reduce(0) { $0 + Int($1.length) }
+    print("held \(bytes >> 20) MiB of \(before[1] >> 20) MiB of cache, \(resident) leaves")
+    #expect(bytes > before[1] * 9 / 10)
+    #expect(database.memory("VmPin") >= bytes)
+
+    // The database goes on, with a small cache, while its frames are held.
+    #expect(try database.tell("read 1000") == [1000, 0])
+    #expect(try database.tell("cache")[0] == 1 << 20)
+
+    try guardian.release()
+    #expect(database.memory("VmPin") < 1 << 20)
+    try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
+    let resumed = try guardian.resumed()
+    report("resume, \(compressor)", before[1], resumed.steps)
+    #expect(resumed.leavesInManifest == UInt64(resident))
+    #expect(resumed.leavesRefaulted == UInt64(resident))
+    #expect(resumed.leavesResident == UInt64(resident))
+    #expect(try database.tell("leaves")[0] == resident)
+    #expect(try database.tell("cache")[0] == before[0])
+    try expectClean(database)
+  }
+
+  @Test func resumeIsRefusedWhileFramesAreHeldAndWorksAfterTheirRelease() throws {
+    let (database, guardian) = try openWarm()
+    defer { database.remove() }
+    try guardian.prepare()
+    _ = try guardian.prepared()
+    try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
+    #expect(throws: TestGuardian.Refused.self) { try guardian.resumed() }
+    try guardian.prepare()
+    #expect(throws: TestGuardian.Refused.self) { try guardian.prepared() }
+    #expect(database.memory("VmPin") > 0)
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
+    let resumed = try guardian.resumed()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try expectClean(database)
+  }
+
+  @Test func aDamagedManifestIsRefusedAndTheDatabaseGoesOn() throws {
+    let (database, guardian) = try openWarm()
+    defer { database.remove() }
+    let size = try database.tell("cache")[0]
+    try guardian.prepare()
+    _ = try guardian.prepared()
+    try guardian.release()
+    let path = database.home + "/" + LeafManifest.fileName
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: path))
+    try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
+    #expect(throws: TestGuardian.Refused.self) { try guardian.resumed() }
+    #expect(try database.tell("cache")[0] == size)
+    try expectClean(database)
+  }
+
+  @Test func withoutAMarkPageNothingIsHeld() throws {
+    let (database, guardian) = try openWarm()
+    defer { database.remove() }
+    try guardian.prepare(withMark: false)
+    let (held, prepared) = try guardian.prepared()
+    #expect(held == nil)
+    #expect(prepared.leavesEvicted > 0)
+    #expect(prepared.notes.contains { $0.contains("mark page") })
+    #expect(database.memory("VmPin") == 0)
+    try guardian.release()
+    try expectClean(database)
+  }
+
+  @Test func withoutTheHoldLibraryTheCacheIsOnlyShrunk() throws {
+    let (database, guardian) = try openWarm(.init(documents: 20_000, preloadsHold: false))
+    defer { database.remove() }
+    let before = try database.tell("cache")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(held == nil && prepared.leavesListed == 0)
+    #expect(try database.tell("cache")[1] < before[1] / 4)
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
+    #expect(try guardian.resumed().leavesInManifest == 0)
+    #expect(try database.tell("cache")[0] == before[0])
+    try expectClean(database)
+  }
+
+  @Test func onGlibcsMallocLeavesAreListedAndNoFramesHeld() throws {
+    let (database, guardian) = try openWarm(.init(documents: 20_000, usesJemalloc: false))
+    defer { database.remove() }
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(held == nil && prepared.leavesEvicted > 0)
+    #expect(prepared.notes.contains { $0.contains("glibc") })
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
+    let resumed = try guardian.resumed()
+    #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 0)
+    try expectClean(database)
+  }
+
+  @Test func aDatabaseWithUpdatesAndAnOpenTransactionIsPreparedAndResumed() throws {
+    let (database, guardian) = try openWarm()
+    defer { database.remove() }
+    try database.tell("update 10000")
+    try database.tell("pin")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(held != nil && prepared.leavesEvicted > prepared.leavesInManifest / 2)
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
+    _ = try guardian.resumed()
+    try expectClean(database)
+  }
+
+  private func openWarm(
+    _ setup: DatabaseProcess.Setup = .init(documents: 20_000)
+  ) throws -> (DatabaseProcess, TestGuardian) {
+    let database = try DatabaseProcess(setup)
+    let guardian = try TestGuardian(socket: database.socket)
+    try database.start()
+    _ = try guardian.accept()
+    try database.tell("warm")
+    return (database, guardian)
+  }
+
+  /// Every document is as it was written, and every table as the engine wants it.
+  private func expectClean(_ database: DatabaseProcess) throws {
+    #expect(try database.tell("verify")[1] == 0)
+    #expect(try database.tell("close") == [0])
+    #expect(database.waitForExit(seconds: 20))
+  }
+
+  private func report(_ what: String, _ cache: Int, _ steps: [StepTime]) {
+    let texts = steps.map { "\($0.step) \($0.nanoseconds / 1000)" }
+    print("\(what), \(cache >> 20) MiB, in µs: \(texts.joined(separator: ", "))")
+  }
+}

@@ -1,0 +1,76 @@
+import Glibc
+import HookLink
+import Testing
+
+@testable import Guardian
+
+/// `status`, `save` and `load` against a real guardian, and what `run` refuses.
+@Suite(.serialized)
+struct ClientTests {
+  @Test("status names the port, the databases and the migration")
+  func status() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    let answer = try GuardianClient(socket: fixture.socket).ask(LocalMessage.StatusRequest()) { _ in
+    }
+    guard case .status(let status) = answer else {
+      Issue.record("no status")
+      return
+    }
+    #expect(status.lines.contains("migration: none"))
+    #expect(status.lines.contains { $0.hasPrefix("database: \(database.home) (a test)") })
+  }
+
+  @Test("save passes the database's answer on, and its progress before")
+  func save() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    let thread = BlockingThread("client") { [socket = fixture.socket] in
+      var progress = 0
+      let answer = try? GuardianClient(socket: socket).ask(LocalMessage.SaveManifest(home: "")) {
+        _ in progress += 1
+      }
+      #expect(progress == 1)
+      guard case .prepared(let prepared)? = answer else {
+        Issue.record("no answer")
+        return
+      }
+      #expect(prepared.leavesInManifest == 7)
+    }
+    guard case .save? = database.awaitMessage() else {
+      Issue.record("the database was not asked")
+      return
+    }
+    #expect(database.migration == .none)
+    database.link.send(GuestMessage.Progress(activity: "probe", done: 1, total: 2), for: .none)
+    database.link.send(
+      LocalMessage.Prepared(
+        leavesListed: 9, leavesInManifest: 7, leavesEvicted: 0, steps: [], notes: []), for: .none)
+    thread.join()
+  }
+
+  @Test("a database's refusal and an unknown directory come back as sentences")
+  func refusals() throws {
+    let fixture = try GuardianFixture()
+    #expect(throws: GuardianClient.Failure.self) {
+      try GuardianClient(socket: fixture.socket).ask(LocalMessage.SaveManifest(home: "/nowhere")) {
+        _ in
+      }
+    }
+    #expect(throws: GuardianClient.Failure.self) {
+      try GuardianClient(socket: fixture.directory + "/nobody")
+    }
+  }
+
+  @Test("a second guardian on the same socket is refused")
+  func secondGuardian() throws {
+    let fixture = try GuardianFixture()
+    let second = try ChildProcess(
+      executable: GuardianFixture.executable,
+      subcommand: ["run", "--socket", fixture.socket, "--log-level", "error"])
+    for _ in 0..<200 where !second.hasEnded { usleep(10_000) }
+    #expect(second.reap() == 2)
+  }
+}

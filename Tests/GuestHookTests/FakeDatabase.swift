@@ -1,0 +1,107 @@
+import CGuestSystem
+import Glibc
+import HookLink
+
+@testable import Guardian
+
+/// A database as the guardian sees it: real anonymous memory of this process, pinned by a real ring,
+/// and the local link's messages.
+@safe final class FakeDatabase {
+  let home: String
+  private(set) var link: LocalConnection
+  private(set) var migration = MigrationID.none
+  /// The mark page, as the hold library maps it.
+  private(set) var mark: SharedPage?
+  private(set) var markMemory: Descriptor?
+  private var ring: Descriptor?
+  private var pieces: [LocalMessage.AddressRange] = []
+  private var memory: UnsafeMutableRawPointer?
+
+  /// Connects and registers.
+  init(socket: String, home: String) throws {
+    self.home = home
+    // The path is alive during the call.
+    link = LocalConnection(Descriptor(owning: unsafe leafcutter_guest_connect_unix(socket)))
+    link.send(
+      LocalMessage.Register(
+        home: home, engine: "a test", listsLeaves: true, holdsFrames: true, notes: []),
+      for: .none)
+  }
+
+  /// The next message; nil when none comes in time.
+  func awaitMessage(milliseconds: Int = 5000) -> LocalMessage? {
+    guard let frame = link.awaitFrame(milliseconds: milliseconds) else { return nil }
+    migration = frame.migration
+    return try? LocalMessage(frame)
+  }
+
+  /// Answers PrepareDatabase: holds `bytes` in two pieces with a gap of pages that are not there.
+  func holdWhenAsked(bytes: Int = 8 << 20) -> Bool {
+    guard case .prepare? = awaitMessage() else { return false }
+    if let memory = link.takeDescriptor() {
+      markMemory = memory
+      mark = try? SharedPage(of: memory)
+    }
+    // One mapping, alive until release; the middle of it is given back.
+    guard let memory = unsafe leafcutter_guest_populated_memory(bytes) else { return false }
+    unsafe self.memory = memory
+    ring = Descriptor(owning: unsafe leafcutter_guest_pin(memory, bytes))
+    let start = UInt64(UInt(bitPattern: memory))
+    pieces = [
+      LocalMessage.AddressRange(address: start, length: UInt64(bytes / 2)),
+      LocalMessage.AddressRange(address: start + UInt64(bytes / 2), length: UInt64(bytes / 2)),
+    ]
+    link.send(LocalMessage.HeldMemory(ring: ring!.number, pieces: pieces), for: migration)
+    link.send(
+      LocalMessage.Prepared(
+        leavesListed: 300, leavesInManifest: 200, leavesEvicted: 200,
+        steps: [StepTime(step: "evict", nanoseconds: 1)], notes: []), for: migration)
+    return true
+  }
+
+  /// The frames of the pieces, read independently of the guardian's code.
+  func frames() -> Set<UInt64> {
+    guard let file = try? Descriptor(opening: "/proc/self/pagemap") else { return [] }
+    var frames: Set<UInt64> = []
+    for piece in pieces {
+      for page in piece.address / 4096..<(piece.address + piece.length) / 4096 {
+        var word: UInt64 = 0
+        // One entry of eight bytes.
+        guard unsafe pread(file.number, &word, 8, off_t(page * 8)) == 8 else { continue }
+        frames.insert(word & (1 << 55 - 1))
+      }
+    }
+    return frames
+  }
+
+  /// Waits for Release and Resume and answers both; what the mark page said when Release came.
+  func releaseAndResumeWhenAsked(milliseconds: Int = 5000) -> UInt64? {
+    guard case .release? = awaitMessage(milliseconds: milliseconds) else { return nil }
+    let state = mark?.load(at: MarkPage.Offset.state)
+    release()
+    guard case .resume? = awaitMessage() else { return nil }
+    link.send(
+      LocalMessage.DatabaseResumed(
+        leavesInManifest: 200, leavesRefaulted: 200, leavesResident: 199, steps: [], notes: []),
+      for: migration)
+    return state
+  }
+
+  func release() {
+    ring = nil
+    // No piece is touched any more.
+    let length = Int(pieces.reduce(0) { $0 + $1.length })
+    if let memory = unsafe memory { unsafe munmap(memory, length) }
+    unsafe memory = nil
+    link.send(LocalMessage.Released(), for: migration)
+  }
+
+  /// Writes the verdict where only the proxy does, in the copies that reach the destination.
+  func writeVerdict(for id: MigrationID) {
+    let bytes = MarkPage.verdict(for: id)
+    for start in stride(from: 0, to: bytes.count, by: 8) {
+      let word = (0..<8).reduce(UInt64(0)) { $0 | UInt64(bytes[start + $1]) << UInt64($1 * 8) }
+      mark?.store(word, at: MarkPage.Offset.verdict + start)
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import CGuestSystem
+import Glibc
+
+@testable import Guardian
+
+/// A real guardian process with a fake proxy and a fake database around it.
+final class GuardianFixture {
+  let directory: String
+  let socket: String
+  let proxy: FakeProxy
+  let guardian: ChildProcess
+
+  /// Starts the guardian that was built beside the tests.
+  init(_ flags: String...) throws {
+    let template = Array("\(P_tmpdir)/leafcutter-guest-XXXXXX".utf8CString)
+    var path = template
+    // mkdtemp(3) writes into the array, which ends with a zero byte.
+    _ = unsafe mkdtemp(&path)
+    directory = String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    socket = directory + "/guardian.sock"
+    proxy = FakeProxy(path: directory + "/port")
+    makeDirectory(directory + "/home")
+    guardian = try ChildProcess(
+      executable: GuardianFixture.executable,
+      subcommand: [
+        "run", "--port", "unix:\(directory)/port", "--socket", socket, "--log-level", "warning",
+      ] + flags)
+    proxy.accept()
+  }
+
+  deinit {
+    if !guardian.isReaped { guardian.killAndWait() }
+    for name in ["home/leaves.wt", "home/", "guardian.sock", "port", ""] {
+      // The path is alive during the call.
+      _ = unsafe remove("\(directory)/\(name)")
+    }
+  }
+
+  /// A connection to the guardian that has said nothing yet.
+  func connect() throws -> Descriptor {
+    // The path is alive during the call.
+    Descriptor(owning: unsafe leafcutter_guest_connect_unix(socket))
+  }
+
+  func database() throws -> FakeDatabase {
+    try FakeDatabase(socket: socket, home: directory + "/home")
+  }
+
+  static var executable: String {
+    var buffer = [CChar](repeating: 0, count: 4096)
+    // readlink(2) writes at most as many bytes as the array has.
+    let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+    let own = buffer[..<max(0, count)].map(UInt8.init(bitPattern:))
+    let text = String(decoding: own, as: UTF8.self)
+    return text.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/leafcutter-guest"
+  }
+}
+
+private func makeDirectory(_ path: String) {
+  // The path is alive during the call.
+  _ = unsafe mkdir(path, 0o755)
+}

@@ -1,0 +1,247 @@
+import CGuestSystem
+import Glibc
+import HookLink
+import Testing
+
+@testable import Guardian
+
+/// The guardian as a process, between a fake proxy and a fake database with real pinned memory.
+@Suite(.serialized)
+struct GuardianTests {
+  private let holding = MarkPage.State.holding.rawValue
+  private let released = MarkPage.State.released.rawValue
+
+  @Test("PREPARE is answered with a mark page that says HOLDING and advances")
+  func markPage() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    let id = MigrationID.random()
+    usleep(100_000)
+    fixture.proxy.prepare(id)
+    let mark = try #require(fixture.proxy.awaitMark())
+    #expect(mark.guestPhysicalAddress > 1 << 20)
+    #expect(mark.guestPhysicalAddress % 4096 == 0)
+    #expect(database.holdWhenAsked())
+    let page = try #require(database.mark)
+    #expect(page.load(at: MarkPage.Offset.state) == holding)
+    #expect(page.frame.map { $0 * 4096 } == mark.guestPhysicalAddress)
+    #expect(page.load(at: MarkPage.Offset.nonce) == id.high)
+    #expect(page.load(at: MarkPage.Offset.nonce + 8) == id.low)
+    let counter = page.load(at: MarkPage.Offset.counter)
+    usleep(200_000)
+    let later = page.load(at: MarkPage.Offset.counter)
+    #expect(later > counter + 3 && later < counter + 30)
+  }
+
+  @Test("the report names exactly the frames of the pinned pieces")
+  func report() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random())
+    #expect(database.holdWhenAsked())
+    let end = try #require(fixture.proxy.awaitReport())
+    let frames = database.frames()
+    #expect(frames.count == 2048)
+    #expect(end.pages == 2048)
+    #expect(end.leavesInManifest == 200)
+    #expect(fixture.proxy.reportedPages == frames)
+    #expect(end.steps.contains { $0.step == "evict" })
+    #expect(end.notes == [])
+  }
+
+  @Test("ABORT releases, then resumes, and says so to the proxy")
+  func abort() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    let id = MigrationID.random()
+    usleep(100_000)
+    fixture.proxy.prepare(id)
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: id)
+    #expect(database.releaseAndResumeWhenAsked() == released)
+    let resumed = try #require(fixture.proxy.awaitResumed())
+    #expect(!resumed.atDestination)
+    #expect(resumed.leavesResident == 199)
+    // And again, at once.
+    fixture.proxy.prepare(.random())
+    #expect(database.holdWhenAsked())
+    #expect(fixture.proxy.awaitReport()?.pages == 2048)
+  }
+
+  @Test("the verdict in the mark page resumes as at the destination, with nobody at the port")
+  func verdict() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    let id = MigrationID.random()
+    usleep(100_000)
+    fixture.proxy.prepare(id)
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    fixture.proxy.hangUp()
+    database.writeVerdict(for: id)
+    #expect(database.releaseAndResumeWhenAsked(milliseconds: 1000) != nil)
+    usleep(200_000)
+    // Whoever comes later is told.
+    fixture.proxy.accept()
+    let resumed = try #require(fixture.proxy.awaitResumed())
+    #expect(resumed.atDestination)
+  }
+
+  @Test("a verdict of another migration is none")
+  func foreignVerdict() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random())
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    database.writeVerdict(for: .random())
+    #expect(database.awaitMessage(milliseconds: 500) == nil)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
+  }
+
+  @Test("a lost link is not enough at once; then RELEASED is written before anything is released")
+  func lostLink() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random())
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    fixture.proxy.hangUp()
+    #expect(database.awaitMessage(milliseconds: 1500) == nil)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
+    #expect(database.releaseAndResumeWhenAsked() == released)
+  }
+
+  @Test("with post-copy possible a lost link releases nothing before the lease is over")
+  func lease() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random(), postcopy: true)
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    fixture.proxy.hangUp()
+    #expect(database.awaitMessage(milliseconds: 12_000) == nil)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
+    #expect(database.releaseAndResumeWhenAsked() == released)
+  }
+
+  @Test("messages of another migration are ignored")
+  func otherMigration() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random())
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    fixture.proxy.send(HostMessage.Abort(reason: "late"), for: .random())
+    fixture.proxy.send(HostMessage.Acknowledge(sequence: 1), for: .random())
+    #expect(database.awaitMessage(milliseconds: 500) == nil)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
+  }
+
+  @Test("a database that dies is revoked, and its frames stay held until the acknowledgement")
+  func databaseGone() throws {
+    let fixture = try GuardianFixture()
+    let id = MigrationID.random()
+    var database: FakeDatabase? = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(id)
+    #expect(database?.holdWhenAsked() == true)
+    _ = try #require(fixture.proxy.awaitReport())
+    let mark = try #require(database?.mark)
+    #expect(try ringCount(of: fixture.guardian.pid) == 2)
+    database = nil
+    let revoke = try #require(
+      fixture.proxy.await { if case .revoke(let revoke) = $0 { revoke } else { nil } })
+    #expect(revoke.ranges == nil)
+    usleep(200_000)
+    #expect(try ringCount(of: fixture.guardian.pid) == 2)
+    fixture.proxy.send(HostMessage.Acknowledge(sequence: revoke.sequence), for: id)
+    usleep(200_000)
+    #expect(try ringCount(of: fixture.guardian.pid) == 1)
+    #expect(mark.load(at: MarkPage.Offset.state) == holding)
+  }
+
+  @Test("a guest without a database still reports, with no page and a note")
+  func noDatabase() throws {
+    let fixture = try GuardianFixture()
+    fixture.proxy.prepare(.random())
+    let end = try #require(fixture.proxy.awaitReport())
+    #expect(end.pages == 0)
+    #expect(end.notes == ["no database has registered"])
+  }
+
+  @Test("a PREPARE that comes before the last migration is over waits, and is then carried out")
+  func queued() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    let first = MigrationID.random()
+    let second = MigrationID.random()
+    usleep(100_000)
+    fixture.proxy.prepare(first)
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: first)
+    fixture.proxy.prepare(second)
+    #expect(database.releaseAndResumeWhenAsked() == released)
+    #expect(database.holdWhenAsked())
+    #expect(database.migration == second)
+    #expect(fixture.proxy.awaitReport()?.pages == 2048)
+  }
+
+  @Test("a killed guardian: the keeper holds on, then writes RELEASED")
+  func keeper() throws {
+    let fixture = try GuardianFixture("--keeper-bound", "2")
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random())
+    #expect(database.holdWhenAsked())
+    _ = try #require(fixture.proxy.awaitReport())
+    fixture.guardian.killAndWait()
+    usleep(1_000_000)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
+    usleep(2_000_000)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == released)
+  }
+
+  @Test("nonsense on the local socket costs its sender the connection and nobody else anything")
+  func nonsense() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    for nonsense in [LocalMessage.LetGo().frame(for: .none), Array(repeating: 7, count: 900_000)] {
+      let stranger = try fixture.connect()
+      var rest = nonsense[...]
+      for _ in 0..<500 where !rest.isEmpty {
+        // The slice is alive during the call.
+        let sent = unsafe rest.withUnsafeBytes {
+          unsafe leafcutter_guest_send(stranger.number, $0.baseAddress, $0.count, -1)
+        }
+        if sent > 0 { rest = rest.dropFirst(sent) } else { usleep(2000) }
+      }
+      let link = LocalConnection(stranger)
+      while link.awaitFrame(milliseconds: 2000) != nil {}
+      #expect(link.ended != nil)
+    }
+    fixture.proxy.prepare(.random())
+    #expect(database.holdWhenAsked())
+    #expect(fixture.proxy.awaitReport()?.pages == 2048)
+  }
+
+  /// How many io_urings a process has open.
+  private func ringCount(of pid: pid_t) throws -> Int {
+    let directory = "/proc/\(pid)/fd"
+    return SmallFile.names(in: directory).filter { name in
+      var target = [CChar](repeating: 0, count: 256)
+      // readlink(2) writes at most as many bytes as the array has.
+      let count = unsafe readlink("\(directory)/\(name)", &target, target.count)
+      let text = String(
+        decoding: target[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
+      return text == "anon_inode:[io_uring]"
+    }.count
+  }
+}

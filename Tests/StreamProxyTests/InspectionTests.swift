@@ -1,0 +1,141 @@
+import FoundationEssentials
+import StreamSamples
+import Testing
+
+@testable import StreamProxy
+
+/// Inspects bytes that have been put into a file.
+private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection {
+  let file = FileManager.default.temporaryDirectory
+    .appending(path: "leafcutter-\(UUID().uuidString).stream")
+  try Data(bytes).write(to: file)
+  defer { try? FileManager.default.removeItem(at: file) }
+  return try StreamInspector.inspect(path: file.path)
+}
+
+@Suite struct InspectionTests {
+  @Test(arguments: SampleStream.editable)
+  func everyKindOfStreamIsFollowedToItsEnd(sample: SampleStream) throws {
+    let found = try inspect(sample.bytes)
+    #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+    #expect(found.bytes == UInt64(sample.bytes.count))
+    #expect(found.pages.normal == sample.records.count { !$0.isZero })
+    #expect(found.pages.zero == sample.records.count { $0.isZero })
+    #expect(found.rounds.reduce(0) { $0 + $1.normal } == found.pages.normal)
+    #expect(found.blocks.map(\.name) == sample.blocks.map(\.name))
+    #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
+    #expect(!found.bytesByKind.contains { $0.kind == "unread" })
+    #expect(found.text.hasSuffix("the stream is complete"))
+  }
+
+  @Test func deviceStatesAreFoundByNameAndPlace() throws {
+    var build = StreamBuilder.untilEndOfRAM()
+    let start = UInt64(build.offset)
+    build.tail(devices: ["timer", "cpu", "cpu"])
+    let found = try inspect(build.sample.bytes)
+    // A header of 14 bytes and the name, 37 bytes of state and a footer.
+    #expect(
+      found.deviceStates == [
+        .init(id: 40, name: "timer", instance: 0, version: 2, offset: start, bytes: 61),
+        .init(id: 41, name: "cpu", instance: 0, version: 2, offset: start + 61, bytes: 59),
+        .init(id: 42, name: "cpu", instance: 0, version: 2, offset: start + 120, bytes: 59),
+      ])
+    #expect(found.isComplete)
+  }
+
+  @Test func aStateThatLooksLikeTheNextHeaderIsNotTakenForIt() throws {
+    var build = StreamBuilder.untilEndOfRAM()
+    build.open(4, id: 40, "timer", version: 2)
+    let lure = build.offset
+    build.open(4, id: 41, "cpu", version: 9)
+    build.put([1, 2, 3])
+    build.put([0x7e, 0, 0, 0, 40])
+    let real = build.offset
+    build.open(4, id: 41, "cpu", version: 2)
+    build.close()
+    build.put(0x00)
+    build.description(devices: ["timer", "cpu"])
+    let found = try inspect(build.sample.bytes)
+    #expect(found.deviceStates.map(\.offset).last == UInt64(real))
+    #expect(lure < real)
+    #expect(found.isComplete)
+  }
+
+  @Test func aStreamCutAnywhereIsNotTakenForComplete() throws {
+    let sample = SampleStream.preCopy()
+    let end = sample.endOfFile
+    let cuts = Array(stride(from: 0, to: sample.bytes.count, by: 41)) + [end]
+    for cut in cuts where cut != end + 1 {
+      let found = try inspect(sample.bytes[..<cut])
+      let problem = try #require(found.problem, "cut at \(cut)")
+      #expect(problem.offset == UInt64(cut), "cut at \(cut): \(problem.sentence)")
+      #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
+    }
+    // Behind the EOF byte: QEMU with suppress-vmdesc.
+    let found = try inspect(sample.bytes[...end])
+    #expect(found.isComplete && found.deviceStatesNote != nil)
+  }
+
+  @Test func aDeviceThatIsListedAndMissingIsDamage() throws {
+    var build = StreamBuilder.untilEndOfRAM()
+    let start = build.offset
+    build.open(4, id: 40, "timer", version: 2)
+    build.close()
+    build.put(0x00)
+    build.description(devices: ["timer", "cpu"])
+    let problem = try #require(try inspect(build.sample.bytes).problem)
+    #expect(problem.offset > UInt64(start))
+    #expect(problem.sentence.contains("'cpu'"))
+  }
+
+  @Test func whatIsUnknownIsSaidWithItsOffset() throws {
+    let text = try inspect(Array("this is no stream at all".utf8))
+    #expect(text.problem?.offset == 0)
+    #expect(text.problem?.sentence.contains("not a QEMU migration stream") == true)
+    #expect(try inspect([]).problem?.sentence == "the stream is empty")
+
+    var build = StreamBuilder.untilEndOfRAM()
+    let offset = UInt64(build.offset)
+    build.put([0x55, 1, 2, 3])
+    let behind = try inspect(build.sample.bytes)
+    #expect(behind.problem?.offset == offset)
+    #expect(behind.problem?.sentence.contains("0x55") == true)
+    #expect(behind.text.hasSuffix("at byte \(offset): \(behind.problem?.sentence ?? "")"))
+  }
+
+  @Test func aFileThatCannotBeReadIsAnErrorAndNoStream() {
+    #expect(throws: SystemError.self) { try StreamInspector.inspect(path: "/nonexistent/stream") }
+    #expect(throws: SystemError.self) { try StreamInspector.inspect(path: "/") }
+  }
+
+  @Test func theJSONsMembersStay() throws {
+    let found = try inspect(SampleStream.disks().bytes)
+    let text = try found.json()
+    for member in [
+      "bytes", "is_complete", "machine", "target_page_size", "return_path", "blocks", "sections",
+      "commands", "pages", "rounds", "multifd_flushes", "device_states", "bytes_by_kind", "normal",
+      "zero", "starts", "parts", "ends", "fulls", "instance", "version", "number", "count", "kind",
+    ] {
+      #expect(text.contains("\"\(member)\" :"), "\(member)")
+    }
+    #expect(!text.contains("\"problem\""))
+  }
+}
+
+extension StreamBuilder {
+  fileprivate static func untilEndOfRAM() -> StreamBuilder {
+    var build = StreamBuilder("device states")
+    build.begin()
+    build.startRAM([.init("pc.ram", pages: 4)])
+    build.endOfSection()
+    build.reopen(3, id: 2)
+    build.page(0, 1)
+    build.endOfSection()
+    return build
+  }
+}
+
+extension SampleStream {
+  /// Offset of the EOF byte.
+  fileprivate var endOfFile: Int { bytes.lastIndex(of: 0x06).map { $0 - 1 } ?? bytes.count - 1 }
+}

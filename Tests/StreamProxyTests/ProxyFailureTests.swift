@@ -1,0 +1,249 @@
+import HookLink
+import StreamSamples
+import Testing
+
+@testable import StreamProxy
+
+/// Migrations that must not come to their end, each with the exit code that says why. Nothing may
+/// hang, and the guest at the source is told that it stays.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyFailureTests {
+  @Test func aReleasedMarkFailsAtThePointOfNoReturn() async throws {
+    var script = SourceScript()
+    script.lastMark = { Scene.copy(of: $0, state: .released) }
+    try await fails(try Scene(), script, because: "has released frames")
+  }
+
+  @Test func aReleaseThatTheLastCopyTakesBackIsStillJudgedByTheLastCopy() async throws {
+    var script = SourceScript()
+    script.firstMark = { Scene.copy(of: $0, state: .released) }
+    let (summary, _, _) = try await Scene().play(script)
+    #expect(summary.exitCode == 0)
+  }
+
+  @Test func aMarkThatNeverPassedFails() async throws {
+    var script = SourceScript()
+    script.firstMark = { _ in nil }
+    script.lastMark = { _ in nil }
+    try await fails(try Scene(), script, because: "no copy of the guest's mark page has passed")
+  }
+
+  @Test func aForeignPageAtTheMarksPlaceFails() async throws {
+    var script = SourceScript()
+    script.lastMark = { _ in [UInt8](repeating: 7, count: 4096) }
+    try await fails(try Scene(), script, because: "is not the mark page any more")
+  }
+
+  @Test func anotherMigrationsMarkFails() async throws {
+    var script = SourceScript()
+    script.lastMark = { Scene.copy(of: MigrationID(high: $0.high, low: $0.low ^ 1)) }
+    try await fails(try Scene(), script, because: "is not the mark page any more")
+  }
+
+  @Test func aMarkThatNobodyHasAdvancedFails() async throws {
+    var script = SourceScript()
+    script.lastMark = { Scene.copy(of: $0, age: 11_000_000_000) }
+    try await fails(try Scene(), script, because: "more than the bound of 10.0 s")
+  }
+
+  @Test func aMarkThatIsOldWithinTheBoundPasses() async throws {
+    var script = SourceScript()
+    script.lastMark = { Scene.copy(of: $0, age: 5_000_000_000) }
+    let (summary, _, _) = try await Scene().play(script)
+    #expect(summary.exitCode == 0)
+  }
+
+  @Test func aResetBeforeTheStopFails() async throws {
+    var script = SourceScript()
+    script.between = { scene, _, _ in scene.qmp.raise("RESET", data: #"{"guest":true}"#) }
+    try await fails(try Scene(), script, because: "the guest was reset")
+  }
+
+  @Test func aGuestThatIsNotStoppedFails() async throws {
+    var script = SourceScript()
+    script.stopsGuest = false
+    let scene = try Scene(set: { $0.stopTimeout = .milliseconds(300) })
+    try await fails(scene, script, because: "QMP reported no STOP of the guest")
+  }
+
+  @Test func aGuestThatGoesOnAfterItsStopFails() async throws {
+    var script = SourceScript()
+    script.stopsGuest = false
+    script.between = { scene, _, _ in
+      scene.qmp.raise("STOP")
+      scene.qmp.raise("RESUME")
+    }
+    let scene = try Scene(set: { $0.stopTimeout = .milliseconds(300) })
+    try await fails(scene, script, because: "QMP reported no STOP of the guest")
+  }
+
+  @Test func aQMPConnectionThatIsLostFailsWherePagesWereDropped() async throws {
+    var script = SourceScript()
+    script.between = { scene, _, _ in
+      #expect(scene.destination?.awaitBytes(8000) == true)
+      scene.qmp.close()
+    }
+    try await fails(try Scene(), script, because: "the QMP connection ended", restores: false)
+  }
+
+  @Test func aSecondReportAfterPagesWereDroppedFails() async throws {
+    var script = SourceScript()
+    script.between = { scene, _, migration in
+      _ = scene.destination?.awaitBytes(8000)
+      scene.guest.say(Scene.end(), in: migration)
+    }
+    try await fails(try Scene(), script, because: "the guest broke its word", atEnd: false)
+  }
+
+  @Test(arguments: [
+    ([0x55] as [UInt8], "element type 0x55"),
+    ([0x00], "before the end of RAM"),
+    (
+      [0x02, 0, 0, 0, 2, 0, 0, 5, 0, 0, 0, 0, 0x28] + [UInt8](repeating: 0, count: 4096),
+      "lies beyond RAM block 'pc.ram'"
+    ),
+  ])
+  func somethingUnknownAfterTheFirstDropFails(anomaly: [UInt8], text: String) async throws {
+    var script = SourceScript()
+    script.anomaly = anomaly
+    try await fails(try Scene(), script, because: text, atEnd: false)
+  }
+
+  @Test func aStreamCutAfterTheFirstDropFails() async throws {
+    let summary = try await cut(try Scene())
+    #expect(summary.exitCode == ExitStatus.failed)
+    #expect(summary.reason?.contains("after pages had been dropped") == true)
+  }
+
+  @Test func aStreamCutBeforeTheFirstDropIsTheSourcesEnd() async throws {
+    let scene = try Scene(whenAsked: { _ in [Scene.mark(), Scene.end(0)] })
+    let summary = try await cut(scene)
+    #expect(summary.exitCode == ExitStatus.sourceEnded)
+    #expect(summary.reason?.contains("ended inside a RAM section") == true)
+  }
+
+  @Test func aSourceThatCancelsIsNoFailureOfTheProxy() async throws {
+    let scene = try Scene()
+    let summary = try await cut(scene, status: "cancelled")
+    #expect(summary.exitCode == ExitStatus.sourceEnded)
+    #expect(summary.reason?.contains("cancelled at the source") == true)
+    #expect(scene.guest.state.withLock { $0.abort } != nil)
+  }
+
+  @Test func aSourceThatCancelsWhileTheGuestPreparesIsNotHeldUp() async throws {
+    let scene = try Scene(whenAsked: { _ in [Scene.mark()] })
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      var build = Scene.beginning()
+      build.scenePages(mark: nil)
+      try source.write(build.sample.bytes)
+      _ = scene.guest.awaitPrepare()
+      scene.qmp.migration(is: "cancelled")
+      source.shutDown()
+    }
+    #expect(summary.exitCode == ExitStatus.sourceEnded)
+    #expect(summary.totalSeconds < 10)
+    #expect(scene.guest.state.withLock { $0.abort } != nil)
+  }
+
+  @Test func aDestinationThatRefusesIsPassedOn() async throws {
+    let scene = try Scene(destinationListens: false)
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      try? source.write(Scene.beginning().sample.bytes)
+      #expect(source.awaitEnd())
+    }
+    #expect(summary.exitCode == ExitStatus.destinationEnded)
+    #expect(summary.reason?.contains("/dst: No such file or directory") == true)
+  }
+
+  @Test func aDestinationThatDiesIsPassedOn() async throws {
+    let scene = try Scene()
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      var build = Scene.beginning()
+      try source.write(build.sample.bytes)
+      let migration = scene.guest.awaitPrepare() ?? .none
+      build.scenePages(mark: Scene.copy(of: migration))
+      try source.write(Array(build.sample.bytes))
+      scene.destination?.die()
+      // QEMU learns it from its return path and ends the migration.
+      #expect(source.awaitEnd())
+      scene.qmp.migration(is: "failed")
+      source.shutDown()
+    }
+    #expect([ExitStatus.destinationEnded, ExitStatus.sourceEnded].contains(summary.exitCode))
+    #expect(scene.guest.state.withLock { $0.abort } != nil)
+  }
+
+  @Test func anInterruptBeforeAByteHasComeEndsTheProxy() async throws {
+    let scene = try Scene()
+    let proxy = try scene.makeProxy()
+    async let running = proxy.run()
+    // Somebody connects and says nothing, as libvirt does.
+    let silent = try scene.connect()
+    #expect(await onThread { soon { silent.peerHasClosed || scene.log.contains("waiting for") } })
+    proxy.interrupt()
+    let summary = await running
+    #expect(summary.exitCode == ExitStatus.interrupted)
+  }
+
+  @Test func anInterruptInTheMiddleClosesBothLegs() async throws {
+    let scene = try Scene()
+    let proxy = try scene.makeProxy()
+    async let running = proxy.run()
+    let source = try scene.connect()
+    try source.write(Scene.beginning().sample.bytes)
+    let asked = await onThread { scene.guest.awaitPrepare() }
+    #expect(asked != nil)
+    proxy.interrupt()
+    let summary = await running
+    #expect(summary.exitCode == ExitStatus.interrupted)
+    #expect(await onThread { source.awaitEnd() })
+    #expect(scene.guest.state.withLock { $0.abort }?.contains("signal") == true)
+  }
+
+  // MARK: -
+
+  /// The proxy closes both legs with exit code 3, before RAM is closed, and tells the guest.
+  private func fails(
+    _ scene: Scene, _ script: SourceScript, because text: String, atEnd: Bool = true,
+    restores: Bool = true
+  ) async throws {
+    let (summary, result, received) = try await scene.play(script)
+    #expect(summary.exitCode == ExitStatus.failed)
+    #expect(summary.reason?.contains(text) == true, "\(summary.reason ?? "no reason")")
+    let all = result.edited()
+    if atEnd {
+      #expect(received == result.untilEndOfRAM(all))
+    } else {
+      // What is not dropped any more crosses, and never RAM's end.
+      #expect(received.count <= result.untilEndOfRAM(result.marked).count)
+    }
+    #expect(scene.guest.state.withLock { $0.abort } != nil)
+    #expect(!restores || scene.qmp.state.withLock { $0.settings.last } == "events=false")
+  }
+
+  /// The source ends in the middle of a page behind the first round.
+  private func cut(_ scene: Scene, status: String? = nil) async throws -> MigrationSummary {
+    try await scene.play { scene in
+      let source = try scene.connect()
+      var build = Scene.beginning()
+      try source.write(build.sample.bytes)
+      let migration = scene.guest.awaitPrepare() ?? .none
+      let start = build.offset
+      build.scenePages(mark: Scene.copy(of: migration))
+      build.reopen(2, id: 2)
+      build.page(0, 700)
+      try source.write(Array(build.sample.bytes[start...].dropLast(100)))
+      if let status { scene.qmp.migration(is: status) }
+      source.shutDown()
+    }
+  }
+}
+
+/// Waits on a thread of its own: Swift's pool must not be blocked.
+func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+  await withCheckedContinuation { continuation in
+    _ = BlockingThread("waiting") { continuation.resume(returning: body()) }
+  }
+}

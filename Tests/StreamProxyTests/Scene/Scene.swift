@@ -1,0 +1,174 @@
+import FoundationEssentials
+import HookLink
+import Logging
+import StreamSamples
+import Synchronization
+
+@testable import StreamProxy
+
+/// A migration through a real proxy, between a source, a destination, a QMP server and a guest that
+/// are played by the test, over unix sockets in a folder of their own.
+///
+/// The guest has 5 GiB, and reports pages ``held``; its mark page is at ``markPage``.
+final class Scene: Sendable {
+  static let held = 512..<520
+  static let markPage = 600
+  static let guestTime: UInt64 = 1_000_000_000_000
+
+  let folder: String
+  let qmp: FakeQMP
+  let destination: FakeDestination?
+  let guest: FakeGuest
+  let log = CollectedLog()
+  let options: MigrationProxy.Options
+
+  init(
+    destinationListens: Bool = true, fixture: MemoryFixture = .i440fx5G,
+    whenAsked: @escaping @Sendable (MigrationID) -> [any Message] = Scene.report,
+    set change: (inout MigrationProxy.Options) -> Void = { _ in }
+  ) throws {
+    folder =
+      FileManager.default.temporaryDirectory
+      .appending(path: "leafcutter-\(UUID().uuidString.prefix(8))").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let folder = folder
+    func socket(_ name: String) -> SocketAddress { .unix(path: "\(folder)/\(name)") }
+    qmp = try FakeQMP(at: socket("qmp"), fixture: fixture)
+    destination = try destinationListens ? FakeDestination(at: socket("dst")) : nil
+    guest = try FakeGuest(at: socket("hook"), whenAsked: whenAsked)
+    var options = MigrationProxy.Options(
+      listen: socket("src"), connect: socket("dst"), qmp: socket("qmp"))
+    options.hook = socket("hook")
+    change(&options)
+    self.options = options
+  }
+
+  deinit {
+    qmp.close()
+    destination?.close()
+    guest.close()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  func makeProxy() throws -> MigrationProxy {
+    try MigrationProxy(options, logger: Logger(label: "test") { [log] _ in LogCollector(log: log) })
+  }
+
+  /// Runs the proxy and, on a thread of its own, what the others do.
+  func play(
+    _ script: @escaping @Sendable (Scene) throws -> Void
+  ) async throws -> MigrationSummary {
+    let proxy = try makeProxy()
+    async let summary = proxy.run()
+    let failure: (any Error)? = await withCheckedContinuation { continuation in
+      _ = BlockingThread("script") {
+        do {
+          try script(self)
+          continuation.resume(returning: nil)
+        } catch {
+          continuation.resume(returning: error)
+        }
+      }
+    }
+    if failure != nil { proxy.interrupt() }
+    let result = await summary
+    if let failure { throw failure }
+    return result
+  }
+
+  func connect() throws -> Socket { try Socket.connect(to: options.listen) }
+
+  // MARK: What the guest says
+
+  static func mark() -> GuestMessage.Mark {
+    .init(
+      guestPhysicalAddress: UInt64(markPage * 4096), time: guestTime, guardianVersion: "test")
+  }
+
+  static func held(_ pages: Range<Int> = held, from first: Int = 512) -> HeldPages {
+    var bitmap = [UInt8](repeating: 0, count: 64)
+    for page in pages { bitmap[(page - first) / 8] |= 1 << UInt8((page - first) % 8) }
+    return HeldPages(firstPage: UInt64(first), bitmap: bitmap)
+  }
+
+  static func end(_ pages: Int = held.count) -> GuestMessage.ReportEnd {
+    .init(
+      pages: UInt64(pages), leavesListed: 20, leavesInManifest: 10, leavesEvicted: 10, steps: [],
+      notes: [])
+  }
+
+  @Sendable static func report(_: MigrationID) -> [any Message] { [mark(), held(), end()] }
+
+  /// A copy of the mark page.
+  static func copy(
+    of migration: MigrationID, state: MarkPage.State = .holding, age: UInt64 = 0
+  ) -> [UInt8] {
+    var writer = PayloadWriter()
+    writer.put(state.rawValue)
+    writer.put(UInt64(1))
+    writer.put(guestTime - age)
+    let front = MarkPage.identification(for: migration) + writer.bytes
+    return front + [UInt8](repeating: 0, count: 4096 - front.count)
+  }
+
+  // MARK: The stream
+
+  /// From the magic to the end of RAM's START section.
+  static func beginning(returnPath: Bool = true, block: String = "pc.ram") -> StreamBuilder {
+    var build = StreamBuilder("scene", pageBits: 12)
+    build.magic()
+    build.configuration()
+    if returnPath { build.command(1) }
+    build.startRAM([.init(block, pages: 5 << 18)])
+    build.endOfSection()
+    return build
+  }
+
+  static var oracleMark: SampleStream.Place { .init(0, markPage) }
+}
+
+extension StreamBuilder {
+  /// The first round: held pages, others, and the mark page.
+  mutating func scenePages(mark: [UInt8]?) {
+    reopen(2, id: 2)
+    for page in 510..<522 { page == 511 ? zero(0, page) : self.page(0, page) }
+    if let mark { page(0, Scene.markPage, content: mark) }
+    endOfSection()
+  }
+
+  /// RAM's END, in which two pages and the mark page come once more, and the device states.
+  mutating func sceneEnd(mark: [UInt8]?) {
+    reopen(3, id: 2)
+    page(0, 513)
+    page(0, 530)
+    if let mark { page(0, Scene.markPage, content: mark) }
+    endOfSection()
+    tail()
+  }
+}
+
+/// What the proxy logged.
+final class CollectedLog: Sendable {
+  let lines = Mutex<[String]>([])
+
+  func contains(_ text: String) -> Bool {
+    lines.withLock { $0.contains { $0.contains(text) } }
+  }
+}
+
+struct LogCollector: LogHandler {
+  let log: CollectedLog
+  var metadata: Logger.Metadata = [:]
+  var logLevel = Logger.Level.trace
+
+  init(log: CollectedLog) { self.log = log }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    log.lines.withLock { $0.append("\(event.level): \(event.message)") }
+  }
+}

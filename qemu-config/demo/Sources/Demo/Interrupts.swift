@@ -1,0 +1,35 @@
+import Glibc
+import Lab
+import StreamProxy
+
+/// SIGINT and SIGTERM end the demo and leave no guest, namespace or file behind.
+enum Interrupts {
+  /// What a shell reports for a program that was interrupted.
+  private static let exitCode: Int32 = 130
+
+  /// Call it first of all: threads inherit the mask of the one that makes them.
+  static func cleanUpWhenReceived() {
+    var set = signals()
+    // The set is alive during the call.
+    _ = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
+    signal(SIGPIPE, SIG_IGN)
+    _ = BlockingThread("signals") {
+      var set = signals()
+      var number: Int32 = 0
+      // Both are alive during the call.
+      guard unsafe sigwait(&set, &number) == 0 else { return }
+      complain("leafcutter-demo: interrupted, cleaning up")
+      Cleanup.run()
+      exit(exitCode)
+    }
+  }
+
+  private static func signals() -> sigset_t {
+    var set = sigset_t()
+    // Filled in by the calls.
+    unsafe sigemptyset(&set)
+    unsafe sigaddset(&set, SIGINT)
+    unsafe sigaddset(&set, SIGTERM)
+    return set
+  }
+}

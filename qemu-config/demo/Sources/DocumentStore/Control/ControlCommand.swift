@@ -1,0 +1,70 @@
+/// A command of the host, one line of text: a word and `name=value` pairs.
+public enum ControlCommand: Equatable, Sendable {
+  case info
+  case warm
+  case run(WorkloadOrder)
+  case halt
+  case verify
+  case close
+  case ping
+
+  /// What is wrong with a line; `word` is its first, as the answer repeats it.
+  public struct Refusal: Error, Equatable, Sendable {
+    public var word: String
+    public var sentence: String
+  }
+
+  public init(line: String) throws(Refusal) {
+    let parts = line.split(separator: " ").map(String.init)
+    let word = parts.first ?? ""
+    let values = parts.dropFirst()
+    switch word {
+    case "info": self = .info
+    case "warm": self = .warm
+    case "halt": self = .halt
+    case "verify": self = .verify
+    case "close": self = .close
+    case "ping": self = .ping
+    case "run":
+      self = .run(try ControlCommand.order(values))
+      return
+    default:
+      throw Refusal(
+        word: word.isEmpty ? "-" : word,
+        sentence: "unknown command; known are info, warm, run, halt, verify, close, ping")
+    }
+    guard values.isEmpty else {
+      throw Refusal(word: word, sentence: "this command takes no values")
+    }
+  }
+
+  /// `mix=A|B|C rate=OPS threads=N seed=S`, in any order; the seed may be left out.
+  private static func order(_ values: ArraySlice<String>) throws(Refusal) -> WorkloadOrder {
+    func refuse(_ sentence: String) -> Refusal { Refusal(word: "run", sentence: sentence) }
+    var mix: WorkloadMix?
+    var rate: Double?
+    var threads: Int?
+    var seed: UInt64 = 1
+    for value in values {
+      let pair = value.split(separator: "=", maxSplits: 1).map(String.init)
+      guard pair.count == 2 else { throw refuse("'\(value)' is not name=value") }
+      switch pair[0] {
+      case "mix": mix = WorkloadMix(rawValue: pair[1])
+      case "rate": rate = Double(pair[1])
+      case "threads": threads = Int(pair[1])
+      case "seed":
+        guard let number = UInt64(pair[1]) else { throw refuse("seed takes a whole number") }
+        seed = number
+      default: throw refuse("'\(pair[0])' is not mix, rate, threads or seed")
+      }
+    }
+    guard let mix else { throw refuse("mix takes A, B or C") }
+    guard let rate, rate >= 0.01, rate <= 10_000_000 else {
+      throw refuse("rate takes operations a second, from 0.01 to 10000000")
+    }
+    guard let threads, (1...256).contains(threads) else {
+      throw refuse("threads takes a number from 1 to 256")
+    }
+    return WorkloadOrder(mix: mix, rate: rate, threads: threads, seed: seed)
+  }
+}

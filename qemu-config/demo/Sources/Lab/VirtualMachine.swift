@@ -1,0 +1,140 @@
+import StreamProxy
+
+/// What a guest is made of; the same for the source and the destination of a migration.
+public struct MachineOptions: Sendable {
+  /// The QEMU program.
+  public var qemu = "qemu-system-x86_64"
+  /// Put in front of all others, e.g. where a QEMU that is not installed finds its files.
+  public var qemuOptions: [String] = []
+  public var machine = "pc-q35-10.0"
+  /// As `-accel` takes it.
+  public var accelerator = "tcg,thread=multi"
+  public var processors = 1
+  /// MiB.
+  public var memory = 2048
+  public var kernel: String
+  public var initramfs: String
+  public var image: GuestImage
+  /// Added to the kernel's command line, e.g. `leafcutter.cache=1024`.
+  public var kernelOptions: [String] = []
+
+  public init(kernel: String, initramfs: String, image: GuestImage) {
+    self.kernel = kernel
+    self.initramfs = initramfs
+    self.image = image
+  }
+}
+
+/// A QEMU process in one of the two hosts, with the two ports of the demo guest and three QMP sockets:
+/// one for the laboratory, one for the proxy and a spare one, because each serves one client.
+public final class VirtualMachine: Sendable {
+  public let name: String
+  /// The laboratory's own QMP connection.
+  public let qmp: QMPClient
+  private let process: ChildProcess
+  private let files: LabFiles
+  private let serialLog: String
+
+  /// Sockets of this guest, by their use.
+  public enum Endpoint: String, Sendable, CaseIterable {
+    case labQMP = "qmp-lab"
+    case proxyQMP = "qmp-proxy"
+    case spareQMP = "qmp-spare"
+    /// Port org.leafcutter.hook.0.
+    case hook
+    /// Port org.leafcutter.demo.0.
+    case demo
+  }
+
+  /// Quiet and without mitigations, which only cost an emulated guest time; a crash reboots at once, so
+  /// that it cannot be mistaken for slowness. Huge pages only where they are asked for: what WiredTiger's
+  /// best known user advises for it.
+  static let kernelOptions = [
+    "console=ttyS0", "quiet", "mitigations=off", "nokaslr", "tsc=reliable", "random.trust_cpu=on",
+    "panic=-1", "transparent_hugepage=madvise",
+  ]
+
+  /// - Parameters:
+  ///   - host: a network namespace of ``TwoHosts``, or nil for the network of this process.
+  ///   - waitsForMigration: the destination of a migration; see ``Migration``.
+  public init(
+    _ name: String, _ options: MachineOptions, host: String?, waitsForMigration: Bool = false,
+    files: LabFiles
+  ) throws(LabError) {
+    self.name = name
+    self.files = files
+    serialLog = "\(files.logs)/\(name)-serial.log"
+    var arguments = VirtualMachine.arguments(
+      name, options, serialLog: serialLog
+    ) { "\(files.sockets)/\(name)-\($0.rawValue)" }
+    if waitsForMigration { arguments += ["-incoming", "defer"] }
+    if let host { arguments = TwoHosts.inside(host, arguments) }
+    let process = try ChildProcess("QEMU \(name)", arguments, log: "\(files.logs)/\(name)-qemu.log")
+    self.process = process
+    let address = QMPAddress.unix(path: "\(files.sockets)/\(name)-\(Endpoint.labQMP.rawValue)")
+    // QEMU makes its sockets some milliseconds after it starts.
+    let client: QMPClient? = try HostClock.poll(every: 0.02, for: 20) { () throws(LabError) in
+      if let ending = process.endingIfAny { throw process.error("QEMU for \(name) \(ending)") }
+      return try? QMPClient.connect(to: address)
+    }
+    guard let client else { throw process.error("QEMU for \(name) does not answer at \(address)") }
+    qmp = client
+  }
+
+  private static func arguments(
+    _ name: String, _ options: MachineOptions, serialLog: String, path: (Endpoint) -> String
+  ) -> [String] {
+    let line = (kernelOptions + options.kernelOptions).joined(separator: " ")
+    var arguments = [options.qemu] + options.qemuOptions + [
+      "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
+      "-machine", options.machine, "-accel", options.accelerator, "-cpu", "max",
+      "-smp", "\(options.processors)", "-m", "\(options.memory)M",
+      "-kernel", options.kernel, "-initrd", options.initramfs, "-append", line,
+      "-serial", "file:\(serialLog)",
+    ]
+    for endpoint in [Endpoint.labQMP, .proxyQMP, .spareQMP] {
+      arguments += ["-qmp", "unix:\(path(endpoint)),server=on,wait=off"]
+    }
+    arguments += ["-device", "virtio-serial-pci,id=serial0"]
+    let ports = [
+      (Endpoint.hook, id: "leafcutter0", name: "org.leafcutter.hook.0"),
+      (.demo, id: "demo0", name: "org.leafcutter.demo.0"),
+    ]
+    for (number, port) in ports.enumerated() {
+      let id = port.0.rawValue
+      arguments += [
+        "-chardev", "socket,id=\(id),path=\(path(port.0)),server=on,wait=off",
+        "-device",
+        "virtserialport,id=\(port.id),bus=serial0.0,nr=\(number + 1),chardev=\(id),name=\(port.name)",
+      ]
+    }
+    return arguments + [
+      "-blockdev",
+      "driver=file,node-name=file0,filename=\(options.image.path),cache.direct=on,aio=threads",
+      "-blockdev", "driver=raw,node-name=disk0,file=file0,cache.direct=on",
+      "-device", "virtio-blk-pci,drive=disk0,share-rw=off",
+    ]
+  }
+
+  public func socketPath(_ endpoint: Endpoint) -> String {
+    "\(files.sockets)/\(name)-\(endpoint.rawValue)"
+  }
+
+  /// nil while QEMU runs.
+  public var ending: ChildProcess.Ending? { process.endingIfAny }
+
+  /// Kills QEMU and waits until it is gone.
+  public func kill() {
+    qmp.close()
+    process.kill()
+  }
+
+  /// What QEMU and the guest's console said last, for an error.
+  public var logs: [String] { [process.log, serialLog].compactMap { LabFiles.tail(of: $0) } }
+
+  /// An error with the logs, which says if QEMU has ended.
+  public func error(_ sentence: String) -> LabError {
+    let end = ending.map { " (QEMU \($0))" } ?? ""
+    return LabError("\(name): \(sentence)\(end)", logs: logs)
+  }
+}
