@@ -54,7 +54,7 @@ demo: build
 
 test: setup
 	@$(LINT) $(SOURCES)
-	@swift test
+	@LEAFCUTTER_QEMU=1 swift test
 	@swift test --package-path $(DEMO_PACKAGE)
 
 format:

@@ -112,6 +112,12 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "MigrationTests",
+      dependencies: [
+        "StreamProxy", "HookLink", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "GuestHookTests",
       dependencies: [
         "Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest",

@@ -39,12 +39,18 @@ public struct StreamCounters: Equatable, Sendable {
   /// Passes over guest memory, told by offsets that start again.
   public var rounds = 0
   public var multifdFlushes = 0
+  /// RAM sections' bodies that have ended.
+  public var ramBodies = 0
   public var markCopies = 0
   /// The source opened its return path before the first RAM record.
   public var returnPathOpened = false
   public var postcopyAdvised = false
   public var switchoverStarted = false
   public var ramEnded = false
+  /// How often all multifd channels have been synchronised. A source of 8.1 or later marks each time
+  /// with MULTIFD_FLUSH, from the START section on; an older one, or machine type, means every end of
+  /// a body (`multifd-flush-after-each-section`).
+  public var multifdSyncs: Int { multifdFlushes > 0 ? multifdFlushes : ramBodies }
   /// Magic, version and configuration.
   public var preambleBytes: UInt64 = 0
   /// Commands with what they carry, PACKAGED's blob included.

@@ -85,8 +85,9 @@ extension StreamEditor {
         counters.ramEnded = true
         inRAMEnd = false
       }
+      counters.ramBodies += 1
       take(8, &position, &edits)
-      state = .footer
+      state = isPreempt ? .raw : .footer
       return .done
     case StreamFormat.RecordFlag.memorySize:
       guard blocks.isEmpty else { throw .malformed("a second list of RAM blocks") }
@@ -184,6 +185,8 @@ extension StreamEditor {
     recordLength: Int, isPage: Bool
   ) {
     guard let mark else { return take(recordLength, &position, &edits) }
+    markPassages += 1
+    lastMarkSyncs = counters.multifdSyncs
     let body = position + headerLength
     // The rule is made for 4 KiB; other targets' pages may be smaller.
     let fits =

@@ -50,6 +50,10 @@ public struct StreamEditor: ~Copyable {
   /// The last copy of the mark page as the guest wrote it; nil before the first, and where the last
   /// thing that passed for its address was no copy of it.
   public internal(set) var lastMarkCopy: [UInt8]?
+  /// How often something has passed for the mark page's address.
+  public internal(set) var markPassages = 0
+  /// ``StreamCounters/multifdSyncs`` when the last of it passed.
+  public internal(set) var lastMarkSyncs = 0
 
   var state = State.preamble
   var ignoresShared = false
@@ -62,6 +66,7 @@ public struct StreamEditor: ~Copyable {
   var inRAMEnd = false
   var seenFirstPage = false
   var passedSwitchover = false
+  var isPreempt = false
   /// The stop that has been reported and is to be passed by the next call.
   var passing: Stop?
 
@@ -101,6 +106,20 @@ public struct StreamEditor: ~Copyable {
   }
 
   public init() {}
+
+  /// For a post-copy preempt channel: nothing but page records from its first byte on, with a current
+  /// block of its own (`ram.c:ram_load_postcopy`); where the machine type is 7.2's or older, an EOS
+  /// at the end. The point of no return has passed when it begins to speak.
+  ///
+  /// - Parameter blocks: those of the main channel, to which ``DeadPages`` and ``MarkRule`` refer.
+  public init(preemptChannelOf blocks: [RAMBlock]) {
+    self.blocks = blocks
+    for (index, block) in blocks.enumerated() { blockIndices[Array(block.name.utf8)] = index }
+    isPreempt = true
+    state = .ramRecords
+    seenFirstPage = true
+    passedSwitchover = true
+  }
 
   /// Forwards everything to come. It may be called at any time between two calls of
   /// ``process(_:into:)``; what was dropped stays dropped.

@@ -19,6 +19,8 @@ public enum BypassReason: Error, Equatable, Sendable {
   case footerMismatch(expected: UInt32, found: UInt32)
   /// The stream says that it is over, and RAM's END section has not come.
   case endBeforeRAM
+  /// A channel beside the main one of a target whose pages are not 4096 bytes.
+  case otherPageSize(Int)
   case xbzrle
   case compressedPages
   case colo
@@ -48,6 +50,7 @@ extension BypassReason: CustomStringConvertible {
     case .footerMismatch(let expected, let found):
       "a footer names section \(found) inside section \(expected)"
     case .endBeforeRAM: "the stream says that it is over before the end of RAM has come"
+    case .otherPageSize(let size): "pages of \(size) bytes are not read on this channel"
     case .xbzrle: "XBZRLE deltas refer to earlier copies, so no page may be dropped"
     case .compressedPages: "the stream carries compressed pages"
     case .colo: "COLO replicates memory exactly, so no page may be dropped"

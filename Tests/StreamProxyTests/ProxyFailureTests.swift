@@ -78,7 +78,10 @@ import Testing
 
   @Test func aQMPConnectionThatIsLostFailsWherePagesWereDropped() async throws {
     var script = SourceScript()
-    script.between = { scene, _, _ in scene.qmp.close() }
+    script.between = { scene, _, _ in
+      #expect(scene.destination?.awaitBytes(8000) == true)
+      scene.qmp.close()
+    }
     try await fails(try Scene(), script, because: "the QMP connection ended", restores: false)
   }
 

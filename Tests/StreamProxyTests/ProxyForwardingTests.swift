@@ -104,6 +104,7 @@ import Testing
       build.endOfSection()
       build.tail()
       try source.write(build.sample.bytes)
+      #expect(scene.destination?.awaitBytes(build.offset) == true)
       scene.qmp.migration(is: "completed")
       source.shutDownWriting()
       _ = source.awaitEnd()
@@ -216,11 +217,65 @@ import Testing
     var script = SourceScript()
     script.between = { scene, _, _ in
       let other = try scene.connect()
+      try other.write(Scene.beginning().sample.bytes)
       #expect(other.awaitEnd())
     }
     let (summary, _, _) = try await scene.play(script)
     #expect(summary.exitCode == 0)
-    #expect(scene.log.contains("refused a second connection from the source"))
+    #expect(scene.log.contains("refused a connection: the migration has its main channel already"))
+  }
+
+  @Test func aConnectionThatSaysNothingIsEndedWithTheMigration() async throws {
+    let scene = try Scene()
+    let silent = Mutex<Socket?>(nil)
+    var script = SourceScript()
+    script.between = { scene, _, _ in
+      let other = try scene.connect()
+      silent.withLock { $0 = other }
+    }
+    let (summary, result, received) = try await scene.play(script)
+    #expect(summary.exitCode == 0 && received == result.edited())
+    let other = silent.withLock { $0 }
+    #expect(await onThread { other?.awaitEnd() } == true)
+  }
+
+  @Test func aStrangerIsRefusedBeforeAndBesideTheMigration() async throws {
+    let scene = try Scene()
+    let result = Mutex<SourceScript.Result?>(nil)
+    let summary = try await scene.play { scene in
+      let request = Array("GET / HTTP/1.1\r\n\r\n".utf8)
+      let early = try scene.connect()
+      try early.write(request)
+      #expect(early.awaitEnd())
+      #expect(
+        scene.log.contains("refused a connection: it begins with bytes that begin no channel"))
+      var script = SourceScript()
+      script.between = { scene, _, _ in
+        let late = try scene.connect()
+        try late.write(request)
+        #expect(late.awaitEnd())
+      }
+      let played = try script.run(in: scene)
+      result.withLock { $0 = played }
+    }
+    // The destination takes one connection only, so it is the source's.
+    #expect(summary.exitCode == 0)
+    #expect(scene.destination?.received.withLock { $0 } == result.withLock { $0?.edited() })
+  }
+
+  @Test func anInterruptOfAnEncryptedMigrationIsObeyedWhileTheGuestRuns() async throws {
+    let summary = try await encrypted { _, proxy in await onThread { proxy.interrupt() } }
+    #expect(summary.exitCode == ExitStatus.interrupted)
+  }
+
+  @Test func anInterruptOfAnEncryptedMigrationIsLateOnceTheGuestHasStopped() async throws {
+    let summary = try await encrypted { scene, proxy in
+      scene.qmp.raise("STOP")
+      await onThread { proxy.interrupt() }
+      #expect(scene.log.contains("the point of no return has passed"))
+    }
+    #expect(summary.exitCode == 0)
+    #expect(summary.uneditedReason?.contains("TLS") == true)
   }
 
   @Test func theReturnPathIsRelayedAsItIs() async throws {
@@ -233,6 +288,24 @@ import Testing
     }
     let (summary, _, _) = try await scene.play(script)
     #expect(summary.exitCode == 0)
+  }
+
+  /// A migration behind TLS, as far as anybody without its keys can tell.
+  private func encrypted(
+    _ during: (Scene, MigrationProxy) async throws -> Void
+  ) async throws -> MigrationSummary {
+    let scene = try Scene()
+    let proxy = try scene.makeProxy()
+    async let running = proxy.run()
+    let source = try scene.connect()
+    let record: [UInt8] = [0x16, 3, 1, 0, 4, 1, 2, 3, 4]
+    try source.write(record)
+    #expect(await onThread { scene.destination?.awaitBytes(record.count) } == true)
+    try await during(scene, proxy)
+    scene.qmp.migration(is: "completed")
+    source.shutDownWriting()
+    #expect(await onThread { source.awaitEnd() })
+    return await running
   }
 
   /// The migration completes, and all of it crossed as it was but for the verdict.

@@ -6,9 +6,10 @@ import Synchronization
 
 /// One migration through the proxy, from the listening socket to the summary.
 ///
-/// Who owns what: the main channel's thread owns the editor, the buffers and the judgement; the hook
-/// link's thread obeys the guest, under the link's lock; the QMP client's thread keeps the witness;
-/// the control task shows the progress and keeps the bandwidth pinned. This type owns their lifetimes.
+/// Who owns what: each channel's thread owns its editor and its buffers, the main channel's the
+/// judgement too; the hook link's thread obeys the guest, under the link's lock; the QMP client's
+/// thread keeps the witness; the control task shows the progress and keeps the bandwidth pinned. This
+/// type owns their lifetimes.
 public final class MigrationProxy: Sendable {
   public struct Options: Sendable {
     public var listen: SocketAddress
@@ -38,22 +39,25 @@ public final class MigrationProxy: Sendable {
   /// SO_RCVBUF of the source's connection: part of what QEMU takes for sent.
   private static let receiveBuffer: Int32 = 128 * 1024
   /// How long the destination may take to close after the source has.
-  private static let closingTime = Duration.seconds(10)
+  static let closingTime = Duration.seconds(10)
   /// How long the source may take to say what its migration came to once its stream has ended.
-  private static let verdictTime = Duration.seconds(5)
+  static let verdictTime = Duration.seconds(5)
   /// How long the guest is given to hear an ABORT before its port is closed.
   private static let abortTime = Duration.seconds(3)
 
-  private let options: Options
-  private let logger: Logger
-  private let listener: Listener
-  private let qmp: QMPClient
-  private let hook: HookConnection?
-  private let setup: MigrationSetup
-  private let progress = SharedProgress()
-  /// The destination's is dialled only when the source has said something.
-  private let legs = Mutex<(source: Socket?, destination: Socket?)>((nil, nil))
-  private let pointOfNoReturn = PointOfNoReturn()
+  let options: Options
+  let logger: Logger
+  let listener: Listener
+  let qmp: QMPClient
+  let hook: HookConnection?
+  let setup: MigrationSetup
+  let progress = SharedProgress()
+  let pointOfNoReturn = PointOfNoReturn()
+  let channels: ChannelSet
+  let shared = EditingSession()
+  let marks = MarkLedger()
+  /// What ended a channel other than the main one first.
+  let secondaryFailure = Mutex<ChannelFailure?>(nil)
 
   /// Opens everything that the migration will need. The source's settings are changed last, so that
   /// a refusal leaves nothing behind.
@@ -68,6 +72,9 @@ public final class MigrationProxy: Sendable {
     }
     listener = try Listener(options.listen, receiveBuffer: MigrationProxy.receiveBuffer)
     setup = MigrationSetup(client: qmp)
+    channels = ChannelSet(destination: DestinationLeg(address: options.connect)) { [qmp] in
+      ChannelRoster.Expectation(reading: qmp)
+    }
     let preparation = try setup.prepare(changing: !options.leaveSettings && hook != nil)
     for refusal in preparation.refusals { logger.warning("\(refusal)") }
     if !preparation.turnedOn.isEmpty {
@@ -81,10 +88,10 @@ public final class MigrationProxy: Sendable {
     logger.info("waiting for the source at \(listener.address)")
     let control = ControlTask(
       progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
-      showsLine: options.showsProgressLine,
-      pins: !options.leaveSettings && hook != nil, logger: logger)
+      showsLine: options.showsProgressLine, pins: !options.leaveSettings && hook != nil,
+      logger: logger)
     let ticking = Task { await control.run() }
-    let outcome = await BlockingThread.run("main-channel") { self.carry() }
+    let outcome = await BlockingThread.run("migration") { self.carry() }
     let ended = ContinuousClock.now
     ticking.cancel()
     await BlockingThread.run("finish") { self.finish(outcome) }
@@ -96,156 +103,62 @@ public final class MigrationProxy: Sendable {
   }
 
   /// Ends the migration on the operator's wish: before the point of no return both legs are closed
-  /// and the source guest goes on; after it the migration is carried to its end.
+  /// and the source guest goes on; after it the migration is carried to its end, unless
+  /// post-copy has lost its connections.
   public func interrupt() {
-    // A stream that is not parsed has no point of no return that could be seen; QEMU knows.
-    let isBlind = progress.now.channel.bypassReason != nil
-    guard !(isBlind && guestMayHaveMoved()), pointOfNoReturn.interrupt() else {
+    guard claimsInterrupt() else {
       logger.warning("the point of no return has passed; carrying the migration to its end")
       return
     }
     listener.cancel()
-    legs.withLock { legs in
-      legs.source?.shutDown()
-      legs.destination?.shutDown()
-    }
+    channels.finish(.interrupted)
+    channels.shutDownAll()
+  }
+
+  /// Before the point of no return it is claimed that nobody passes it.
+  private func claimsInterrupt() -> Bool {
+    let now = progress.now
+    // The guest runs at the destination, and a broken connection can break no more.
+    if now.awaitsRecovery { return true }
+    // A stream that is not parsed has no point of no return that could be seen; QEMU knows.
+    return !(now.isBlind && guestMayHaveMoved()) && pointOfNoReturn.interrupt()
   }
 
   /// Whether the source's guest stands still, or nobody can say that it does not.
   private func guestMayHaveMoved() -> Bool {
     guard let status = try? qmp.queryMigrate().status, qmp.events.observation.isStopped == false
     else { return true }
-    return !["setup", "active"].contains(status)
+    return !MigrationStatus.beforeSwitchover.contains(status)
   }
 
-  // MARK: The main channel's thread
-
+  /// From the first connection to the end of the last.
   private func carry() -> MigrationOutcome {
-    do {
-      while let source = try listener.accept() {
-        var channel = MainChannel(source: source, editor: StreamEditor())
-        // It may stay silent for long; an interrupt must find it all the same.
-        legs.withLock { $0.source = source }
-        guard !pointOfNoReturn.isInterrupted else { return .interrupted }
-        // A connection that ends without a byte is libvirt's, which opens one early.
-        guard try channel.awaitFirstBytes() else { continue }
-        progress.update { $0.connectedAt = .now }
-        return relay(&channel, from: source)
+    _ = BlockingThread("listener") {
+      do {
+        while let source = try self.listener.accept() { self.admit(source) }
+      } catch {
+        self.channels.finish(.failed("\(error)"))
       }
-      return .interrupted
-    } catch let failure as ChannelFailure {
-      return outcome(of: failure)
-    } catch {
-      return .failed("\(error)")
     }
+    let outcome = channels.awaitOutcome()
+    listener.cancel()
+    // The others end with the main one; those that do not are ended.
+    if outcome == .completed { channels.awaitEnd(for: MigrationProxy.closingTime) }
+    channels.shutDownAll()
+    channels.awaitEnd(for: MigrationProxy.closingTime)
+    return outcome
   }
 
-  private func relay(_ channel: inout MainChannel, from source: Socket) -> MigrationOutcome {
-    let destination: Socket
-    do throws(SystemError) {
-      destination = try DestinationLeg(address: options.connect).dial()
-    } catch {
-      source.shutDown()
-      return .destinationEnded(error.description)
-    }
-    legs.withLock { $0.destination = destination }
-    // An interrupt that came while it was being dialled found nothing to close.
-    guard !pointOfNoReturn.isInterrupted else {
-      source.shutDown()
-      destination.shutDown()
-      return .interrupted
-    }
-    refuseOtherConnections()
-    let returnPath = BlockingThread("return-path") {
-      ReturnPath(destination: destination, source: source).relayUntilEnd()
-    }
-    var control = MigrationControl(
-      options: options, qmp: qmp, hook: hook, source: source, destination: destination,
-      progress: progress, pointOfNoReturn: pointOfNoReturn, logger: logger)
-    do throws(ChannelFailure) {
-      try channel.relay(to: destination, handler: &control) { snapshot in
-        progress.update { $0.channel = snapshot }
+  private func admit(_ source: Socket) {
+    channels.admit(source) { [logger] reason in
+      logger.error("refused a connection: \(reason)")
+    } carry: { channel in
+      self.logger.debug("channel \(channel.id): \(channel.role)")
+      return switch channel.role {
+      case .main: self.carryMain(channel)
+      case .opaqueMain(let kind): self.carryOpaqueMain(channel, kind)
+      case .multifd, .preempt, .encrypted: self.carrySecondary(channel)
       }
-    } catch {
-      let outcome = outcome(of: error)
-      if case .closeBoth = error {
-        // Nobody may take what has crossed for a whole guest.
-        source.shutDown()
-        destination.shutDown()
-      } else {
-        // Passed on: what the other side still said first, then the end.
-        destination.shutDownWriting()
-        returnPath.join(for: MigrationProxy.closingTime)
-        source.shutDown()
-        destination.shutDown()
-      }
-      return outcome
-    }
-    destination.shutDownWriting()
-    returnPath.join(for: MigrationProxy.closingTime)
-    destination.shutDown()
-    return outcome(afterSourceEnded: channel.truncation())
-  }
-
-  /// This release knows one connection only. Another one is a multifd or preempt channel, and saying
-  /// so is better than letting it wait.
-  private func refuseOtherConnections() {
-    _ = BlockingThread("listener") { [listener, logger] in
-      while let other = try? listener.accept() {
-        logger.error(
-          """
-          refused a second connection from the source: this release carries one channel; turn off \
-          multifd and postcopy-preempt on both sides
-          """)
-        other.shutDown()
-      }
-    }
-  }
-
-  private func outcome(of failure: ChannelFailure) -> MigrationOutcome {
-    if pointOfNoReturn.isInterrupted { return .interrupted }
-    switch failure {
-    case .closeBoth(let reason): return .failed(reason)
-    case .destination(let error): return .destinationEnded(error.description)
-    case .source(let error): return .sourceEnded(error.description)
-    }
-  }
-
-  /// The source has closed: QEMU knows whether because all is done.
-  private func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome {
-    if pointOfNoReturn.isInterrupted { return .interrupted }
-    let (status, explanation) = finalStatus()
-    switch status {
-    case "completed": return .completed
-    case "cancelled": return .sourceEnded("the migration was cancelled at the source")
-    case "failed":
-      let reason = explanation ?? truncation ?? "the source reports that the migration failed"
-      return pointOfNoReturn.isPassed
-        ? .destinationEnded(reason) : .sourceEnded(reason)
-    default:
-      let values = progress.now
-      if pointOfNoReturn.isPassed, truncation == nil { return .completed }
-      let reason = truncation ?? "the source closed the connection"
-      guard values.channel.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
-        return .sourceEnded(reason)
-      }
-      // Nobody cancelled, and what has crossed is no whole guest.
-      return .failed("\(reason), after pages had been dropped")
-    }
-  }
-
-  /// What QEMU says the migration came to, as soon as it says so. Asked and not awaited as an event,
-  /// because the capability `events` may be off.
-  private func finalStatus() -> (status: String?, explanation: String?) {
-    let deadline = ContinuousClock.now + MigrationProxy.verdictTime
-    while true {
-      let answer = try? qmp.queryMigrate()
-      let status = answer?.status
-      let isFinal = status.map { ["completed", "failed", "cancelled"].contains($0) } ?? true
-      guard !isFinal, ContinuousClock.now < deadline else {
-        return (status ?? qmp.events.observation.migrationStatus, answer?.errorDescription)
-      }
-      usleep(20_000)
     }
   }
 

@@ -58,6 +58,8 @@ struct SourceScript: Sendable {
     build.put(anomaly)
     // A proxy that has given up takes no more.
     try? source.write(Array(build.sample.bytes[sent...]))
+    // Where the guest is not asked, QEMU must not say "completed" before the proxy has looked.
+    if !awaitsPrepare { #expect(scene.destination?.awaitBytes(build.offset) == true) }
     try between(scene, source, migration)
     if stopsGuest { scene.qmp.raise("STOP") }
     sent = build.offset

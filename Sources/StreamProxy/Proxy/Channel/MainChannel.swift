@@ -3,17 +3,6 @@ import Glibc
 import PageFilter
 import Synchronization
 
-/// What the main channel's thread tells the others, as of its last write.
-public struct ChannelSnapshot: Sendable {
-  public var counters = StreamCounters()
-  public var bytesWritten = 0
-  /// Bytes per second that the destination takes while it pushes back.
-  public var wireRate: Double?
-  /// CPU time the editor took, in nanoseconds.
-  public var parsingNanoseconds: UInt64 = 0
-  public var bypassReason: String?
-}
-
 /// Who decides at the editor's stop points; called on the main channel's thread, which may block.
 protocol StopPointHandler {
   mutating func reached(
@@ -23,7 +12,13 @@ protocol StopPointHandler {
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure)
 }
 
-/// Why the main channel ended before the source had said everything.
+/// The stop points of a preempt channel, which has none.
+struct NothingToDecide: StopPointHandler {
+  mutating func reached(_ stop: StreamEditor.Stop, _ editor: inout StreamEditor) {}
+  mutating func moved(_ editor: inout StreamEditor) {}
+}
+
+/// Why a channel ended before the source had said everything.
 enum ChannelFailure: Error {
   /// Ours: both legs are to be closed.
   case closeBoth(String)
@@ -31,8 +26,8 @@ enum ChannelFailure: Error {
   case source(SystemError)
 }
 
-/// The main channel, source to destination: reads, lets the editor decide, writes. One thread, one
-/// buffer, no copy of a page.
+/// The main channel, or post-copy's preempt channel, source to destination: reads, lets the editor
+/// decide, writes. One thread, one buffer, no copy of a page.
 @safe
 struct MainChannel: ~Copyable {
   /// What one read may take in; with the sockets' buffers it bounds the bytes that QEMU takes for
@@ -56,9 +51,6 @@ struct MainChannel: ~Copyable {
   }
 
   deinit { unsafe buffer.deallocate() }
-
-  /// Reads the first bytes; false where the source ended without one.
-  mutating func awaitFirstBytes() throws(ChannelFailure) -> Bool { try readMore() }
 
   /// Relays until the source ends the stream.
   mutating func relay(

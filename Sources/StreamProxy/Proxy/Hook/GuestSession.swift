@@ -25,6 +25,8 @@ struct GuestSession {
   private(set) var offence: String?
   private(set) var resumed: GuestMessage.Resumed?
   private(set) var progress: GuestMessage.Progress?
+  /// The last heartbeat that was acknowledged: when, and the guest's clock in nanoseconds.
+  private(set) var lastHeartbeat: (at: ContinuousClock.Instant, time: UInt64)?
   private(set) var pagesNamed: UInt64 = 0
   private(set) var pagesRevoked = false
   /// Messages of other migrations, which were ignored.
@@ -75,6 +77,7 @@ struct GuestSession {
       pagesRevoked = true
       return HostMessage.Acknowledge(sequence: revoke.sequence)
     case .heartbeat(let beat):
+      lastHeartbeat = (.now, beat.time)
       clock.heard(time: beat.time, running: running)
       return HostMessage.Acknowledge(sequence: beat.sequence)
     case .progress(let now):

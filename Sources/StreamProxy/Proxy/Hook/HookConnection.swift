@@ -86,6 +86,12 @@ public final class HookConnection: Sendable {
     state.withLock { ($0.session, $0.ended) }
   }
 
+  /// The last heartbeat whose acknowledgement QEMU has taken; nil before the first, and while QEMU
+  /// takes none.
+  var lastHeartbeat: (at: ContinuousClock.Instant, time: UInt64)? {
+    state.withLock { $0.outbound.isEmpty ? $0.session?.lastHeartbeat : nil }
+  }
+
   /// How the guest broke its word after its report had been put to use, if it did.
   var offence: String? {
     guard hasOffence.load(ordering: .acquiring) else { return nil }

@@ -3,7 +3,7 @@ import HookLink
 /// The copies of the mark page that passed, and what the guest's clock lets one expect of the last.
 struct MarkHistory {
   var clock = GuestClock()
-  private(set) var last: MarkPage?
+  var last: MarkPage?
 
   /// A copy passed when the guest had run `running` nanoseconds.
   mutating func passed(_ page: MarkPage, running: UInt64) {

@@ -15,20 +15,24 @@ struct MigrationControl: StopPointHandler {
   let destination: Socket
   let progress: SharedProgress
   let pointOfNoReturn: PointOfNoReturn
+  let shared: EditingSession
+  let marks: MarkLedger
   let logger: Logger
 
-  private var history = MarkHistory()
-  private var copiesSeen = 0
-  private var migration = MigrationID.none
+  var passagesSeen = 0
+  var multifdChannels = 0
+  private var passedPointOfNoReturn = false
+  var migration = MigrationID.none
   private var asked: ContinuousClock.Instant?
   private var bypassNoted = false
-  private var isProven = false
+  /// What is to be logged once it has been written that the guest may run.
+  var proven: String?
   private var offenceNoted = false
 
   init(
     options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?, source: Socket,
     destination: Socket, progress: SharedProgress, pointOfNoReturn: PointOfNoReturn,
-    logger: Logger
+    shared: EditingSession, marks: MarkLedger, logger: Logger
   ) {
     self.options = options
     self.qmp = qmp
@@ -37,6 +41,8 @@ struct MigrationControl: StopPointHandler {
     self.destination = destination
     self.progress = progress
     self.pointOfNoReturn = pointOfNoReturn
+    self.shared = shared
+    self.marks = marks
     self.logger = logger
   }
 
@@ -45,41 +51,74 @@ struct MigrationControl: StopPointHandler {
   ) throws(ChannelFailure) {
     switch stop {
     case .blockListKnown:
+      shared.learn(pageSize: editor.targetPageSize)
       if let obstacle = askGuest(editor) { leaveUnedited(obstacle) }
+      // Pages come on other channels, which wait for the terms at their first.
+      if multifdChannels > 0 { awaitReport(&editor) }
+      if asked == nil { shared.decide(EditingSession.Terms(blocks: editor.blocks)) }
     case .firstPageRecord:
       awaitReport(&editor)
     case .endOfRAM:
-      try judge(editor)
-      try passPointOfNoReturn()
+      if !passedPointOfNoReturn {
+        try awaitMultifd(editor)
+        try judge(editor)
+        try passPointOfNoReturn()
+      }
+      // Nothing comes any more that could be dropped.
+      hook?.snapshot().session?.pages.revokeAll()
     case .postcopySwitchover:
-      // Nothing is ever dropped where post-copy is possible (see askGuest).
+      // The guest is stopped: a report that is not there before the first page does not come.
+      if asked != nil {
+        hook?.giveUp("post-copy began before the guest had reported")
+        awaitReport(&editor)
+      }
+      try awaitMultifd(editor)
+      try judgePostcopy(editor)
       try passPointOfNoReturn()
     }
   }
 
-  private func passPointOfNoReturn() throws(ChannelFailure) {
+  /// To be called before the bytes are written that let the guest run.
+  private mutating func passPointOfNoReturn() throws(ChannelFailure) {
     guard pointOfNoReturn.pass() else { throw .closeBoth("the proxy was stopped by a signal") }
+    passedPointOfNoReturn = true
+    shared.passPointOfNoReturn()
+  }
+
+  func hasDropped(_ editor: borrowing StreamEditor) -> Bool {
+    editor.hasDropped || shared.hasDropped
   }
 
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    if editor.counters.ramEnded, isProven {
+    if let sentence = proven {
       // Said after the bytes have gone: whoever reads the log may be slow, and the guest stands.
-      isProven = false
-      logger.info("proven at the point of no return: the guest held every dropped page to its stop")
+      proven = nil
+      logger.info("\(sentence)")
     }
-    if let reason = editor.bypassReason, !bypassNoted {
-      bypassNoted = true
-      leaveUnedited(reason.description)
-      // Nothing will be dropped, so the guest need not wait for the end.
-      hook?.abort("the stream cannot be edited: \(reason)")
+    if !bypassNoted, let reason = editor.bypassReason {
+      shared.decide(EditingSession.Terms())
+      guard shared.refuseDropping(reason.description) else {
+        throw .closeBoth("on the main channel, after pages had been dropped: \(reason)")
+      }
+      noteBypass("\(reason)")
+    } else if !bypassNoted, !passedPointOfNoReturn, multifdChannels > 0, let reason = shared.refusal
+    {
+      noteBypass("on a multifd channel: \(reason)")
     }
-    guard !offenceNoted, !editor.counters.ramEnded, let offence = hook?.offence else { return }
-    guard !editor.hasDropped else {
+    guard !offenceNoted, !passedPointOfNoReturn, let offence = hook?.offence else { return }
+    guard !hasDropped(editor) else {
       throw .closeBoth("the guest broke its word after pages had been dropped: \(offence)")
     }
     // Its pages have been taken back already.
     noteOffence(offence)
+  }
+
+  private mutating func noteBypass(_ reason: String) {
+    bypassNoted = true
+    leaveUnedited(reason)
+    // Nothing will be dropped, so the guest need not wait for the end.
+    hook?.abort("the stream cannot be edited: \(reason)")
   }
 
   // MARK: Asking
@@ -92,7 +131,10 @@ struct MigrationControl: StopPointHandler {
     do {
       // The socket of another QEMU would witness another guest.
       let status = try qmp.queryMigrate().status ?? "none"
-      guard ["setup", "active"].contains(status) else {
+      guard !MigrationStatus.sinceSwitchover.contains(status) else {
+        return "the guest has been stopped already (migration state \(status)) and cannot be asked"
+      }
+      guard MigrationStatus.beforeSwitchover.contains(status) else {
         return """
           the QEMU behind --qmp is not the source: its own migration is in state \(status) while the \
           source's is under way
@@ -105,9 +147,7 @@ struct MigrationControl: StopPointHandler {
       }
       capabilities = try MigrationCapabilities.read(from: qmp)
       if let obstacle = capabilities.editingObstacle { return obstacle }
-      if capabilities.postcopyPossible {
-        return "capability postcopy-ram is on: this release edits pre-copy only"
-      }
+      multifdChannels = capabilities.multifdChannels
       guard editor.counters.returnPathOpened else {
         return """
           the source opened no return path, so it may report success before the proxy has judged; \
@@ -131,7 +171,7 @@ struct MigrationControl: StopPointHandler {
     asked = .now
     qmp.events.mark()
     let request = HostMessage.Prepare(
-      postcopyPossible: false, zeroHeldFrames: false,
+      postcopyPossible: capabilities.postcopyPossible, zeroHeldFrames: false,
       timeoutMilliseconds: UInt32(clamping: Int(options.prepareTimeout / .milliseconds(1))))
     logger.info("asking the guest to evict its cache", metadata: ["migration": "\(migration)"])
     let witness = qmp.events
@@ -141,7 +181,7 @@ struct MigrationControl: StopPointHandler {
     return nil
   }
 
-  private func leaveUnedited(_ reason: String) {
+  func leaveUnedited(_ reason: String) {
     logger.warning("forwarding everything unedited: \(reason)")
     progress.update { $0.uneditedReason = reason }
   }
@@ -155,6 +195,7 @@ struct MigrationControl: StopPointHandler {
   /// or until a leg has ended, which the relay will notice.
   private mutating func awaitReport(_ editor: inout StreamEditor) {
     guard let hook, let asked else { return }
+    self.asked = nil
     let deadline = asked + options.prepareTimeout
     var said = ""
     while true {
@@ -170,8 +211,10 @@ struct MigrationControl: StopPointHandler {
         install(session, report, &editor, took: asked.duration(to: .now))
         return
       case .refused(let reason):
+        let rule = watchMark(session, &editor)
         // A guest that hears of its mark page no more would not know where it is.
-        if !watchMark(session, &editor) { hook.abort(reason) }
+        if rule == nil { hook.abort(reason) }
+        shared.decide(EditingSession.Terms(blocks: editor.blocks, mark: rule))
         leaveUnedited(reason)
         return
       case .awaited:
@@ -206,10 +249,13 @@ struct MigrationControl: StopPointHandler {
       $0.report = report
       $0.prepareDuration = took
     }
+    let rule = watchMark(session, &editor)
+    var terms = EditingSession.Terms(blocks: editor.blocks, mark: rule)
+    defer { shared.decide(terms) }
     for note in report.notes.prefix(MigrationControl.notesShown) {
       logger.notice("guest: \(note)")
     }
-    guard watchMark(session, &editor) else {
+    guard rule != nil else {
       hook?.giveUp("unused")
       leaveUnedited("the guest's mark page is at an address that is no guest RAM")
       return
@@ -220,6 +266,7 @@ struct MigrationControl: StopPointHandler {
       return leaveUnedited("the QMP connection ended, so the switchover has no witness (\(lost))")
     }
     editor.install(session.pages.dead)
+    terms.dead = session.pages.dead
     logger.info(
       """
       the guest holds \(report.pages) pages and reported them after \(took.formattedSeconds); \
@@ -227,59 +274,17 @@ struct MigrationControl: StopPointHandler {
       """)
   }
 
-  @discardableResult
   private mutating func watchMark(
     _ session: GuestSession, _ editor: inout StreamEditor
-  ) -> Bool {
+  ) -> MarkRule? {
     guard let mark = session.mark,
       let address = session.pages.locate(guestPhysicalAddress: mark.guestPhysicalAddress)
-    else { return false }
-    editor.watch(
-      MarkRule(
-        address: address, identification: MarkPage.identification(for: migration),
-        identificationOffset: MarkPage.Offset.signature, verdict: MarkPage.verdict(for: migration),
-        verdictOffset: MarkPage.Offset.verdict))
-    return true
-  }
-
-  // MARK: Judging
-
-  private mutating func noteMarkCopies(_ editor: borrowing StreamEditor) {
-    if editor.counters.markCopies != copiesSeen {
-      copiesSeen = editor.counters.markCopies
-      if let page = editor.lastMarkCopy.flatMap({ MarkPage(parsing: $0) }) {
-        history.passed(page, running: qmp.events.runningNanoseconds)
-      }
-    }
-    if editor.lastMarkCopy == nil { history.lost() }
-  }
-
-  /// With nothing dropped no proof is needed.
-  private mutating func judge(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
-    noteMarkCopies(editor)
-    guard editor.hasDropped else { return }
-    do throws(ProofFailure) {
-      try prove()
-      isProven = true
-    } catch {
-      throw .closeBoth("not proven at the point of no return: \(error)")
-    }
-  }
-
-  private mutating func prove() throws(ProofFailure) {
-    let stopped: MigrationWitness.Observation
-    switch qmp.events.waitForStop(until: .now + options.stopTimeout) {
-    case .stopped(let observation): stopped = observation
-    case .connectionLost(let reason): throw .witnessLost(reason.description)
-    case .deadline: throw .guestNotStopped(waited: options.stopTimeout)
-    }
-    guard stopped.resets == 0 else { throw .guestReset }
-    // The guest stands still, so this comes to an end.
-    hook?.drain()
-    if let offence = hook?.offence { throw .offence(offence) }
-    if let clock = hook?.snapshot().session?.clock { history.clock.learn(from: clock) }
-    try history.judgeLastCopy(
-      of: migration, running: stopped.runningNanoseconds, bound: options.markBound,
-      copiesSeen: copiesSeen)
+    else { return nil }
+    let rule = MarkRule(
+      address: address, identification: MarkPage.identification(for: migration),
+      identificationOffset: MarkPage.Offset.signature, verdict: MarkPage.verdict(for: migration),
+      verdictOffset: MarkPage.Offset.verdict)
+    editor.watch(rule)
+    return rule
   }
 }

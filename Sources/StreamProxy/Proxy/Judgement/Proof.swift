@@ -17,6 +17,8 @@ enum ProofFailure: Error, Equatable {
   case markReleased
   case markUnreadable
   case markStale(lag: Duration, bound: Duration)
+  case noHeartbeat
+  case heartbeatStale(age: Duration, bound: Duration)
 }
 
 extension ProofFailure: CustomStringConvertible {
@@ -43,11 +45,25 @@ extension ProofFailure: CustomStringConvertible {
       the mark page was last written \(lag.formattedSeconds) before the guest stopped, more than the \
       bound of \(bound.formattedSeconds): whoever held the frames is gone
       """
+    case .noHeartbeat:
+      "no heartbeat of the guest was acknowledged, so nothing says that it will hold its frames"
+    case .heartbeatStale(let age, let bound):
+      """
+      the last acknowledged heartbeat came \(age.formattedSeconds) before the guest stopped, more \
+      than the \(bound.formattedSeconds) after which it may release its frames at the destination
+      """
     }
   }
 }
 
 extension MarkHistory {
+  /// Part three of the proof in post-copy, where the last copy of the mark page travels only after the
+  /// guest runs: the copies so far, and the guest's lease.
+  func judgeCopySoFar(of migration: MigrationID, copiesSeen: Int) throws(ProofFailure) {
+    try judgeLastCopy(
+      of: migration, running: 0, bound: .seconds(Int64.max / 2), copiesSeen: copiesSeen)
+  }
+
   /// Part three of the proof.
   ///
   /// - Parameter running: how long the guest had run when it stopped, in nanoseconds.

@@ -22,6 +22,9 @@ public struct MigrationCapabilities: Equatable, Sendable {
     for (name, reason) in MigrationCapabilities.obstacles where enabled.contains(name) {
       return "capability \(name) is on: \(reason)"
     }
+    if multifdChannels > 0, let method = parameters.multifdCompression, method != "none" {
+      return "capability multifd is on with \(method): pages travel compressed"
+    }
     if let credentials = parameters.tlsCreds, !credentials.isEmpty {
       return "parameter tls-creds is \"\(credentials)\": the stream is encrypted"
     }
@@ -38,12 +41,16 @@ public struct MigrationCapabilities: Equatable, Sendable {
       "later copies of a page are sent as differences from one that the destination must have"
     ),
     ("compress", "pages travel compressed and are not read by this release"),
-    ("multifd", "pages travel on channels that are not read by this release"),
     ("x-colo", "the destination's copy of the memory must stay equal to the source's"),
     ("background-snapshot", "pages are sent as they were when the snapshot began"),
     ("mapped-ram", "the stream is a file with pages at fixed places"),
     ("rdma-pin-all", "pages travel by RDMA and not in the stream"),
   ]
+
+  /// How many connections carry pages beside the main one; 0 without the capability multifd.
+  public var multifdChannels: Int {
+    enabled.contains("multifd") ? Int(clamping: parameters.multifdChannels ?? 2) : 0
+  }
 
   /// Whether the guest may run at the destination before all of its memory is there.
   public var postcopyPossible: Bool { enabled.contains("postcopy-ram") }
@@ -51,4 +58,18 @@ public struct MigrationCapabilities: Equatable, Sendable {
   /// Whether the destination's verdict reaches the source; without one the source may report success
   /// before the proxy has judged, so nothing may be edited.
   public var returnPath: Bool { enabled.contains("return-path") || postcopyPossible }
+}
+
+extension ChannelRoster.Expectation {
+  /// What the settings of a source announce. Where they cannot be read, whatever is silent behind the
+  /// main channel is taken for a preempt channel, which must not be kept waiting.
+  init(reading client: QMPClient) {
+    guard let settings = try? MigrationCapabilities.read(from: client) else {
+      self.init(multifd: 0, preempt: true)
+      return
+    }
+    self.init(
+      multifd: settings.multifdChannels,
+      preempt: settings.enabled.contains("postcopy-preempt"))
+  }
 }

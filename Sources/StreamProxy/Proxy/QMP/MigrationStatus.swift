@@ -44,6 +44,19 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
     case errorDescription = "error-desc"
   }
 
+  /// States of a migration that is under way and whose guest runs at the source.
+  static let beforeSwitchover: Set<String> = ["setup", "wait-unplug", "active"]
+  /// States of one whose guest has been stopped there.
+  static let sinceSwitchover: Set<String> = [
+    "pre-switchover", "device", "postcopy-device", "postcopy-active",
+  ]
+  /// States in which post-copy has lost its connections, and is or will be recovered over new ones.
+  static let broken: Set<String> = [
+    "postcopy-paused", "postcopy-recover-setup", "postcopy-recover",
+  ]
+  /// States that last: the migration is over, or its connections are.
+  static let lasting: Set<String> = broken.union(["completed", "failed", "cancelled"])
+
   /// Whether a migration is over that had begun.
   public var isOver: Bool { ["completed", "failed", "cancelled"].contains(status) }
 }

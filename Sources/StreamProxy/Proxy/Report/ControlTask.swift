@@ -29,8 +29,8 @@ struct ControlTask: Sendable {
       guard showsLine || tick % ControlTask.ticksPerLogLine == 0 else { continue }
       let now = ContinuousClock.now
       let seconds = before.at.duration(to: now) / .seconds(1)
-      let rate = Double(values.channel.bytesWritten - before.bytes) / max(seconds, 0.001)
-      before = (values.channel.bytesWritten, now)
+      let rate = Double(values.total.bytesWritten - before.bytes) / max(seconds, 0.001)
+      before = (values.total.bytesWritten, now)
       show(await line(values, rate: rate))
     }
     if showsLine { Terminal.write("\n") }
@@ -38,8 +38,8 @@ struct ControlTask: Sendable {
 
   /// Dropping inflates the bandwidth that QEMU believes in, so it would stop the guest too early.
   private func pinBandwidth(_ values: SharedProgress.Values) async {
-    guard let rate = values.channel.wireRate, values.channel.counters.droppedPages > 0,
-      !values.channel.counters.ramEnded
+    guard let rate = values.total.wireRate, values.total.counters.droppedPages > 0,
+      !values.total.counters.ramEnded
     else { return }
     let wanted = UInt64(rate)
     if let pinned = values.pinnedBandwidth,
@@ -55,11 +55,11 @@ struct ControlTask: Sendable {
   }
 
   private func line(_ values: SharedProgress.Values, rate: Double) async -> String {
-    let counters = values.channel.counters
+    let counters = values.total.counters
     var parts = [
       "round \(max(1, counters.rounds))",
       "\((Double(counters.bytesIn) / 1e9).rounded(to: 2)) GB in",
-      "\((Double(values.channel.bytesWritten) / 1e9).rounded(to: 2)) GB out",
+      "\((Double(values.total.bytesWritten) / 1e9).rounded(to: 2)) GB out",
       "\(counters.droppedPages) dead pages dropped",
       "\((rate / 1e6).rounded(to: 0)) MB/s",
     ]

@@ -74,17 +74,19 @@ public struct MigrationSummary: Encodable, Sendable {
     reason = outcome.reason
     exitCode = outcome.exitCode
     totalSeconds = total / .seconds(1)
-    let counters = values.channel.counters
+    let counters = values.total.counters
     bytesIn = counters.bytesIn
-    bytesOut = UInt64(values.channel.bytesWritten)
+    bytesOut = UInt64(values.total.bytesWritten)
     pagesNormal = counters.normalPages
     pagesZero = counters.zeroPages
     deadPagesMet = counters.deadPagesMet
     pagesDropped = counters.droppedPages
-    rounds = counters.rounds
+    // With multifd the offsets are on other channels, and each round ends with a synchronisation; the
+    // first one is in the START section.
+    rounds = max(counters.rounds, counters.multifdFlushes - 1)
     markCopies = counters.markCopies
-    uneditedReason = values.uneditedReason ?? values.channel.bypassReason
-    wireBytesPerSecond = values.channel.wireRate
+    uneditedReason = values.uneditedReason ?? values.total.bypassReason
+    wireBytesPerSecond = values.total.wireRate
     pinnedBandwidth = values.pinnedBandwidth
     guest = values.report.map { report in
       GuestReport(
@@ -94,7 +96,7 @@ public struct MigrationSummary: Encodable, Sendable {
         steps: report.steps.map { Step(name: $0.step, seconds: Double($0.nanoseconds) / 1e9) },
         notes: report.notes)
     }
-    proxy = Proxy(parsingNanoseconds: values.channel.parsingNanoseconds)
+    proxy = Proxy(parsingNanoseconds: values.total.parsingNanoseconds)
   }
 
   /// Writes the JSON form.

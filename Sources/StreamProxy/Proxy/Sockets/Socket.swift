@@ -71,6 +71,28 @@ public final class Socket: Sendable {
   }
 }
 
+extension Socket {
+  /// Reads once into an array, behind its first `start` bytes. 0 means end of stream.
+  func read(into bytes: inout [UInt8], from start: Int) throws(SystemError) -> Int {
+    // The rest of the array, which lives through the call.
+    let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+      Result { () throws(SystemError) in
+        try unsafe read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...]))
+      }
+    }
+    return try result.get()
+  }
+
+  /// Writes everything, blocking.
+  func writeAll(_ bytes: [UInt8]) throws(SystemError) {
+    // As above.
+    let result = unsafe bytes.withUnsafeBytes { buffer in
+      Result { () throws(SystemError) in try unsafe writeAll(buffer) }
+    }
+    return try result.get()
+  }
+}
+
 func setSocketOption(_ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
   var value = value
   // The option's value is an int, alive during the call. Options are wishes: a refusal is no error.

@@ -1,0 +1,231 @@
+/// Parser and editor of one multifd channel: a header in, a decision out. Like ``StreamEditor`` a
+/// value without I/O, clock or threads.
+///
+/// The only edits: offsets of dead pages move from the packet's normal pages to its zero pages, with
+/// their payload cut out, and the verdict is put over copies of the mark page. A destination from 9.0
+/// on makes the page zero if it ever held anything (`multifd-zero-page.c`); one before ignores the
+/// zero list, so that the page keeps what an earlier round or nobody has written there. Which it is
+/// cannot be told from the source; both are right for a page that its guest holds and never reads
+/// again, because with multifd such a destination knows no post-copy, which would wait for the page.
+///
+/// Which copy of a page is the last. All channels pass a synchronisation before any goes on, at the
+/// destination too, so ``syncs``, the number of synchronisations behind which a copy came, orders the
+/// copies on all channels. Between two synchronisations a source means to send a page once: it walks
+/// each round over the blocks in one direction, and synchronises where it starts again (`ram.c`,
+/// find_dirty_block), or after every section. QEMU 7.2 sometimes queues the last page of a packet a
+/// second time (`multifd.c`, multifd_queue_page, looks at a packet that it has given away), and then
+/// two channels carry copies without an order. If the guest wrote between the two, the page is dirty
+/// again and comes once more behind the next synchronisation; the last ones of all are equal.
+public struct MultifdEditor: Sendable {
+  public enum Progress: Equatable, Sendable {
+    /// So many bytes from the packet's first are needed to go on.
+    case needsHeader(Int)
+    /// The packet carries the channel's first pages: call ``begin(blocks:dead:mark:)`` and again.
+    case firstPages
+    /// The header has been consumed; the packet says what becomes of it and of its payload.
+    case decided
+  }
+
+  /// Pages by kind, as for the main channel; bytes are the caller's to count.
+  public private(set) var counters = StreamCounters()
+  /// Synchronisations that this channel has passed.
+  public private(set) var syncs = 0
+  /// The last copy of the mark page as the guest wrote it; nil where it was no copy.
+  public private(set) var lastMarkCopy: [UInt8]?
+
+  private let pageSize: Int
+  private var hasInit = false
+  private var began = false
+  private var blocks: [RAMBlock] = []
+  private var blockIndices: [[UInt8]: Int] = [:]
+  private var dead: DeadPages?
+  private var mark: MarkRule?
+  private var pagesDropped: [UInt64] = []
+
+  /// - Parameter pageSize: of the target, in bytes.
+  public init(pageSize: Int = 4096) { self.pageSize = pageSize }
+
+  /// Lets pages pass from now on; those in `dead` are dropped.
+  ///
+  /// - Parameter blocks: the main channel's, to which `dead` and `mark` refer.
+  public mutating func begin(blocks: [RAMBlock], dead: DeadPages?, mark: MarkRule?) {
+    began = true
+    self.blocks = blocks
+    for (index, block) in blocks.enumerated() { blockIndices[Array(block.name.utf8)] = index }
+    self.dead = dead
+    self.mark = mark
+  }
+
+  /// Looks at the header at the beginning of `input`.
+  ///
+  /// - Throws: why the channel cannot be read on; nothing of the header has been consumed then.
+  public mutating func process(
+    _ input: RawSpan, into packet: inout MultifdPacket
+  ) throws(BypassReason) -> Progress {
+    guard input.byteCount >= MultifdFormat.prefixLength else {
+      return .needsHeader(MultifdFormat.prefixLength)
+    }
+    guard input.bigEndian(UInt32.self, at: 0) == MultifdFormat.magic,
+      input.bigEndian(UInt32.self, at: MultifdFormat.Offset.version) == MultifdFormat.version
+    else { throw .malformed("a multifd packet's magic or version") }
+    guard hasInit else {
+      guard input.byteCount >= MultifdFormat.initLength else {
+        return .needsHeader(MultifdFormat.initLength)
+      }
+      hasInit = true
+      packet.reset(header: input, length: MultifdFormat.initLength)
+      return .decided
+    }
+    let flags = input.bigEndian(UInt32.self, at: MultifdFormat.Offset.flags)
+    if flags & MultifdFormat.Flag.deviceState != 0 {
+      return readDeviceState(input, &packet)
+    }
+    let length = MultifdFormat.headerLength(pageSize: pageSize)
+    guard input.byteCount >= length else { return .needsHeader(length) }
+    return try readPages(input, &packet, flags: flags)
+  }
+
+  /// A piece of a device's state (10.0 and later): passed on.
+  private mutating func readDeviceState(
+    _ input: RawSpan, _ packet: inout MultifdPacket
+  ) -> Progress {
+    guard input.byteCount >= MultifdFormat.deviceStateHeaderLength else {
+      return .needsHeader(MultifdFormat.deviceStateHeaderLength)
+    }
+    packet.reset(header: input, length: MultifdFormat.deviceStateHeaderLength)
+    let size = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.deviceStateSize))
+    if size > 0 { packet.append(.forward(size)) }
+    return .decided
+  }
+
+  private mutating func readPages(
+    _ input: RawSpan, _ packet: inout MultifdPacket, flags: UInt32
+  ) throws(BypassReason) -> Progress {
+    let normal = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.normalPages))
+    let zero = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.zeroPages))
+    // Without normal pages the size is what an earlier packet left there (7.2 to 8.1).
+    let payload = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.nextPacketSize))
+    let capacity = MultifdFormat.packetBytes / pageSize
+    guard normal <= capacity, zero <= capacity - normal else {
+      throw .malformed("the page count of a multifd packet")
+    }
+    if normal + zero > 0 {
+      guard flags & MultifdFormat.Flag.compression == 0 else { throw .compressedPages }
+      guard normal == 0 || payload == normal * pageSize else {
+        throw .malformed("the payload size of a multifd packet")
+      }
+      guard began else { return .firstPages }
+      let block = try readBlock(input)
+      try checkOffsets(input, count: normal + zero, block: block)
+      packet.reset(header: input, length: MultifdFormat.headerLength(pageSize: pageSize))
+      edit(input, &packet, block: block, normal: normal, zero: zero)
+    } else {
+      packet.reset(header: input, length: MultifdFormat.headerLength(pageSize: pageSize))
+    }
+    if flags & MultifdFormat.Flag.sync != 0 {
+      packet.isSync = true
+    }
+    return .decided
+  }
+
+  /// Tells that everything of the packet, its payload too, has passed.
+  public mutating func passed(_ packet: borrowing MultifdPacket) {
+    if packet.isSync { syncs += 1 }
+  }
+
+  private func readBlock(_ input: RawSpan) throws(BypassReason) -> Int {
+    let start = MultifdFormat.Offset.block
+    let field = input.bytes(start..<start + MultifdFormat.Offset.blockLength)
+    let name = Array(field.prefix { $0 != 0 })
+    guard let block = blockIndices[name] else {
+      throw .unknownBlock(String(decoding: name, as: UTF8.self))
+    }
+    return block
+  }
+
+  private func checkOffsets(
+    _ input: RawSpan, count: Int, block: Int
+  ) throws(BypassReason) {
+    for index in 0..<count {
+      let offset = pageOffset(input, index)
+      guard offset < blocks[block].usedLength else {
+        throw .pageBeyondBlock(name: blocks[block].name, offset: offset)
+      }
+      guard offset % UInt64(pageSize) == 0 else {
+        throw .malformed("a page's offset in a multifd packet")
+      }
+    }
+  }
+
+  private func pageOffset(_ input: RawSpan, _ index: Int) -> UInt64 {
+    input.bigEndian(UInt64.self, at: MultifdFormat.Offset.pages + 8 * index)
+  }
+
+  /// Normal pages keep their order, because their payload has it; behind them come the zero pages
+  /// that the source named, then the dropped ones.
+  private mutating func edit(
+    _ input: RawSpan, _ packet: inout MultifdPacket, block: Int, normal: Int, zero: Int
+  ) {
+    let deadBits = dead?.block(block) ?? DeadPages.none
+    let markOffset =
+      mark.flatMap { $0.address.block == block ? UInt64($0.address.page * pageSize) : nil }
+    pagesDropped.removeAll(keepingCapacity: true)
+    var kept = 0
+    for index in 0..<normal {
+      let offset = pageOffset(input, index)
+      if offset == markOffset {
+        packet.append(.mark(pageSize))
+      } else if deadBits.contains(Int(offset / UInt64(pageSize))) {
+        packet.append(.discard(pageSize))
+        pagesDropped.append(offset)
+        continue
+      } else {
+        packet.append(.forward(pageSize))
+      }
+      packet.put(offset, at: MultifdFormat.Offset.pages + 8 * kept)
+      kept += 1
+    }
+    var place = kept
+    for index in normal..<normal + zero {
+      let offset = pageOffset(input, index)
+      if offset == markOffset {
+        packet.zeroesMark = true
+        lastMarkCopy = nil
+      } else if deadBits.contains(Int(offset / UInt64(pageSize))) {
+        counters.deadPagesMet += 1
+      }
+      packet.put(offset, at: MultifdFormat.Offset.pages + 8 * place)
+      place += 1
+    }
+    for offset in pagesDropped {
+      packet.put(offset, at: MultifdFormat.Offset.pages + 8 * place)
+      place += 1
+    }
+    counters.normalPages += normal
+    counters.zeroPages += zero
+    guard !pagesDropped.isEmpty else { return }
+    counters.droppedPages += pagesDropped.count
+    counters.deadPagesMet += pagesDropped.count
+    packet.put(UInt32(kept), at: MultifdFormat.Offset.normalPages)
+    packet.put(UInt32(kept * pageSize), at: MultifdFormat.Offset.nextPacketSize)
+    packet.put(UInt32(zero + pagesDropped.count), at: MultifdFormat.Offset.zeroPages)
+  }
+
+  /// Keeps a copy of the mark page as the guest wrote it, and puts the verdict over the bytes.
+  ///
+  /// - Precondition: `page` are the bytes of a ``MultifdPacket/Run/mark(_:)`` run.
+  public mutating func passMark(_ page: inout [UInt8]) {
+    precondition(page.count == pageSize)
+    lastMarkCopy = nil
+    guard let mark else { return }
+    let start = mark.identificationOffset
+    guard start + mark.identification.count <= pageSize,
+      mark.verdictOffset + mark.verdict.count <= pageSize,
+      page[start..<start + mark.identification.count].elementsEqual(mark.identification)
+    else { return }
+    lastMarkCopy = page
+    counters.markCopies += 1
+    page.replaceSubrange(
+      mark.verdictOffset..<mark.verdictOffset + mark.verdict.count, with: mark.verdict)
+  }
+}

@@ -1,0 +1,132 @@
+/// Who is who among the connections of one migration, and which of them may be made to the
+/// destination now. A value without sockets, so that every order of arrival can be tried.
+///
+/// The destination tells channels apart by less than the proxy can (`migration.c`,
+/// migration_ioc_process_incoming): up to 7.2 the first connection is the main one; later ones look
+/// for a magic number, and block their main loop until it is there; after the main one and all
+/// multifd ones, whatever comes is the preempt channel, which never says who it is. So the main one
+/// is dialled first, every other only after it, one that has a magic number only with it in hand,
+/// and the preempt channel at once but last. A destination from 9.0 on does not start the guest
+/// before the preempt channel is there: each moment that it waits here is downtime.
+struct ChannelRoster {
+  /// Which channels the source's settings announce.
+  struct Expectation: Equatable, Sendable {
+    var multifd = 0
+    var preempt = false
+  }
+
+  enum Decision: Equatable, Sendable {
+    case dial(ChannelRole)
+    /// Nobody at the destination would know what to do with it.
+    case refuse(String)
+  }
+
+  private static let stranger = """
+    it begins with bytes that begin no channel of a migration; something else than the source has \
+    connected
+    """
+
+  private enum Phase: Equatable {
+    case silent
+    case spoke(ChannelKind)
+    case dialling(ChannelRole)
+    case established(ChannelRole)
+    /// The source has ended it; what the destination still says is awaited.
+    case ending(ChannelRole)
+  }
+
+  /// Connections by the order of their arrival.
+  private var phases: [Int: Phase] = [:]
+  private var arrivals = 0
+  /// Known soon after the main channel has been dialled.
+  private(set) var expected: Expectation?
+  /// Nothing more is dialled.
+  private(set) var isClosed = false
+
+  mutating func accepted() -> Int {
+    defer { arrivals += 1 }
+    phases[arrivals] = .silent
+    return arrivals
+  }
+
+  mutating func spoke(_ id: Int, as kind: ChannelKind) { phases[id] = .spoke(kind) }
+
+  mutating func expects(_ expectation: Expectation) { expected = expectation }
+
+  mutating func dialling(_ id: Int, as role: ChannelRole) { phases[id] = .dialling(role) }
+
+  mutating func established(_ id: Int) {
+    if case .dialling(let role) = phases[id] { phases[id] = .established(role) }
+  }
+
+  /// Nothing more comes from the source. Connections behind it belong to a recovery, whose main
+  /// channel is silent at first.
+  mutating func ending(_ id: Int) {
+    if case .established(let role) = phases[id] { phases[id] = .ending(role) }
+  }
+
+  /// The connection is over, or never became anything.
+  mutating func ended(_ id: Int) { phases[id] = nil }
+
+  mutating func close() { isClosed = true }
+
+  /// Whether a connection may be told whose it is: nil means wait.
+  func decision(for id: Int) -> Decision? {
+    if isClosed { return .refuse("the migration is over") }
+    switch phases[id] {
+    case .silent:
+      return takesPreempt(id) ? .dial(.preempt) : nil
+    case .spoke(.main):
+      return mainTaken ? .refuse("the migration has its main channel already") : .dial(.main)
+    case .spoke(.recovery):
+      // The broken connection's end may not have been noticed yet.
+      return mainTaken ? nil : .dial(.opaqueMain(.recovery))
+    case .spoke(.encrypted):
+      guard mainTaken else { return .dial(.opaqueMain(.encrypted)) }
+      return mainEstablished ? .dial(.encrypted) : nil
+    case .spoke(.multifd):
+      return mainEstablished ? .dial(.multifd) : nil
+    case .spoke(.other):
+      // Only a preempt channel begins like this, with a page record, and only behind the main one.
+      guard mainTaken else { return .refuse(ChannelRoster.stranger) }
+      guard let expected else { return nil }
+      guard expected.preempt else { return .refuse(ChannelRoster.stranger) }
+      // Behind a broken one it is the recovery's.
+      return mainAndMultifdEstablished && !roles.contains(.preempt) ? .dial(.preempt) : nil
+    case .dialling, .established, .ending, nil:
+      return nil
+    }
+  }
+
+  /// Connections that have said nothing and are nothing yet, oldest first.
+  var silent: [Int] { phases.filter { $0.value == .silent }.keys.sorted() }
+
+  var establishedRoles: [ChannelRole] {
+    phases.sorted { $0.key < $1.key }.compactMap {
+      if case .established(let role) = $0.value { role } else { nil }
+    }
+  }
+
+  private func takesPreempt(_ id: Int) -> Bool {
+    guard let expected, expected.preempt, mainAndMultifdEstablished else { return false }
+    return !roles.contains(.preempt) && id == silent.first
+  }
+
+  private var mainAndMultifdEstablished: Bool {
+    guard let expected, mainEstablished else { return false }
+    return establishedRoles.count { $0 == .multifd } >= expected.multifd
+  }
+
+  private var mainEstablished: Bool { establishedRoles.contains(where: \.isMain) }
+
+  private var mainTaken: Bool { roles.contains(where: \.isMain) }
+
+  private var roles: [ChannelRole] {
+    phases.values.compactMap {
+      switch $0 {
+      case .dialling(let role), .established(let role), .ending(let role): role
+      default: nil
+      }
+    }
+  }
+}

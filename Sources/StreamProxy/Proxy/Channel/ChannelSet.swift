@@ -1,0 +1,212 @@
+import Glibc
+
+/// One connection of the source that has been told apart and connected to the destination.
+struct Channel: Sendable {
+  let id: Int
+  let role: ChannelRole
+  let source: Socket
+  let destination: Socket
+
+  /// Ends both legs; whoever is blocked on them wakes up.
+  func shutDown() {
+    source.shutDown()
+    destination.shutDown()
+  }
+}
+
+/// The connections of one migration, from their acceptance to their end: one thread for each, which
+/// finds out what its connection is, dials the destination when ``ChannelRoster`` says that it is
+/// time, and then carries it.
+final class ChannelSet: Sendable {
+  private struct Connection {
+    let source: Socket
+    var destination: Socket?
+    /// Ends the wait for a first byte.
+    let nudge = WakeUp()
+  }
+
+  private struct State {
+    var roster = ChannelRoster()
+    var connections: [Int: Connection] = [:]
+    var outcome: MigrationOutcome?
+  }
+
+  private let state = Guarded(State())
+  private let destination: DestinationLeg
+  /// What the source's settings announce; asked when the main channel has spoken. May block.
+  private let expectation: @Sendable () -> ChannelRoster.Expectation
+
+  init(
+    destination: DestinationLeg, expectation: @escaping @Sendable () -> ChannelRoster.Expectation
+  ) {
+    self.destination = destination
+    self.expectation = expectation
+  }
+
+  /// Takes a connection over. `carry` is called on its thread once it has a destination; what it
+  /// returns for a main channel is the migration's outcome, nil where another main channel may follow.
+  func admit(
+    _ source: Socket, refused: @escaping @Sendable (String) -> Void,
+    carry: @escaping @Sendable (Channel) -> MigrationOutcome?
+  ) {
+    let id = update { state in
+      let id = state.roster.accepted()
+      state.connections[id] = Connection(source: source)
+      return id
+    }
+    _ = BlockingThread("channel-\(id)") {
+      defer {
+        self.update {
+          $0.roster.ended(id)
+          $0.connections[id] = nil
+        }
+      }
+      switch self.awaitDecision(id, source) {
+      case nil:
+        // Ended without a byte, as libvirt's early connection may.
+        break
+      case .refuse(let reason):
+        source.shutDown()
+        refused(reason)
+      case .dial(let role):
+        self.connect(id, source, as: role, carry: carry)
+      }
+    }
+  }
+
+  /// Waits for the end of the main channel, or of ``finish(_:)``.
+  func awaitOutcome() -> MigrationOutcome {
+    while true {
+      let outcome = state.wait(until: .now + .seconds(3600)) { $0.outcome }
+      if let outcome { return outcome }
+    }
+  }
+
+  /// Waits until no channel is left; false when the time was over before.
+  @discardableResult
+  func awaitEnd(for time: Duration) -> Bool {
+    state.wait(until: .now + time) { $0.connections.isEmpty ? true : nil } ?? false
+  }
+
+  /// Says what the migration came to, if nobody has said it before, and refuses what still comes.
+  func finish(_ outcome: MigrationOutcome) {
+    update { state in
+      if state.outcome == nil { state.outcome = outcome }
+      state.roster.close()
+    }
+  }
+
+  /// The source has ended this channel; its thread still waits for the destination.
+  func ending(_ channel: Channel) { update { $0.roster.ending(channel.id) } }
+
+  /// Ends every leg of every channel.
+  func shutDownAll() {
+    let connections = state.read { $0.connections.values.map { ($0.source, $0.destination) } }
+    for (source, destination) in connections {
+      source.shutDown()
+      destination?.shutDown()
+    }
+  }
+
+  // MARK: On the connection's thread
+
+  private func connect(
+    _ id: Int, _ source: Socket, as role: ChannelRole, carry: (Channel) -> MigrationOutcome?
+  ) {
+    let leg: Socket
+    do throws(SystemError) {
+      leg = try destination.dial()
+    } catch {
+      source.shutDown()
+      // A recovery can be tried again; the guest waits at the destination meanwhile.
+      if role.isMain, role != .opaqueMain(.recovery) {
+        finish(.destinationEnded(error.description))
+      }
+      return
+    }
+    update { state in
+      state.connections[id]?.destination = leg
+      state.roster.established(id)
+      // Closed in the meantime: nobody else would end this leg.
+      if state.roster.isClosed {
+        source.shutDown()
+        leg.shutDown()
+      }
+    }
+    if role.isMain {
+      // Beside the relay: QEMU's main loop, which answers QMP, stands still in a TLS handshake until
+      // the destination has answered (`io/channel-tls.c` on a blocking socket).
+      _ = BlockingThread("settings") {
+        let expected = self.expectation()
+        self.update { $0.roster.expects(expected) }
+      }
+    }
+    let outcome = carry(Channel(id: id, role: role, source: source, destination: leg))
+    if role.isMain, let outcome { finish(outcome) }
+  }
+
+  /// Waits until it is clear what the connection is and that it may be dialled; nil where the source
+  /// ends it before.
+  private func awaitDecision(_ id: Int, _ source: Socket) -> ChannelRoster.Decision? {
+    guard let nudge = state.read({ $0.connections[id]?.nudge }) else { return nil }
+    // However long it stays silent: it may be libvirt's, which has not begun to migrate, or a
+    // preempt channel whose turn comes.
+    while true {
+      if let decision = claim(id) { return decision }
+      switch waitReadable(source.descriptor, or: nudge) {
+      case .woken, .timedOut: nudge.lower()
+      case .ready:
+        guard let kind = source.peekKind() else { return nil }
+        update { $0.roster.spoke(id, as: kind) }
+        while true {
+          let decision = state.wait(until: .now + .seconds(3600)) { ChannelSet.claim(id, &$0) }
+          if let decision { return decision }
+        }
+      }
+    }
+  }
+
+  private func claim(_ id: Int) -> ChannelRoster.Decision? {
+    update { ChannelSet.claim(id, &$0) }
+  }
+
+  /// Takes a decision and, in the same breath, makes it known, so that no other connection is given
+  /// the same part.
+  private static func claim(_ id: Int, _ state: inout State) -> ChannelRoster.Decision? {
+    let decision = state.roster.decision(for: id)
+    if case .dial(let role) = decision { state.roster.dialling(id, as: role) }
+    return decision
+  }
+
+  /// Changes the state and lets every silent connection ask again.
+  @discardableResult
+  private func update<Result>(_ body: (inout State) -> Result) -> Result {
+    state.update { state in
+      let silentBefore = state.roster.silent
+      defer {
+        for id in silentBefore where state.roster.decision(for: id) != nil {
+          state.connections[id]?.nudge.raise()
+        }
+      }
+      return body(&state)
+    }
+  }
+}
+
+extension Socket {
+  /// Looks at the first bytes without taking them, waiting for as many as are needed; nil where the
+  /// stream ends before.
+  func peekKind() -> ChannelKind? {
+    var bytes = [UInt8](repeating: 0, count: ChannelKind.bytesNeeded)
+    while true {
+      // The kernel writes at most `count` bytes into the array.
+      let count = unsafe bytes.withUnsafeMutableBytes {
+        unsafe recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_PEEK) | Int32(MSG_WAITALL))
+      }
+      if count == bytes.count { return ChannelKind(firstBytes: bytes) }
+      if count == 0 || count < 0 && errno != EINTR || peerHasClosed { return nil }
+      // A unix socket does not wait for more (unix(7) ignores MSG_WAITALL while peeking).
+      usleep(1000)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import CProxySystem
+import Glibc
+
+/// Moves bytes from one socket to another, or to nowhere, inside the kernel (splice(2)).
+///
+/// Whatever is taken from the source is handed on before more is taken, so no more than the pipe's
+/// capacity is ever between the two sockets' own buffers.
+struct KernelPipe: ~Copyable {
+  static let capacity = 256 * 1024
+
+  private let readEnd: Int32
+  private let writeEnd: Int32
+  private let null: Int32
+  private let source: Socket
+  private let sourceIsUnix: Bool
+
+  init(from source: Socket) throws(SystemError) {
+    var reading: Int32 = -1
+    var writing: Int32 = -1
+    // Two locals to write to.
+    guard unsafe leafcutter_pipe(&reading, &writing, Int32(KernelPipe.capacity)) == 0 else {
+      throw SystemError("make a pipe")
+    }
+    let null = leafcutter_open_null()
+    guard null >= 0 else {
+      let error = SystemError("open /dev/null")
+      close(reading)
+      close(writing)
+      throw error
+    }
+    readEnd = reading
+    writeEnd = writing
+    self.null = null
+    self.source = source
+    sourceIsUnix = leafcutter_is_unix(source.descriptor) == 1
+  }
+
+  deinit {
+    close(readEnd)
+    close(writeEnd)
+    close(null)
+  }
+
+  /// Moves at most `count` bytes, blocking until there are some; how many it moved, 0 at the end of
+  /// the source.
+  func forward(
+    atMost count: Int, to destination: Socket, rate: inout WireRate
+  ) throws(ChannelFailure) -> Int {
+    let taken = try take(min(count, KernelPipe.capacity))
+    var left = taken
+    while left > 0 {
+      let from = ContinuousClock.now
+      _ = wait(destination.descriptor, POLLOUT, or: nil)
+      let ready = ContinuousClock.now
+      let moved = leafcutter_splice(readEnd, destination.descriptor, left)
+      guard moved > 0 else {
+        if moved < 0 && errno == EINTR { continue }
+        throw .destination(SystemError("write to the destination"))
+      }
+      let now = ContinuousClock.now
+      // A call that only copies takes less; a longer one has waited for the peer.
+      let inside = ready.duration(to: now)
+      let blocked = from.duration(to: ready) + (inside > .milliseconds(1) ? inside : .zero)
+      rate.wrote(moved, at: now, blockedFor: blocked)
+      left -= moved
+    }
+    return taken
+  }
+
+  /// Takes `count` bytes and throws them away; false where the source ended before.
+  func discard(_ count: Int) throws(ChannelFailure) -> Bool {
+    var left = count
+    while left > 0 {
+      if sourceIsUnix {
+        // MSG_TRUNC discards nothing on a unix stream socket.
+        let taken = try take(min(left, KernelPipe.capacity))
+        guard taken > 0 else { return false }
+        var inPipe = taken
+        while inPipe > 0 {
+          let gone = leafcutter_splice(readEnd, null, inPipe)
+          guard gone > 0 else { throw .source(SystemError("discard from a pipe")) }
+          inPipe -= gone
+        }
+        left -= taken
+      } else {
+        let gone = leafcutter_discard_tcp(source.descriptor, left)
+        if gone < 0 && errno == EINTR { continue }
+        guard gone >= 0 else { throw .source(SystemError("read from a socket")) }
+        guard gone > 0 else { return false }
+        left -= gone
+      }
+    }
+    return true
+  }
+
+  private func take(_ count: Int) throws(ChannelFailure) -> Int {
+    while true {
+      let taken = leafcutter_splice(source.descriptor, writeEnd, count)
+      if taken >= 0 { return taken }
+      guard errno == EINTR else { throw .source(SystemError("read from a socket")) }
+    }
+  }
+}
+
+/// Passes a channel on as it is, source to destination.
+struct RawRelay: Sendable {
+  let channel: Channel
+
+  /// Relays until the source ends it; `published` is told how many bytes have gone so far.
+  func relayUntilEnd(published: (_ bytes: Int) -> Void) throws(ChannelFailure) {
+    let pipe: KernelPipe
+    do throws(SystemError) {
+      pipe = try KernelPipe(from: channel.source)
+    } catch {
+      throw .closeBoth(error.description)
+    }
+    var rate = WireRate(now: .now)
+    var total = 0
+    while true {
+      let moved = try pipe.forward(
+        atMost: KernelPipe.capacity, to: channel.destination, rate: &rate)
+      guard moved > 0 else { return }
+      total += moved
+      published(total)
+    }
+  }
+}

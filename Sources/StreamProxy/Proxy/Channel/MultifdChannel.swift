@@ -1,0 +1,181 @@
+import Glibc
+import PageFilter
+
+/// A multifd channel, source to destination: headers are read and rewritten, runs of pages pass
+/// inside the kernel, and those that are dropped end there.
+struct MultifdChannel: ~Copyable {
+  private let channel: Channel
+  private let session: EditingSession
+  private let marks: MarkLedger
+  private let running: @Sendable () -> UInt64
+  private let pipe: KernelPipe
+  private var editor = MultifdEditor()
+  private var packet = MultifdPacket()
+  private var rate = WireRate(now: .now)
+  private var snapshot = ChannelSnapshot()
+  private var mayDrop = false
+
+  /// - Parameter running: how long the guest has run, in nanoseconds.
+  init(
+    _ channel: Channel, session: EditingSession, marks: MarkLedger,
+    running: @escaping @Sendable () -> UInt64
+  ) throws(ChannelFailure) {
+    self.channel = channel
+    self.session = session
+    self.marks = marks
+    self.running = running
+    do throws(SystemError) {
+      pipe = try KernelPipe(from: channel.source)
+    } catch {
+      throw .closeBoth(error.description)
+    }
+    session.joined(channel.id)
+  }
+
+  /// Relays until the source ends the channel.
+  mutating func relayUntilEnd(publish: (ChannelSnapshot) -> Void) throws(ChannelFailure) {
+    defer { session.ended(channel.id) }
+    var header: [UInt8] = []
+    header.reserveCapacity(2048)
+    var isFirst = true
+    while try readPacket(&header) {
+      try carryPacket()
+      if isFirst {
+        isFirst = false
+        // The length of every other header depends on it.
+        let pageSize = session.awaitPageSize()
+        guard pageSize == EditingSession.pageSize else {
+          return try becomeRaw(.otherPageSize(pageSize), behind: [])
+        }
+      }
+      snapshot.counters.normalPages = editor.counters.normalPages
+      snapshot.counters.zeroPages = editor.counters.zeroPages
+      snapshot.counters.deadPagesMet = editor.counters.deadPagesMet
+      snapshot.counters.droppedPages = editor.counters.droppedPages
+      snapshot.counters.markCopies = editor.counters.markCopies
+      snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
+      snapshot.wireRate = rate.bytesPerSecond
+      publish(snapshot)
+    }
+  }
+
+  /// Reads one header and has it decided; false at the end of the channel, or after the rest of it
+  /// has been passed on unread.
+  private mutating func readPacket(_ header: inout [UInt8]) throws(ChannelFailure) -> Bool {
+    header.removeAll(keepingCapacity: true)
+    while true {
+      let progress: MultifdEditor.Progress
+      do throws(BypassReason) {
+        // Borrowed for the call only.
+        progress = try unsafe editor.process(header.span.bytes, into: &packet)
+      } catch {
+        try becomeRaw(error, behind: header)
+        return false
+      }
+      switch progress {
+      case .needsHeader(let count):
+        guard try read(to: count, into: &header) else {
+          // What is no whole header belongs to nobody.
+          try write(header)
+          return false
+        }
+      case .firstPages:
+        let terms = session.awaitTerms()
+        editor.begin(blocks: terms.blocks, dead: terms.dead, mark: terms.mark)
+      case .decided:
+        snapshot.counters.bytesIn += UInt64(header.count + packet.payloadLength)
+        if editor.counters.droppedPages > 0, !mayDrop {
+          guard session.claimDropping() else {
+            throw .closeBoth("a page was to be dropped after another channel could not be read")
+          }
+          mayDrop = true
+        }
+        return true
+      }
+    }
+  }
+
+  private mutating func carryPacket() throws(ChannelFailure) {
+    if packet.zeroesMark { noteMark() }
+    try write(packet.header)
+    for run in packet.runs {
+      switch run {
+      case .forward(let count):
+        try forward(count)
+      case .discard(let count):
+        guard try pipe.discard(count) else { return }
+      case .mark(let count):
+        var page: [UInt8] = []
+        guard try read(to: count, into: &page) else { return try write(page) }
+        editor.passMark(&page)
+        noteMark()
+        try write(page)
+      }
+    }
+    editor.passed(packet)
+    if packet.isSync { session.passed(syncs: editor.syncs, on: channel.id) }
+  }
+
+  private func noteMark() {
+    marks.passed(
+      editor.lastMarkCopy, on: channel.id, behind: editor.syncs, running: running())
+  }
+
+  /// What cannot be read is passed on as it is, if no page has been dropped on any channel.
+  private mutating func becomeRaw(
+    _ reason: BypassReason, behind header: [UInt8]
+  ) throws(ChannelFailure) {
+    guard session.refuseDropping(reason.description) else {
+      throw .closeBoth("on a multifd channel, after pages had been dropped: \(reason)")
+    }
+    session.becameRaw(channel.id)
+    snapshot.bypassReason = "on a multifd channel: \(reason)"
+    snapshot.counters.bytesIn += UInt64(header.count)
+    try write(header)
+    while true {
+      let moved = try pipe.forward(
+        atMost: KernelPipe.capacity, to: channel.destination, rate: &rate)
+      guard moved > 0 else { return }
+      snapshot.bytesWritten += moved
+      snapshot.counters.bytesIn += UInt64(moved)
+    }
+  }
+
+  private mutating func forward(_ count: Int) throws(ChannelFailure) {
+    var left = count
+    while left > 0 {
+      let moved = try pipe.forward(atMost: left, to: channel.destination, rate: &rate)
+      guard moved > 0 else { return }
+      snapshot.bytesWritten += moved
+      left -= moved
+    }
+  }
+
+  /// Reads until `bytes` has `count` of them; false where the channel ends before.
+  private func read(to count: Int, into bytes: inout [UInt8]) throws(ChannelFailure) -> Bool {
+    while bytes.count < count {
+      let old = bytes.count
+      bytes.append(contentsOf: repeatElement(0, count: count - old))
+      let got: Int
+      do throws(SystemError) {
+        got = try channel.source.read(into: &bytes, from: old)
+      } catch {
+        throw .source(error)
+      }
+      bytes.removeLast(count - old - got)
+      guard got > 0 else { return false }
+    }
+    return true
+  }
+
+  private mutating func write(_ bytes: [UInt8]) throws(ChannelFailure) {
+    guard !bytes.isEmpty else { return }
+    do throws(SystemError) {
+      try channel.destination.writeAll(bytes)
+    } catch {
+      throw .destination(error)
+    }
+    snapshot.bytesWritten += bytes.count
+    snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
+  }
+}

@@ -1,0 +1,112 @@
+import Glibc
+import HookLink
+import PageFilter
+
+// The judgement at the point of no return.
+
+extension MigrationControl {
+  mutating func noteMarkCopies(_ editor: borrowing StreamEditor) {
+    guard editor.markPassages != passagesSeen else { return }
+    passagesSeen = editor.markPassages
+    marks.passed(
+      editor.lastMarkCopy, on: MigrationControl.mainChannel, behind: editor.lastMarkSyncs,
+      running: qmp.events.runningNanoseconds)
+  }
+
+  /// The main channel among those of the mark ledger; the others go by their arrival.
+  private static let mainChannel = -1
+
+  /// END's pages are on the multifd channels; behind the synchronisation that belongs to END there is
+  /// none. The EOS that closes the section, which is at hand, is the mark of it where every section
+  /// is synchronised.
+  func awaitMultifd(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
+    guard multifdChannels > 0 else { return }
+    let counters = editor.counters
+    let syncs = counters.multifdFlushes > 0 ? counters.multifdFlushes : counters.ramBodies + 1
+    // A destination that stalls must not hold up a source that has given up.
+    let arrived = shared.awaitSyncs(syncs, of: multifdChannels) { source.peerHasClosed }
+    let reason = "a multifd channel ended before the end of RAM"
+    // Where nothing has been dropped nothing will be, and no proof is needed.
+    guard !arrived, !shared.refuseDropping(reason) || editor.hasDropped else { return }
+    guard !source.peerHasClosed else {
+      throw .source(
+        SystemError("wait for the multifd channels: the source has closed", code: ECONNRESET))
+    }
+    throw .closeBoth(reason)
+  }
+
+  /// With nothing dropped no proof is needed.
+  mutating func judge(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
+    noteMarkCopies(editor)
+    guard hasDropped(editor) else { return }
+    do throws(ProofFailure) {
+      try prove()
+      proven = "proven at the point of no return: the guest held every dropped page to its stop"
+    } catch {
+      throw .closeBoth("not proven at the point of no return: \(error)")
+    }
+  }
+
+  /// From here on the guest runs at the destination and nothing can be closed, so what is dropped
+  /// later has to be proven now as well. Where it is not, nothing more is dropped; where something
+  /// has been, the migration fails.
+  mutating func judgePostcopy(
+    _ editor: borrowing StreamEditor
+  ) throws(ChannelFailure) {
+    noteMarkCopies(editor)
+    guard let session = hook?.snapshot().session, case .complete = session.report else { return }
+    do throws(ProofFailure) {
+      let stopped = try proveStopped()
+      try marks.judgeSoFar(of: migration)
+      try proveLease(stopped)
+      proven = "proven before post-copy: the guest holds every dropped page, and its lease runs"
+    } catch {
+      guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
+        throw .closeBoth("not proven before post-copy: \(error)")
+      }
+      session.pages.revokeAll()
+      leaveUnedited("not proven before post-copy: \(error)")
+    }
+  }
+
+  /// The guest releases its frames without an acknowledgement 15 s after the last one, on its own
+  /// clock, which stands still while it is stopped.
+  private func proveLease(
+    _ stopped: MigrationWitness.Observation
+  ) throws(ProofFailure) {
+    guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
+    let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
+    // One that was sent long ago may have been read just now.
+    let age = max(
+      beat.at.duration(to: .now) - stoppedFor,
+      marks.lag(of: beat.time, whenStoppedAt: stopped.runningNanoseconds) ?? .zero)
+    guard age < MigrationControl.lease else {
+      throw .heartbeatStale(age: age, bound: MigrationControl.lease)
+    }
+  }
+
+  /// A third of the time after which the guest may let go.
+  private static let lease = Duration.seconds(5)
+
+  private func prove() throws(ProofFailure) {
+    let stopped = try proveStopped()
+    try marks.judge(
+      of: migration, running: stopped.runningNanoseconds, bound: options.markBound)
+  }
+
+  /// The guest stands still, was not reset, and has kept its word.
+  private func proveStopped() throws(ProofFailure) -> MigrationWitness.Observation {
+    let stopped: MigrationWitness.Observation
+    switch qmp.events.waitForStop(until: .now + options.stopTimeout) {
+    case .stopped(let observation): stopped = observation
+    case .connectionLost(let reason): throw .witnessLost(reason.description)
+    case .deadline: throw .guestNotStopped(waited: options.stopTimeout)
+    }
+    guard stopped.resets == 0 else { throw .guestReset }
+    // The guest stands still, so this comes to an end.
+    hook?.drain()
+    if let offence = hook?.offence { throw .offence(offence) }
+    if let clock = hook?.snapshot().session?.clock { marks.learn(from: clock) }
+    return stopped
+  }
+}

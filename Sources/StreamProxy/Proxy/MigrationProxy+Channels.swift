@@ -1,0 +1,133 @@
+import HookLink
+import PageFilter
+
+// What runs on the threads of the channels.
+
+extension MigrationProxy {
+  // MARK: On the main channel's thread
+
+  func carryMain(_ channel: Channel) -> MigrationOutcome? {
+    progress.update { $0.connectedAt = .now }
+    var relay = MainChannel(source: channel.source, editor: StreamEditor())
+    var control = MigrationControl(
+      options: options, qmp: qmp, hook: hook, source: channel.source,
+      destination: channel.destination, progress: progress, pointOfNoReturn: pointOfNoReturn,
+      shared: shared, marks: marks, logger: logger)
+    defer { shared.finish() }
+    return carryMain(channel) { () throws(ChannelFailure) in
+      try relay.relay(to: channel.destination, handler: &control) { snapshot in
+        progress.update { $0.channel = snapshot }
+      }
+      return relay.truncation()
+    }
+  }
+
+  func carryOpaqueMain(_ channel: Channel, _ kind: ChannelKind) -> MigrationOutcome? {
+    let reason =
+      kind == .recovery
+      ? BypassReason.postcopyRecovery.description : "the stream is encrypted (TLS)"
+    logger.warning("forwarding everything unedited: \(reason)")
+    // The guest of a recovery runs at the destination, whoever carried it there.
+    if kind == .recovery, !pointOfNoReturn.pass() { return .interrupted }
+    shared.decide(EditingSession.Terms())
+    progress.update {
+      if $0.connectedAt == nil { $0.connectedAt = .now }
+      if $0.uneditedReason == nil { $0.uneditedReason = reason }
+      $0.channel.bypassReason = reason
+      $0.awaitsRecovery = false
+    }
+    return carryMain(channel) { () throws(ChannelFailure) in
+      try relayRaw(channel)
+      return nil
+    }
+  }
+
+  /// Runs the return path beside `relay`, and passes the end of either side on.
+  func carryMain(
+    _ channel: Channel, relay: () throws(ChannelFailure) -> String?
+  ) -> MigrationOutcome? {
+    let returnPath = BlockingThread("return-path") {
+      ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
+    }
+    let truncation: String?
+    do throws(ChannelFailure) {
+      truncation = try relay()
+      channels.ending(channel)
+    } catch {
+      channels.ending(channel)
+      let outcome = outcome(of: error)
+      if case .closeBoth = error {
+        // Nobody may take what has crossed for a whole guest.
+        channels.shutDownAll()
+      } else {
+        // Passed on: what the other side still said first, then the end.
+        channel.destination.shutDownWriting()
+        returnPath.join(for: MigrationProxy.closingTime)
+        channel.shutDown()
+      }
+      return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
+    }
+    channel.destination.shutDownWriting()
+    returnPath.join(for: MigrationProxy.closingTime)
+    channel.shutDown()
+    return outcome(afterSourceEnded: truncation)
+  }
+
+  // MARK: On the other channels' threads
+
+  func carrySecondary(_ channel: Channel) -> MigrationOutcome? {
+    // Behind TLS both sides speak on every channel.
+    let back = BlockingThread("return-\(channel.id)") {
+      ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
+    }
+    do throws(ChannelFailure) {
+      switch channel.role {
+      case .multifd: try relayMultifd(channel)
+      case .preempt: try relayPreempt(channel)
+      default: try relayRaw(channel)
+      }
+      channel.destination.shutDownWriting()
+      back.join(for: MigrationProxy.closingTime)
+    } catch {
+      // QEMU notices that one of its channels is gone and ends the migration itself.
+      if case .closeBoth = error {
+        secondaryFailure.withLock { $0 = error }
+        channels.shutDownAll()
+      } else {
+        secondaryFailure.withLock { if $0 == nil { $0 = error } }
+      }
+    }
+    channel.shutDown()
+    return nil
+  }
+
+  func relayMultifd(_ channel: Channel) throws(ChannelFailure) {
+    var relay = try MultifdChannel(channel, session: shared, marks: marks) { [qmp] in
+      qmp.events.runningNanoseconds
+    }
+    try relay.relayUntilEnd { snapshot in
+      progress.update { $0.others[channel.id] = snapshot }
+    }
+  }
+
+  func relayPreempt(_ channel: Channel) throws(ChannelFailure) {
+    // It says nothing before the guest runs at the destination, and then the terms are known.
+    _ = waitReadable(channel.source.descriptor, or: nil)
+    let terms = shared.awaitTerms()
+    guard shared.awaitPageSize() == EditingSession.pageSize else { return try relayRaw(channel) }
+    var editor = StreamEditor(preemptChannelOf: terms.blocks)
+    if let dead = terms.dead { editor.install(dead) }
+    if let mark = terms.mark { editor.watch(mark) }
+    var relay = MainChannel(source: channel.source, editor: editor)
+    var handler = NothingToDecide()
+    try relay.relay(to: channel.destination, handler: &handler) { snapshot in
+      progress.update { $0.others[channel.id] = snapshot }
+    }
+  }
+
+  func relayRaw(_ channel: Channel) throws(ChannelFailure) {
+    try RawRelay(channel: channel).relayUntilEnd { bytes in
+      progress.update { $0.others[channel.id] = ChannelSnapshot(rawBytes: bytes) }
+    }
+  }
+}

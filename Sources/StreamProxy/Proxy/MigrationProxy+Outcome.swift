@@ -1,0 +1,87 @@
+import Glibc
+import PageFilter
+
+// What a migration came to.
+
+extension MigrationProxy {
+  private static let cancelled = MigrationOutcome.sourceEnded(
+    "the migration was cancelled at the source")
+
+  func outcome(of failure: ChannelFailure) -> MigrationOutcome {
+    if pointOfNoReturn.isInterrupted { return .interrupted }
+    if case .closeBoth(let reason) = secondaryFailure.withLock({ $0 }) { return .failed(reason) }
+    switch failure {
+    case .closeBoth(let reason): return .failed(reason)
+    // A destination that is told of a cancelled migration by one channel closes the others.
+    case .destination where isCancelled, .source where isCancelled: return MigrationProxy.cancelled
+    case .destination(let error): return .destinationEnded(error.description)
+    case .source(let error): return .sourceEnded(error.description)
+    }
+  }
+
+  private var isCancelled: Bool {
+    (try? qmp.queryMigrate().status)?.hasPrefix("cancel") == true
+  }
+
+  /// The source has closed: QEMU knows whether because all is done.
+  func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome? {
+    if pointOfNoReturn.isInterrupted { return .interrupted }
+    let (status, explanation) = finalStatus()
+    if let status, MigrationStatus.broken.contains(status) { return waitForRecovery() }
+    if status == "cancelled" { return MigrationProxy.cancelled }
+    if status != "completed", let failure = secondaryFailure.withLock({ $0 }) {
+      return outcome(of: failure)
+    }
+    switch status {
+    case "completed": return .completed
+    case "failed":
+      let reason = explanation ?? truncation ?? "the source reports that the migration failed"
+      return pointOfNoReturn.isPassed
+        ? .destinationEnded(reason) : .sourceEnded(reason)
+    default:
+      if pointOfNoReturn.isPassed, truncation == nil { return .completed }
+      let reason = truncation ?? "the source closed the connection"
+      guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
+        return .sourceEnded(reason)
+      }
+      // Nobody cancelled, and what has crossed is no whole guest.
+      return .failed("\(reason), after pages had been dropped")
+    }
+  }
+
+  /// A post-copy whose connections broke: the guest runs at the destination, and the operator can
+  /// have the rest sent over new ones (`migrate` with resume, `migrate-recover`).
+  func isBroken() -> Bool {
+    finalStatus().status.map(MigrationStatus.broken.contains) ?? false
+  }
+
+  /// No outcome yet: the next main channel is the recovery's. What broke says nothing about those that
+  /// take its place.
+  func waitForRecovery() -> MigrationOutcome? {
+    // Where the channels could not be read nobody has seen the switchover.
+    guard pointOfNoReturn.pass() else { return .interrupted }
+    logger.warning(
+      """
+      post-copy is paused: have the destination listen on \(options.connect) again \
+      (migrate-recover), then resume the migration at the source
+      """)
+    secondaryFailure.withLock { $0 = nil }
+    progress.update { $0.awaitsRecovery = true }
+    return nil
+  }
+
+  /// What QEMU says the migration came to, as soon as it says so. Asked and not awaited as an event,
+  /// because the capability `events` may be off.
+  func finalStatus() -> (status: String?, explanation: String?) {
+    let deadline = ContinuousClock.now + MigrationProxy.verdictTime
+    while true {
+      let answer = try? qmp.queryMigrate()
+      let status = answer?.status
+      let isFinal = status.map { MigrationStatus.lasting.contains($0) } ?? true
+      guard !isFinal, ContinuousClock.now < deadline else {
+        return (status ?? qmp.events.observation.migrationStatus, answer?.errorDescription)
+      }
+      usleep(20_000)
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import HookLink
+import StreamProxy
+import Testing
+
+/// What goes wrong in the middle, with pages dropped already.
+@Suite(
+  .serialized, .enabled(if: ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"] != nil))
+struct DisturbedMigrationTests {
+  enum Disturbance: CaseIterable {
+    case release, destinationDies, cancel, interrupt
+  }
+
+  static let ways = [
+    Way(name: "plain"),
+    Way(
+      name: "multifd 4", capabilities: ["multifd"], parameters: ["multifd-channels": .number(4)],
+      overTCP: true),
+    Way(name: "postcopy-preempt", capabilities: ["postcopy-ram", "postcopy-preempt"]),
+  ]
+
+  @Test(
+    "A migration that is disturbed fails, and the guest goes on at the source",
+    arguments: ways, Disturbance.allCases)
+  func goesOnAtTheSource(_ way: Way, _ disturbance: Disturbance) async throws {
+    let bench = try MigrationBench(way, bandwidth: 100 << 20)
+    let running = Task { await bench.proxy.run() }
+    try bench.source.migrate(to: bench.listenURI)
+    // Until the mark page has passed and some of the held pages have been dropped.
+    try await Task.sleep(for: .milliseconds(1500))
+    switch disturbance {
+    case .release:
+      bench.guest.release()
+      try bench.source.set(["max-bandwidth": .number(1 << 30), "downtime-limit": .number(2000)])
+    case .destinationDies: bench.destination.kill()
+    case .cancel: try bench.source.qmp.execute("migrate_cancel")
+    case .interrupt: bench.proxy.interrupt()
+    }
+    let summary = await running.value
+    print(way.name, disturbance, summary.text, separator: "\n")
+    #expect(summary.pagesDropped > 0)
+    switch (disturbance, summary.outcome) {
+    case (.release, .failed(let reason)): #expect(reason.contains("released"))
+    case (.destinationDies, .destinationEnded), (.cancel, .sourceEnded), (.interrupt, .interrupted):
+      break
+    default: Issue.record("the outcome is \(summary.outcome)")
+    }
+    let goesOn = try await bench.sourceRunsAgain()
+    #expect(goesOn)
+    let wasTold = bench.guest.messages.contains { if case .abort = $0 { true } else { false } }
+    #expect(wasTold)
+  }
+
+  @Test("Post-copy whose connections broke is recovered through the same proxy")
+  func recovery() async throws {
+    var way = Way(
+      name: "recovery", capabilities: ["postcopy-ram", "postcopy-preempt"],
+      parameters: ["max-postcopy-bandwidth": .number(20 << 20)], postcopyAfter: 1500)
+    way.runs = true
+    let bench = try MigrationBench(way)
+    let running = Task { await bench.proxy.run() }
+    try bench.source.migrate(to: bench.listenURI)
+    try await Task.sleep(for: .milliseconds(1500))
+    try bench.source.qmp.execute("migrate-start-postcopy")
+    try await bench.waitForSourceStatus("postcopy-active")
+    try await Task.sleep(for: .milliseconds(300))
+    try bench.source.qmp.execute("migrate-pause")
+    try await bench.waitForSourceStatus("postcopy-paused")
+    while try bench.destination.qmp.queryMigrate().status != "postcopy-paused" {
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": bench.connectURI])
+    try bench.source.migrate(to: bench.listenURI, resume: true)
+    let summary = await running.value
+    print(way.name, summary.text, separator: "\n")
+    #expect(summary.outcome == .completed && summary.pagesDropped > 0)
+    let different = bench.source.memory.differences(
+      from: bench.destination.memory, in: 0x10_0000..<Firmware.memorySize)
+    let unexpected = different.filter {
+      $0 != Firmware.markAddress && !Firmware.changing.contains($0) && !Firmware.held.contains($0)
+    }
+    #expect(unexpected.isEmpty)
+  }
+}

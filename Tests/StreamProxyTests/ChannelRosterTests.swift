@@ -1,0 +1,165 @@
+import Testing
+
+@testable import StreamProxy
+
+@Suite("Telling channels apart")
+struct ChannelRosterTests {
+  @Test(
+    "First bytes",
+    arguments: [
+      ([0x51, 0x45, 0x56, 0x4d] as [UInt8], ChannelKind.main),
+      ([0x11, 0x22, 0x33, 0x44], .multifd),
+      ([0x16, 0x03, 0x01, 0x02], .encrypted),
+      ([0x08, 0x00, 0x0a, 0x00], .recovery),
+      ([0x08, 0x00, 0x09, 0x00], .recovery),
+      ([0x08, 0x00, 0x03, 0x00], .other),
+      ([0x00, 0x00, 0x00, 0x00], .other),
+    ])
+  func firstBytes(_ bytes: [UInt8], _ kind: ChannelKind) {
+    #expect(ChannelKind(firstBytes: bytes) == kind)
+  }
+
+  /// Lets everyone who may dial do so, until nobody may any more; in which order they did.
+  private func settle(_ roster: inout ChannelRoster, _ ids: [Int]) -> [ChannelRole] {
+    var dialled: [ChannelRole] = []
+    var changed = true
+    while changed {
+      changed = false
+      for id in ids {
+        guard case .dial(let role) = roster.decision(for: id) else { continue }
+        roster.dialling(id, as: role)
+        roster.established(id)
+        dialled.append(role)
+        changed = true
+      }
+    }
+    return dialled
+  }
+
+  @Test("Whatever the order of arrival, the main channel is dialled first and preempt last")
+  func anyOrder() {
+    let kinds: [ChannelKind?] = [.main, .multifd, .multifd, nil]
+    for order in permutations(Array(kinds.indices)) {
+      var roster = ChannelRoster()
+      roster.expects(.init(multifd: 2, preempt: true))
+      var ids: [Int] = []
+      var dialled: [ChannelRole] = []
+      for index in order {
+        let id = roster.accepted()
+        ids.append(id)
+        if let kind = kinds[index] { roster.spoke(id, as: kind) }
+        dialled += settle(&roster, ids)
+      }
+      #expect(dialled == [.main, .multifd, .multifd, .preempt])
+    }
+  }
+
+  @Test("A silent connection waits without end where no preempt channel is announced")
+  func silentWithoutPreempt() {
+    var roster = ChannelRoster()
+    let early = roster.accepted()
+    let main = roster.accepted()
+    roster.expects(.init())
+    roster.spoke(main, as: .main)
+    #expect(settle(&roster, [early, main]) == [.main])
+    #expect(roster.decision(for: early) == nil)
+  }
+
+  @Test("A connection that libvirt opened early is the main one once it speaks")
+  func earlySilentMain() {
+    var roster = ChannelRoster()
+    roster.expects(.init(multifd: 0, preempt: true))
+    let early = roster.accepted()
+    #expect(roster.decision(for: early) == nil)
+    roster.spoke(early, as: .main)
+    #expect(roster.decision(for: early) == .dial(.main))
+  }
+
+  @Test("The first encrypted connection is the main one, the others wait for it")
+  func encrypted() {
+    var roster = ChannelRoster()
+    let ids = [roster.accepted(), roster.accepted()]
+    roster.expects(.init(multifd: 1))
+    for id in ids { roster.spoke(id, as: .encrypted) }
+    #expect(roster.decision(for: ids[0]) == .dial(.opaqueMain(.encrypted)))
+    roster.dialling(ids[0], as: .opaqueMain(.encrypted))
+    #expect(roster.decision(for: ids[1]) == nil)
+    roster.established(ids[0])
+    #expect(roster.decision(for: ids[1]) == .dial(.encrypted))
+  }
+
+  @Test("A recovery takes the place of a main channel that has ended, with a preempt channel too")
+  func recovery() {
+    var roster = ChannelRoster()
+    roster.expects(.init(multifd: 0, preempt: true))
+    let first = [roster.accepted(), roster.accepted()]
+    roster.spoke(first[0], as: .main)
+    #expect(settle(&roster, first) == [.main, .preempt])
+    roster.ending(first[0])
+    roster.ended(first[1])
+    let early = roster.accepted()
+    #expect(settle(&roster, [early]).isEmpty)
+    roster.ended(early)
+    roster.ended(first[0])
+    let second = [roster.accepted(), roster.accepted()]
+    #expect(settle(&roster, second).isEmpty)
+    roster.spoke(second[0], as: .recovery)
+    #expect(settle(&roster, second) == [.opaqueMain(.recovery), .preempt])
+  }
+
+  @Test("A second main channel and whatever comes after the end are refused")
+  func refusals() {
+    var roster = ChannelRoster()
+    roster.expects(.init())
+    let ids = [roster.accepted(), roster.accepted(), roster.accepted()]
+    roster.spoke(ids[0], as: .main)
+    #expect(settle(&roster, ids) == [.main])
+    roster.spoke(ids[1], as: .main)
+    guard case .refuse = roster.decision(for: ids[1]) else {
+      Issue.record("a second main channel was not refused")
+      return
+    }
+    roster.close()
+    guard case .refuse = roster.decision(for: ids[2]) else {
+      Issue.record("a connection after the end was not refused")
+      return
+    }
+  }
+
+  @Test("What begins no channel is refused, unless it may be a preempt channel behind the main one")
+  func strangers() {
+    let refused = { (roster: ChannelRoster, id: Int) in
+      if case .refuse = roster.decision(for: id) { true } else { false }
+    }
+    for preempt in [false, true] {
+      var roster = ChannelRoster()
+      let first = roster.accepted()
+      roster.spoke(first, as: .other)
+      #expect(refused(roster, first))
+      roster.ended(first)
+      let main = roster.accepted()
+      let second = roster.accepted()
+      roster.spoke(main, as: .main)
+      #expect(settle(&roster, [main]) == [.main])
+      roster.spoke(second, as: .other)
+      // Before the settings are known it may be either.
+      #expect(roster.decision(for: second) == nil)
+      roster.expects(.init(multifd: 0, preempt: preempt))
+      #expect(refused(roster, second) == !preempt)
+      guard preempt else { continue }
+      #expect(settle(&roster, [second]) == [.preempt])
+      let third = roster.accepted()
+      roster.spoke(third, as: .other)
+      #expect(roster.decision(for: third) == nil)
+    }
+  }
+
+  private func permutations(_ items: [Int]) -> [[Int]] {
+    guard items.count > 1 else { return [items] }
+    return items.indices.flatMap { index -> [[Int]] in
+      var rest = items
+      let item = rest.remove(at: index)
+      return permutations(rest).map { [item] + $0 }
+    }
+  }
+}

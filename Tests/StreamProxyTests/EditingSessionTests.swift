@@ -1,0 +1,48 @@
+import Testing
+
+@testable import StreamProxy
+
+/// What the channels of one migration agree on.
+@Suite(.timeLimit(.minutes(1))) struct EditingSessionTests {
+  @Test func aWaitForChannelsThatStallEndsWhenTheSourceHasGone() {
+    let session = EditingSession()
+    session.joined(1)
+    var asked = 0
+    let arrived = session.awaitSyncs(1, of: 1) {
+      asked += 1
+      return asked == 2
+    }
+    #expect(!arrived && asked == 2)
+  }
+
+  @Test func aChannelThatHasArrivedIsNotAskedAbout() {
+    let session = EditingSession()
+    session.joined(1)
+    session.passed(syncs: 2, on: 1)
+    #expect(session.awaitSyncs(2, of: 1) { true })
+  }
+
+  @Test func nobodyDropsAfterARefusal() {
+    let session = EditingSession()
+    #expect(session.refuseDropping("unreadable"))
+    #expect(!session.claimDropping())
+    #expect(!session.hasDropped)
+  }
+
+  @Test func aRefusalIsTooLateAfterADropAndNoneIsNeededAfterTheJudgement() {
+    let session = EditingSession()
+    #expect(session.claimDropping())
+    #expect(!session.refuseDropping("unreadable"))
+    session.passPointOfNoReturn()
+    #expect(session.refuseDropping("unreadable"))
+  }
+
+  @Test func thePageSizeIsTheMainChannelsOrTakenForGrantedWhereNobodySaysIt() {
+    let told = EditingSession()
+    told.learn(pageSize: 16384)
+    #expect(told.awaitPageSize() == 16384)
+    let opaque = EditingSession()
+    opaque.decide(EditingSession.Terms())
+    #expect(opaque.awaitPageSize() == 4096)
+  }
+}
