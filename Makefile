@@ -3,6 +3,7 @@
 # Where setup and demo keep what they download and make.
 STATE ?= $(CURDIR)/.lab
 DEMO_PACKAGE := qemu-config/demo
+END_TO_END := Tests/EndToEnd
 
 # Where SwiftPM puts what it builds. The guest's program is linked without any shared library and has
 # a scratch path of its own, because the flag would reach everything else.
@@ -13,7 +14,7 @@ DEMO := $(DEMO_PACKAGE)/.build/release
 GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
   $(RELEASE)/libleafcutter_wt.so $(RELEASE)/libleafcutter_hold.so
 LINT := swift format lint --strict --recursive
-SOURCES := Sources Tests Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift
+SOURCES := Sources Tests Fuzzing/Sources Fuzzing/Package.swift Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift
 
 # $(call build,OPTIONS) builds and shows what the tools say only when they fail: the linker warns about
 # every libc function that a static program should not use.
@@ -52,10 +53,13 @@ demo: build
 	  --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
 	  $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
-test: setup
+# The programs are built first, because the end-to-end tests migrate the demo's guest.
+test: build
 	@$(LINT) $(SOURCES)
 	@LEAFCUTTER_QEMU=1 swift test
 	@swift test --package-path $(DEMO_PACKAGE)
+	@Fuzzing/run 60
+	@swift test --package-path $(END_TO_END)
 
 format:
 	@swift format --in-place --recursive $(SOURCES)

@@ -1,14 +1,14 @@
-/// Text for the fields of one version of one document. Two thirds of it are phrases out of a small
-/// table and one third is random letters, so that snappy halves it, as it does with documents of the field.
+/// Text for the fields of one version of one document. One third of it are words out of a small table
+/// and two thirds are random letters, so that snappy makes it smaller by about a fifth.
 ///
-/// Unit of 24 bytes: 8 letters from 32 random bits, then one of 64 phrases of 16 bytes.
+/// Unit of 24 bytes: 16 letters from 58 random bits, then one of 64 words of 8 bytes.
 struct FieldText {
   private(set) var words: [UInt64]
   let byteCount: Int
   private static let wordsPerUnit = 3
-  private static let phrases: [UInt64] = {
+  private static let table: [UInt64] = {
     var random = SplitMix64(seed: 0x6c65_6166)
-    return (0..<128).map { _ in letters(UInt32(truncatingIfNeeded: random.next())) }
+    return (0..<64).map { _ in letters(UInt32(truncatingIfNeeded: random.next())) }
   }()
 
   init(byteCount: Int) {
@@ -21,13 +21,12 @@ struct FieldText {
     var random = SplitMix64(
       seed: SplitMix64.mix(
         shape.seed ^ SplitMix64.mix(UInt64(bitPattern: recordID))) ^ UInt64(bitPattern: version))
-    let phrases = FieldText.phrases
+    let table = FieldText.table
     for unit in stride(from: 0, to: words.count, by: FieldText.wordsPerUnit) {
       let bits = random.next()
-      let phrase = Int(bits >> 58) * 2
       words[unit] = FieldText.letters(UInt32(truncatingIfNeeded: bits))
-      words[unit + 1] = phrases[phrase]
-      words[unit + 2] = phrases[phrase + 1]
+      words[unit + 1] = FieldText.letters(UInt32(truncatingIfNeeded: bits >> 26))
+      words[unit + 2] = table[Int(bits >> 58)]
     }
   }
 
