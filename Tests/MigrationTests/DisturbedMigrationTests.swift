@@ -23,7 +23,7 @@ struct DisturbedMigrationTests {
     "A migration that is disturbed fails, and the guest goes on at the source",
     arguments: ways, Disturbance.allCases)
   func goesOnAtTheSource(_ way: Way, _ disturbance: Disturbance) async throws {
-    let bench = try MigrationBench(way, bandwidth: 100 << 20)
+    let bench = try MigrationBench(way, bandwidth: 40 << 20)
     let running = Task { await bench.proxy.run() }
     try bench.source.migrate(to: bench.listenURI)
     // Until the mark page has passed and some of the held pages have been dropped.
