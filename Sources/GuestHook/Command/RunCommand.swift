@@ -45,7 +45,7 @@ struct RunCommand: ParsableCommand {
   var noBallast = false
 
   @Option(help: "Threads that read the cache back.")
-  var refaultThreads: UInt32 = 2
+  var refaultThreads: UInt32 = 4
 
   @Option(help: ArgumentHelp("Limit of that, 0 for none.", valueName: "leaves/s"))
   var refaultRate: UInt32 = 0

@@ -15,7 +15,7 @@ public struct GuardianOptions: Sendable {
   public var evictsCache = true
   public var dropsPageCache = true
   public var takesBallast = true
-  public var refaultThreads: UInt32 = 2
+  public var refaultThreads: UInt32 = 4
   /// Leaves per second over all threads; 0 is as fast as it goes.
   public var refaultRate: UInt32 = 0
   public var evictThreads: UInt32 = 2

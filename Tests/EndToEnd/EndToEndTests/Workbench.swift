@@ -19,9 +19,9 @@ struct Workbench {
   static let store = "\(root)/qemu-config/demo/.build/release/leafcutter-store"
 
   /// Small enough to boot, warm and verify in a few seconds under emulation.
-  static let documents = 150_000
+  static let documents = 100_000
   static let memory = 768
-  static let cache = 320
+  static let cache = 256
   static let operationsPerSecond = 200
   /// Bytes per second at which a migration lasts long enough to be disturbed.
   static let slowly: UInt64 = 25_000_000
