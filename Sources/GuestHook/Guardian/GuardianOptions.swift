@@ -31,8 +31,9 @@ public struct GuardianOptions: Sendable {
 struct HoldLimits {
   /// Post-copy's lease: no sooner than this after the last acknowledgement.
   static let lease = UInt64.seconds(15)
-  /// The link is up and the proxy says nothing.
-  static let silence = UInt64.seconds(60)
+  /// The link is up and the proxy acknowledges no heartbeat: it hangs, or somebody else has come to the
+  /// port so fast after it that the guest never saw the port closed.
+  static let silence = UInt64.seconds(20)
   /// A REVOKE is not acknowledged.
   static let revoke = UInt64.seconds(5)
   /// A database does not answer Release.
