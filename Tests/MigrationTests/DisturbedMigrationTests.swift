@@ -1,7 +1,8 @@
 import Foundation
 import HookLink
-import StreamProxy
 import Testing
+
+@testable import StreamProxy
 
 /// What goes wrong in the middle, with pages dropped already.
 @Suite(
@@ -26,8 +27,11 @@ struct DisturbedMigrationTests {
     let bench = try MigrationBench(way, bandwidth: 40 << 20)
     let running = Task { await bench.proxy.run() }
     try bench.source.migrate(to: bench.listenURI)
-    // Until the mark page has passed and some of the held pages have been dropped.
-    try await Task.sleep(for: .milliseconds(1500))
+    // Until some of the held pages have been dropped; the mark page passes at the same time.
+    while bench.proxy.progress.now.total.counters.droppedPages == 0 {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    try await Task.sleep(for: .milliseconds(300))
     switch disturbance {
     case .release:
       bench.guest.release()

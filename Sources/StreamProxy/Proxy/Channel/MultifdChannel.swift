@@ -118,7 +118,8 @@ struct MultifdChannel: ~Copyable {
 
   private func noteMark() {
     marks.passed(
-      editor.lastMarkCopy, on: channel.id, behind: editor.syncs, running: running())
+      editor.lastMarkCopy, on: channel.id, behind: editor.syncs, running: running(),
+      earlier: false)
   }
 
   /// What cannot be read is passed on as it is, if no page has been dropped on any channel.

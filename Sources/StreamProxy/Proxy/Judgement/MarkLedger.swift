@@ -25,11 +25,16 @@ final class MarkLedger: Sendable {
   }
 
   /// Something passed for the mark page's address: a copy as the guest wrote it, or nil.
-  func passed(_ copy: [UInt8]?, on channel: Int, behind syncs: Int, running: UInt64) {
+  ///
+  /// - Parameter earlier: whether copies have passed on this channel before it.
+  func passed(
+    _ copy: [UInt8]?, on channel: Int, behind syncs: Int, running: UInt64, earlier: Bool
+  ) {
     let page = copy.flatMap { MarkPage(parsing: $0) }
     state.withLock { state in
       if let page { state.history.clock.heard(time: page.time, running: running) }
-      if copy != nil { state.copies += 1 }
+      // Several may have passed since the last call, and the last of them may be no copy.
+      if copy != nil || earlier { state.copies += 1 }
       guard syncs >= state.syncs else { return }
       if syncs > state.syncs { state.last.removeAll() }
       state.syncs = syncs

@@ -10,7 +10,7 @@ extension MigrationControl {
     passagesSeen = editor.markPassages
     marks.passed(
       editor.lastMarkCopy, on: MigrationControl.mainChannel, behind: editor.lastMarkSyncs,
-      running: qmp.events.runningNanoseconds)
+      running: qmp.events.runningNanoseconds, earlier: editor.counters.markCopies > 0)
   }
 
   /// The main channel among those of the mark ledger; the others go by their arrival.
