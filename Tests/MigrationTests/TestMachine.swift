@@ -46,6 +46,7 @@ final class TestMachine: Sendable {
     process.standardError = FileHandle(forWritingAtPath: log)
     process.standardOutput = FileHandle.nullDevice
     try process.run()
+    Leftovers.add(process.processIdentifier)
     qmp = try TestMachine.connect(to: testSocket)
   }
 
@@ -55,7 +56,7 @@ final class TestMachine: Sendable {
   }
 
   /// Does not wait for its end: Foundation would, on a thread that the tests need.
-  func kill() { _ = Glibc.kill(process.processIdentifier, SIGKILL) }
+  func kill() { Leftovers.kill(process.processIdentifier) }
 
   /// The QEMU under test: a path in LEAFCUTTER_QEMU, and for the destination one in
   /// LEAFCUTTER_QEMU_DESTINATION, or else the distribution's.
