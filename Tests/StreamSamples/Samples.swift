@@ -95,7 +95,7 @@ extension SampleStream {
     return build.sample
   }
 
-  static func postCopy() -> SampleStream {
+  public static func postCopy() -> SampleStream {
     var build = StreamBuilder("post-copy")
     build.begin()
     build.command(3, [UInt8](repeating: 0, count: 16))
@@ -124,8 +124,8 @@ extension SampleStream {
     return build.sample
   }
 
-  static func multifdMarkers() -> SampleStream {
-    var build = StreamBuilder("multifd markers")
+  public static func multifdMarkers(pageBits: Int = 10) -> SampleStream {
+    var build = StreamBuilder("multifd markers", pageBits: pageBits)
     build.begin()
     build.startRAM([ram, rom])
     build.multifdFlush()

@@ -146,6 +146,9 @@ public struct StreamBuilder {
     sample.stops.append(.init(.blockListKnown, at: offset))
   }
 
+  /// Blocks that another channel has announced.
+  public mutating func announce(_ blocks: [SampleStream.Block]) { sample.blocks = blocks }
+
   public mutating func multifdFlush() { put(integer: UInt64(0x200)) }
 
   /// EOS and the footer.
