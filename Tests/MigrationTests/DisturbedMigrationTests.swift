@@ -55,8 +55,10 @@ struct DisturbedMigrationTests {
     #expect(wasTold)
   }
 
-  @Test("Post-copy whose connections broke is recovered through the same proxy")
-  func recovery() async throws {
+  @Test(
+    "Post-copy whose connections broke is recovered through the same proxy, at the same place or another",
+    arguments: [false, true])
+  func recovery(elsewhere: Bool) async throws {
     var way = Way(
       name: "recovery", capabilities: ["postcopy-ram", "postcopy-preempt"],
       parameters: ["max-postcopy-bandwidth": .number(20 << 20)], postcopyAfter: 1500)
@@ -67,13 +69,24 @@ struct DisturbedMigrationTests {
     try await Task.sleep(for: .milliseconds(1500))
     try bench.source.qmp.execute("migrate-start-postcopy")
     try await bench.waitForSourceStatus("postcopy-active")
+    let new = "tcp:127.0.0.1:\(Int.random(in: 30000..<32000))"
+    let retarget = OperatorRequest.retarget(try #require(SocketAddress(new)))
+    // As long as the connections are there, later ones belong to them.
+    #expect(throws: OperatorError.self) { try OperatorClient.ask(retarget, at: bench.control) }
     try await Task.sleep(for: .milliseconds(300))
     try bench.source.qmp.execute("migrate-pause")
     try await bench.waitForSourceStatus("postcopy-paused")
     while try bench.destination.qmp.queryMigrate().status != "postcopy-paused" {
       try await Task.sleep(for: .milliseconds(50))
     }
-    try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": bench.connectURI])
+    let uri = elsewhere ? new : bench.connectURI
+    try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": uri])
+    if elsewhere {
+      let answer = try OperatorClient.ask(retarget, at: bench.control)
+      #expect(answer == #"{"target":"\#(new)"}"#)
+      let status = try OperatorClient.ask(.status, at: bench.control)
+      #expect(status.contains(#""state":"awaits-recovery""#), "\(status)")
+    }
     try bench.source.migrate(to: bench.listenURI, resume: true)
     let summary = await running.value
     print(way.name, summary.text, separator: "\n")

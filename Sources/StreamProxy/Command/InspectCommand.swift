@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import StreamProxy
 
 struct InspectCommand: ParsableCommand {
@@ -38,21 +37,16 @@ struct InspectCommand: ParsableCommand {
     do {
       inspection = try StreamInspector.inspect(paths: files)
     } catch {
-      printError("leafcutter inspect: \(error)")
+      Terminal.write("leafcutter inspect: \(error)\n")
       throw ExitCode(InspectionStatus.unreadable)
     }
     print(json ? try inspection.json() : inspection.text)
     if let problem = inspection.problem {
-      if json { printError("leafcutter inspect: \(problem.line)") }
+      if json { Terminal.write("leafcutter inspect: \(problem.line)\n") }
       throw ExitCode(InspectionStatus.damaged)
     }
   }
 
-  private func printError(_ line: String) {
-    let bytes = Array("\(line)\n".utf8)
-    // The array is alive during the call; there is nothing to be done where it fails.
-    _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
-  }
 }
 
 /// The exit codes of `leafcutter inspect`, besides 0 and 64.

@@ -81,9 +81,7 @@ public struct MigrationSummary: Encodable, Sendable {
     pagesZero = counters.zeroPages
     deadPagesMet = counters.deadPagesMet
     pagesDropped = counters.droppedPages
-    // With multifd the offsets are on other channels, and each round ends with a synchronisation; the
-    // first one is in the START section.
-    rounds = max(counters.rounds, counters.multifdFlushes - 1)
+    rounds = values.total.rounds
     markCopies = counters.markCopies
     uneditedReason = values.uneditedReason ?? values.total.bypassReason
     wireBytesPerSecond = values.total.wireRate
