@@ -94,7 +94,8 @@ public enum MultifdHeader: Equatable, Sendable {
     guard normal <= capacity, zero <= capacity - normal else {
       throw .malformed("the page count of a multifd packet")
     }
-    guard let compression = Compression(rawValue: flags & MultifdFormat.Flag.compression) else {
+    let method = Compression(rawValue: flags & MultifdFormat.Flag.compression)
+    guard let compression = method ?? (normal + zero == 0 ? Compression.none : nil) else {
       throw .malformed("the compression method of a multifd packet")
     }
     guard normal == 0 || compression != .none || size == normal * pageSize else {

@@ -17,9 +17,9 @@ extension MultifdStream {
   /// As 7.2 writes one: a synchronisation rides on pages, or follows with what they left.
   public static func old(channel: UInt8 = 0) -> MultifdStream {
     var stream = MultifdStream(channel: channel)
-    stream.staleSync("pc.ram", size: 0)
+    stream.stale("pc.ram", size: 0)
     stream.pages("pc.ram", normal: [1, 2, 5])
-    stream.staleSync("pc.ram", size: 3 * pageSize)
+    stream.stale("pc.ram", size: 3 * pageSize)
     stream.pages("pc.bios", normal: [0, 1], sync: true)
     return stream
   }

@@ -39,10 +39,14 @@ public struct MultifdStream: Sendable {
     header(block: "", normal: 0, zero: 0, size: 0, flags: 1, offsets: [], allocated: 0)
   }
 
-  /// One in which size, name and offsets are left from an earlier packet (7.2 to 8.1).
-  public mutating func staleSync(_ block: String, size: Int) {
-    header(block: block, normal: 0, zero: 0, size: size, flags: 1, offsets: [4096, 8192])
+  /// One without pages in which size, name and offsets are left from an earlier packet (7.2 to 8.1).
+  public mutating func stale(_ block: String, size: Int, sync: Bool = true) {
+    header(
+      block: block, normal: 0, zero: 0, size: size, flags: sync ? 1 : 0, offsets: [4096, 8192])
   }
+
+  /// Gives the next packet this number.
+  public mutating func number(_ number: UInt64) { packets = number }
 
   public mutating func deviceState(_ name: String, _ state: [UInt8]) {
     put(0x1122_3344, 4)

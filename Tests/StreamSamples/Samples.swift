@@ -4,11 +4,11 @@ extension SampleStream {
   public static let editable: [SampleStream] = [
     preCopy(), preCopy(footers: false, configuration: false), severalBlocks(), ignoreShared(),
     hugePages(), postCopy(), multifdMarkers(), virtioMem(first: true), virtioMem(first: false),
-    disks(), devices(), unknownCommand(),
+    disks(), devices(), unknownCommand(), dirtyBitmapsPostcopy(),
   ]
 
-  static let ram = SampleStream.Block("pc.ram", pages: 9)
-  static let rom = SampleStream.Block("pc.bios", pages: 2)
+  public static let ram = SampleStream.Block("pc.ram", pages: 9)
+  public static let rom = SampleStream.Block("pc.bios", pages: 2)
 
   /// An ordinary migration in two rounds.
   public static func preCopy(
@@ -201,6 +201,26 @@ extension SampleStream {
     build.reopen(3, id: 9)
     build.vfio([.data, .endOfState])
     build.tail()
+    return build.sample
+  }
+
+  /// Only the disks' dirty bitmaps are sent in post-copy: an ADVISE without sizes, and a switchover
+  /// behind the end of RAM.
+  static func dirtyBitmapsPostcopy() -> SampleStream {
+    var build = StreamBuilder("dirty bitmaps in post-copy")
+    build.begin()
+    build.command(3)
+    build.startRAM([ram, rom])
+    build.endOfSection()
+    build.startDirtyBitmap(id: 3)
+    build.reopen(2, id: 2)
+    build.firstRound()
+    build.endOfSection()
+    build.reopen(3, id: 2)
+    build.lastRound()
+    build.packaged([0x08, 0, 4, 0, 0, 0x04, 0x03, 0x02, 0x7e, 0x08, 0, 5, 0, 0])
+    build.endDirtyBitmap(id: 3)
+    build.put(0x00)
     return build.sample
   }
 
