@@ -8,6 +8,7 @@ final class ChannelRecorder: Sendable {
   private let listener: Listener
   private let destination: SocketAddress?
   private let folder: String
+  private let bytesPerSecond: Int?
   private let state = Mutex(State())
 
   private struct State {
@@ -15,8 +16,14 @@ final class ChannelRecorder: Sendable {
     var open = 0
   }
 
-  /// - Parameter destination: nil for a source without a return path, which is only recorded.
-  init(at address: SocketAddress, to destination: SocketAddress? = nil, in folder: String) throws {
+  /// - Parameters:
+  ///   - destination: nil for a source without a return path, which is only recorded.
+  ///   - bytesPerSecond: what each connection takes; nil for as much as comes.
+  init(
+    at address: SocketAddress, to destination: SocketAddress? = nil, in folder: String,
+    bytesPerSecond: Int? = nil
+  ) throws {
+    self.bytesPerSecond = bytesPerSecond
     listener = try Listener(address, receiveBuffer: 128 * 1024)
     self.destination = destination
     self.folder = folder
@@ -50,6 +57,7 @@ final class ChannelRecorder: Sendable {
       unsafe copy(source) { bytes in
         precondition(unsafe write(descriptor, bytes.baseAddress, bytes.count) == bytes.count)
         try? unsafe leg?.writeAll(bytes)
+        if let bytesPerSecond { usleep(UInt32(bytes.count * 1_000_000 / bytesPerSecond)) }
       }
       close(descriptor)
       leg?.shutDownWriting()

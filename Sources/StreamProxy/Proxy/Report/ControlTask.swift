@@ -43,13 +43,14 @@ struct ControlTask: Sendable {
     _ values: SharedProgress.Values, _ correction: inout Correction
   ) async {
     let scale = correction.scale.enter(values.total, at: .now)
-    guard let rate = values.total.wireRate, values.total.counters.droppedPages > 0,
+    // A burst of pages to drop may be over in a moment: whatever can be done is done before it.
+    guard let rate = values.total.wireRate,
+      values.total.counters.droppedPages > 0 || values.report.map({ $0.pages > 0 }) == true,
       !values.total.counters.ramEnded, !pointOfNoReturn.isPassed
     else { return }
     if correction.takesBandwidth {
       await pinBandwidth(rate, values, &correction)
-    } else if let scale, correction.lastScaled.duration(to: .now) >= DowntimeScale.window {
-      correction.lastScaled = .now
+    } else if let scale, correction.isDue(scale) {
       await scaleDowntimeLimit(by: scale)
     }
   }
@@ -83,7 +84,17 @@ struct ControlTask: Sendable {
     /// It knows `avail-switchover-bandwidth` (8.2), as far as is known.
     var takesBandwidth = true
     var scale = DowntimeScale()
-    var lastScaled = ContinuousClock.now
+    private var lastFactor = 1.0
+    private var lastScaled = ContinuousClock.now
+
+    /// A limit is lowered at once, and raised once a second; each time it is noted.
+    mutating func isDue(_ factor: Double) -> Bool {
+      let lowers = factor < lastFactor * (1 - ControlTask.tolerance)
+      guard lowers || lastScaled.duration(to: .now) >= DowntimeScale.window else { return false }
+      lastFactor = factor
+      lastScaled = .now
+      return true
+    }
   }
 
   private func line(_ values: SharedProgress.Values, rate: Double) async -> String {

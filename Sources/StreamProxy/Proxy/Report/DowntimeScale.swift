@@ -9,6 +9,9 @@
 struct DowntimeScale {
   /// The factor is computed over this time.
   static let window = Duration.seconds(1)
+  /// Where nothing is dropped the two rates differ by less than this, because one is the highest of
+  /// some and the other a median.
+  private static let noise = 0.9
 
   private struct Sample {
     var bytesIn: UInt64
@@ -42,7 +45,7 @@ struct DowntimeScale {
         let seconds = earlier.at.duration(to: later.at) / .seconds(1)
         return Double(later.bytesIn - earlier.bytesIn) / max(seconds, 0.001)
       }.max() ?? 0
-    guard capacity > 0, absorbed > capacity else { return 1 }
+    guard capacity > 0, absorbed * DowntimeScale.noise > capacity else { return 1 }
     return capacity / absorbed
   }
 }
