@@ -12,7 +12,7 @@ struct ProxyCommand: AsyncParsableCommand {
 
       Exit codes: 0 the destination has the guest; 2 refused before anything started; 3 failed \
       before the point of no return, the source guest goes on; 4 the destination refused or died; \
-      5 the source cancelled; 6 stopped by a signal; 64 wrong flags.
+      5 the source cancelled; 6 stopped by its operator; 64 wrong flags.
       """)
 
   @Option(
@@ -106,7 +106,8 @@ struct ProxyCommand: AsyncParsableCommand {
       logger.error("refused: \(error)")
       throw ExitCode(ExitStatus.refused)
     }
-    TerminationSignals.whenReceived { proxy.interrupt() }
+    // The thread that waits for signals outlives the proxy, whose sockets' files go with it.
+    TerminationSignals.whenReceived { [weak proxy] in proxy?.interrupt() }
     let summary = await proxy.run()
     print(summary.text)
     if let summaryFile {
