@@ -65,6 +65,8 @@ extension StreamEditor {
     if seen > 0 {
       rounds[rounds.count - 1].normal += seen
       rounds[rounds.count - 1].dropped += dropped
+      blockPages[currentBlock].normal += seen
+      blockPages[currentBlock].dropped += dropped
     }
   }
 
@@ -126,10 +128,7 @@ extension StreamEditor {
       headerLength = 9 + nameLength
       guard input.byteCount - position >= headerLength else { return .needsInput }
       let name = input.bytes(position + 9..<position + headerLength)
-      guard let index = blockIndices[name] else {
-        throw .unknownBlock(String(decoding: name, as: UTF8.self))
-      }
-      block = index
+      block = try self.block(named: name)
     }
     guard block >= 0 else { throw .noCurrentBlock }
     guard offset < blocks[block].usedLength else {
@@ -146,9 +145,11 @@ extension StreamEditor {
     if isPage {
       counters.normalPages += 1
       rounds[rounds.count - 1].normal += 1
+      blockPages[block].normal += 1
     } else {
       counters.zeroPages += 1
       rounds[rounds.count - 1].zero += 1
+      blockPages[block].zero += 1
     }
     if page == currentMarkPage {
       passMark(
@@ -157,6 +158,7 @@ extension StreamEditor {
     } else if isDead && isPage {
       counters.droppedPages += 1
       rounds[rounds.count - 1].dropped += 1
+      blockPages[block].dropped += 1
       insertZero(input, position, headerLength, word, &edits)
       position += recordLength
     } else {
@@ -256,8 +258,10 @@ extension StreamEditor {
       block.hostPageSize = next
       length += 8
     }
+    // The name's bytes, which need be no UTF-8, are what records are looked up by.
     blockIndices[name] = blocks.count
     blocks.append(block)
+    blockPages.append(RoundCounters())
     take(length, &position, &edits)
     state = .blockList(remaining: remaining - used)
     return .done

@@ -42,11 +42,16 @@ public struct StreamEditor: ~Copyable {
   /// How often each command was seen, by number.
   public internal(set) var commands: [Int: Int] = [:]
   public internal(set) var rounds: [RoundCounters] = []
+  /// Pages of each of ``blocks``.
+  public internal(set) var blockPages: [RoundCounters] = []
   /// The machine type of the configuration, e.g. "pc-q35-10.0".
   public internal(set) var machine: String?
   public internal(set) var bypassReason: BypassReason?
   /// Offset in the stream at which the bypass began.
   public internal(set) var bypassOffset: UInt64?
+  /// What was not known behind a point of no return, where everything is passed on whatever it is,
+  /// and its offset.
+  public internal(set) var unread: (reason: BypassReason, offset: UInt64)?
   /// The last copy of the mark page as the guest wrote it; nil before the first, and where the last
   /// thing that passed for its address was no copy of it.
   public internal(set) var lastMarkCopy: [UInt8]?
@@ -67,6 +72,8 @@ public struct StreamEditor: ~Copyable {
   var seenFirstPage = false
   var passedSwitchover = false
   var isPreempt = false
+  /// A name that no list of blocks has announced becomes a block.
+  var learnsBlocks = false
   /// The stop that has been reported and is to be passed by the next call.
   var passing: Stop?
 
@@ -106,20 +113,6 @@ public struct StreamEditor: ~Copyable {
   }
 
   public init() {}
-
-  /// For a post-copy preempt channel: nothing but page records from its first byte on, with a current
-  /// block of its own (`ram.c:ram_load_postcopy`); where the machine type is 7.2's or older, an EOS
-  /// at the end. The point of no return has passed when it begins to speak.
-  ///
-  /// - Parameter blocks: those of the main channel, to which ``DeadPages`` and ``MarkRule`` refer.
-  public init(preemptChannelOf blocks: [RAMBlock]) {
-    self.blocks = blocks
-    for (index, block) in blocks.enumerated() { blockIndices[Array(block.name.utf8)] = index }
-    isPreempt = true
-    state = .ramRecords
-    seenFirstPage = true
-    passedSwitchover = true
-  }
 
   /// Forwards everything to come. It may be called at any time between two calls of
   /// ``process(_:into:)``; what was dropped stays dropped.
@@ -174,6 +167,7 @@ public struct StreamEditor: ~Copyable {
       } catch {
         // A step that fails has consumed whole elements only, so the rest can be forwarded as it is.
         if counters.ramEnded || passedSwitchover {
+          unread = (error, counters.bytesIn + UInt64(position))
           state = .raw
         } else if hasDropped {
           throw StreamError(offset: counters.bytesIn + UInt64(max(from, position)), reason: error)

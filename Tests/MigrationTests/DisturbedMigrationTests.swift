@@ -55,8 +55,12 @@ struct DisturbedMigrationTests {
     #expect(wasTold)
   }
 
-  @Test("Post-copy whose connections broke is recovered through the same proxy")
-  func recovery() async throws {
+  enum Recovery: CaseIterable {
+    case atTheSamePlace, elsewhere, withoutTheProxy
+  }
+
+  @Test("Post-copy whose connections broke is recovered", arguments: Recovery.allCases)
+  func recovery(_ recovery: Recovery) async throws {
     var way = Way(
       name: "recovery", capabilities: ["postcopy-ram", "postcopy-preempt"],
       parameters: ["max-postcopy-bandwidth": .number(20 << 20)], postcopyAfter: 1500)
@@ -67,17 +71,34 @@ struct DisturbedMigrationTests {
     try await Task.sleep(for: .milliseconds(1500))
     try bench.source.qmp.execute("migrate-start-postcopy")
     try await bench.waitForSourceStatus("postcopy-active")
+    let new = "tcp:127.0.0.1:\(Int.random(in: 30000..<32000))"
+    let retarget = OperatorRequest.retarget(try #require(SocketAddress(new)))
+    // As long as the connections are there, later ones belong to them.
+    #expect(throws: OperatorError.self) { try OperatorClient.ask(retarget, at: bench.control) }
     try await Task.sleep(for: .milliseconds(300))
     try bench.source.qmp.execute("migrate-pause")
     try await bench.waitForSourceStatus("postcopy-paused")
     while try bench.destination.qmp.queryMigrate().status != "postcopy-paused" {
       try await Task.sleep(for: .milliseconds(50))
     }
-    try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": bench.connectURI])
-    try bench.source.migrate(to: bench.listenURI, resume: true)
+    let uri = recovery == .atTheSamePlace ? bench.connectURI : new
+    try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": uri])
+    if recovery == .elsewhere {
+      let answer = try OperatorClient.ask(retarget, at: bench.control)
+      #expect(answer == #"{"target":"\#(new)"}"#)
+      let status = try OperatorClient.ask(.status, at: bench.control)
+      #expect(status.contains(#""state":"awaits-recovery""#), "\(status)")
+    }
+    let isDirect = recovery == .withoutTheProxy
+    try bench.source.migrate(to: isDirect ? new : bench.listenURI, resume: true)
+    if isDirect {
+      try await bench.waitForSourceStatus("completed")
+      bench.proxy.interrupt()
+    }
     let summary = await running.value
     print(way.name, summary.text, separator: "\n")
-    #expect(summary.outcome == .completed && summary.pagesDropped > 0)
+    #expect(summary.outcome == (isDirect ? .interrupted : .completed))
+    #expect(summary.pagesDropped > 0)
     let different = bench.source.memory.differences(
       from: bench.destination.memory, in: 0x10_0000..<Firmware.memorySize)
     let unexpected = different.filter {

@@ -11,6 +11,8 @@ final class MigrationBench: Sendable {
   let proxy: MigrationProxy
   let listenURI: String
   let connectURI: String
+  /// Where the proxy takes an operator's requests.
+  let control: SocketAddress
   private let directory: String
   private let watchdog: Watchdog
 
@@ -58,6 +60,8 @@ final class MigrationBench: Sendable {
       listen: SocketAddress(listenURI)!, connect: SocketAddress(connectURI)!,
       qmp: .unix(path: source.proxySocket))
     options.hook = guest.address
+    control = .unix(path: "\(directory)/control")
+    options.control = control
     var logger = Logger(label: "proxy") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = .debug
     proxy = try MigrationProxy(options, logger: logger)

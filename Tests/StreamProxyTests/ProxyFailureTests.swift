@@ -199,7 +199,7 @@ import Testing
     let summary = await running
     #expect(summary.exitCode == ExitStatus.interrupted)
     #expect(await onThread { source.awaitEnd() })
-    #expect(scene.guest.state.withLock { $0.abort }?.contains("signal") == true)
+    #expect(scene.guest.state.withLock { $0.abort }?.contains("operator") == true)
   }
 
   // MARK: -

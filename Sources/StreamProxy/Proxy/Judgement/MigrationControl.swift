@@ -80,7 +80,7 @@ struct MigrationControl: StopPointHandler {
 
   /// To be called before the bytes are written that let the guest run.
   private mutating func passPointOfNoReturn() throws(ChannelFailure) {
-    guard pointOfNoReturn.pass() else { throw .closeBoth("the proxy was stopped by a signal") }
+    guard pointOfNoReturn.pass() else { throw .closeBoth("the proxy was stopped by its operator") }
     passedPointOfNoReturn = true
     shared.passPointOfNoReturn()
   }

@@ -47,6 +47,9 @@ public struct MigrationSummary: Encodable, Sendable {
   public var wireBytesPerSecond: Double?
   /// What `avail-switchover-bandwidth` was pinned to, in bytes per second.
   public var pinnedBandwidth: UInt64?
+  /// What `downtime-limit` was scaled to last where there is nothing to pin (before 8.2), in
+  /// milliseconds.
+  public var scaledDowntimeLimit: UInt64?
   public var guest: GuestReport?
   public var proxy: Proxy
 
@@ -66,6 +69,7 @@ public struct MigrationSummary: Encodable, Sendable {
     case uneditedReason = "unedited_reason"
     case wireBytesPerSecond = "wire_bytes_per_s"
     case pinnedBandwidth = "pinned_bandwidth"
+    case scaledDowntimeLimit = "scaled_downtime_limit_ms"
   }
 
   init(_ outcome: MigrationOutcome, _ values: SharedProgress.Values, total: Duration) {
@@ -81,13 +85,12 @@ public struct MigrationSummary: Encodable, Sendable {
     pagesZero = counters.zeroPages
     deadPagesMet = counters.deadPagesMet
     pagesDropped = counters.droppedPages
-    // With multifd the offsets are on other channels, and each round ends with a synchronisation; the
-    // first one is in the START section.
-    rounds = max(counters.rounds, counters.multifdFlushes - 1)
+    rounds = values.total.rounds
     markCopies = counters.markCopies
     uneditedReason = values.uneditedReason ?? values.total.bypassReason
     wireBytesPerSecond = values.total.wireRate
     pinnedBandwidth = values.pinnedBandwidth
+    scaledDowntimeLimit = values.scaledDowntimeLimit
     guest = values.report.map { report in
       GuestReport(
         prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1), pagesHeld: report.pages,
