@@ -14,6 +14,8 @@ struct SourceScript: Sendable {
   /// The mark page in the first round and in END; nil where it does not come.
   var firstMark: @Sendable (MigrationID) -> [UInt8]? = { Scene.copy(of: $0) }
   var lastMark: @Sendable (MigrationID) -> [UInt8]? = { Scene.copy(of: $0) }
+  /// The probe page in the first round; nil where it does not come.
+  var probe: @Sendable (MigrationID) -> [UInt8]? = { Scene.probe(of: $0) }
   /// What happens between the first round and the guest's STOP.
   var between: @Sendable (Scene, Socket, MigrationID) throws -> Void = { _, _, _ in }
   /// Bytes that are put behind the first round.
@@ -54,7 +56,7 @@ struct SourceScript: Sendable {
     try source.write(build.sample.bytes)
     let migration = awaitsPrepare ? scene.guest.awaitPrepare() ?? .none : .none
     var sent = build.offset
-    build.scenePages(mark: firstMark(migration))
+    build.scenePages(mark: firstMark(migration), probe: probe(migration))
     build.put(anomaly)
     // A proxy that has given up takes no more.
     try? source.write(Array(build.sample.bytes[sent...]))

@@ -54,17 +54,25 @@ extension MigrationControl {
     _ editor: borrowing StreamEditor
   ) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    guard let session = hook?.snapshot().session, case .complete = session.report else { return }
+    guard let reported, let report = progress.now.report, report.pages > 0 else { return }
+    // From here on no probe proves anything more.
+    guard reported.close() else {
+      return leaveUnedited("post-copy began before a probe page of the guest had passed")
+    }
     do throws(ProofFailure) {
       let stopped = try proveStopped()
-      try marks.judgeSoFar(of: migration)
+      do throws(ProofFailure) {
+        try marks.judgeSoFar(of: migration)
+      } catch .markNeverPassed {
+        // Its turn in the first round has not come; probes have shown that the map is right.
+      }
       try proveLease(stopped)
       proven = "proven before post-copy: the guest holds every dropped page, and its lease runs"
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
         throw .closeBoth("not proven before post-copy: \(error)")
       }
-      session.pages.revokeAll()
+      reported.revokeAll()
       leaveUnedited("not proven before post-copy: \(error)")
     }
   }
