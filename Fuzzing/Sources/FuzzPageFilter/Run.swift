@@ -20,6 +20,7 @@ struct Run {
     var editor = StreamEditor()
     var list = EditList()
     var dead: DeadPages?
+    var proven: Set<Int> = []
     var start = 0
     for end in cuts + [stream.count] where failure == nil {
       var wantsMore = false
@@ -45,6 +46,14 @@ struct Run {
               dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
               if let dead { editor.install(dead) }
               if let mark = choices.mark { editor.watch(mark) }
+              editor.watch(choices.probes)
+            }
+            if case .probePassed(let number) = stop {
+              precondition(proven.insert(number).inserted, "a probe passes for the first time twice")
+              // What it proves becomes dead behind it.
+              let block = choices.probes[number].address.block
+              let pages = editor.blocks[block].usedLength / UInt64(editor.targetPageSize)
+              if !choices.nothingIsDead { dead?.insert(0..<Int(min(pages, 8)), block: block) }
             }
             if stops.count == choices.bypassAfter { editor.bypass(.caller("told to")) }
           }

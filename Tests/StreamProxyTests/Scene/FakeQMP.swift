@@ -7,6 +7,8 @@ import Synchronization
 final class FakeQMP: Sendable {
   struct State {
     var capabilities = ["return-path": true, "events": false, "xbzrle": false, "multifd": false]
+    /// Behind the others of query-migrate-parameters, each with a comma before it.
+    var parameters = ""
     /// What query-migrate says.
     var migration = "active"
     /// Every command that came, in order.
@@ -110,7 +112,8 @@ final class FakeQMP: Sendable {
         }
         return "{}"
       case "query-migrate-parameters":
-        return #"{"downtime-limit":300,"avail-switchover-bandwidth":0,"max-bandwidth":0}"#
+        return
+          #"{"downtime-limit":300,"avail-switchover-bandwidth":0,"max-bandwidth":0\#(state.parameters)}"#
       case "query-chardev": return "[]"
       case "query-migrate": return #"{"status":"\#(state.migration)"}"#
       case "human-monitor-command":

@@ -31,7 +31,7 @@ struct SourceScript: Sendable {
 
     /// What a proxy makes of it that drops the held pages and writes the verdict.
     func edited(dropping: Range<Int> = Scene.held) -> [UInt8] {
-      sent.edited(mark: oracle) { place, _ in dropping.contains(place.page) }
+      sent.edited(mark: mark) { place, _ in dropping.contains(place.page) }
     }
 
     /// With the verdict only.
@@ -43,7 +43,7 @@ struct SourceScript: Sendable {
       return bytes.dropLast(sent.bytes.count - end)
     }
 
-    private var oracle: SampleStream.Mark {
+    var mark: SampleStream.Mark {
       .init(
         place: Scene.oracleMark, identification: MarkPage.identification(for: migration),
         identificationOffset: 0, verdict: MarkPage.verdict(for: migration), verdictOffset: 64)

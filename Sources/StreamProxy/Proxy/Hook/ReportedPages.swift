@@ -120,11 +120,12 @@ final class ReportedPages: Sendable {
     }
   }
 
-  /// Reported pages of segments without a probe, by the segments' addresses.
-  var unprovable: [(start: UInt64, pages: Int)] {
-    let withProbe = Set(state.withLock { $0.probes }.map(\.place))
+  /// Reported pages, by the beginnings of their segments: of those without a probe, or of those whose
+  /// probes have not passed.
+  func unproven(withProbe: Bool) -> [(start: UInt64, pages: Int)] {
+    let (probed, proven) = state.withLock { (Set($0.probes.map(\.place)), $0.proven) }
     return places.indices.compactMap { index in
-      guard !withProbe.contains(index) else { return nil }
+      guard probed.contains(index) == withProbe, !proven.contains(index) else { return nil }
       let count = reported.count(places[index].pages, block: places[index].block)
       return count > 0 ? (places[index].segment.guestPhysicalStart, count) : nil
     }
@@ -143,14 +144,11 @@ final class ReportedPages: Sendable {
     }
   }
 
-  /// From here on no probe proves anything: the point of no return has been judged. Whether there is
-  /// anything that may be dropped.
-  func close() -> Bool {
-    state.withLock { state in
-      state.isClosed = true
-      return !state.proven.isEmpty
-    }
-  }
+  /// From here on no probe proves anything.
+  func close() { state.withLock { $0.isClosed = true } }
+
+  /// Whether pages of any segment may be, or have been, dropped.
+  var isAnythingProven: Bool { state.withLock { !$0.proven.isEmpty } }
 
   /// After the return none of these pages will be dropped; addresses that are no RAM are ignored.
   func revoke(_ range: PageRange) {

@@ -120,8 +120,8 @@ extension MigrationControl {
       hook?.abort("the QMP connection is lost")
       return leaveUnedited("the QMP connection ended, so the switchover has no witness (\(lost))")
     }
-    noteUnprovable(pages)
     let probes = pages.probeRules(for: migration)
+    noteUnproven(pages, withProbe: false, because: "the guest named no probe page there")
     if probes.isEmpty, report.pages > 0 {
       leaveUnedited("the guest named no probe page, so nothing shows where its pages are")
     }
@@ -138,12 +138,10 @@ extension MigrationControl {
   }
 
   /// Says what of the report is not used, in the log and in the summary.
-  private func noteUnprovable(_ pages: ReportedPages) {
-    for (start, count) in pages.unprovable {
-      let sentence = """
-        \(count) pages in the memory at \(hexadecimal(start)) are not dropped: the guest named no \
-        probe page there
-        """
+  func noteUnproven(_ pages: ReportedPages, withProbe: Bool, because reason: String) {
+    for (start, count) in pages.unproven(withProbe: withProbe) {
+      let sentence =
+        "\(count) pages in the memory at \(hexadecimal(start)) are not dropped: \(reason)"
       logger.warning("\(sentence)")
       progress.update { $0.report?.notes.append(sentence) }
     }

@@ -35,9 +35,24 @@ extension MigrationControl {
     throw .closeBoth(reason)
   }
 
+  /// What was reported and never dropped, because no probe has shown where it is. Not an offence: a
+  /// probe page that was revoked may have changed before its turn came.
+  private func noteUnprovenPages() {
+    guard let reported else { return }
+    reported.close()
+    noteUnproven(
+      reported, withProbe: true,
+      because: "no probe page has passed where QEMU's memory map says it is")
+    guard !reported.isAnythingProven, let report = progress.now.report, report.pages > 0,
+      progress.now.uneditedReason == nil
+    else { return }
+    leaveUnedited("no probe page of the guest has passed where QEMU's memory map says it is")
+  }
+
   /// With nothing dropped no proof is needed.
   mutating func judge(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
+    noteUnprovenPages()
     guard hasDropped(editor) else { return }
     do throws(ProofFailure) {
       try prove()
@@ -54,11 +69,8 @@ extension MigrationControl {
     _ editor: borrowing StreamEditor
   ) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    guard let reported, let report = progress.now.report, report.pages > 0 else { return }
-    // From here on no probe proves anything more.
-    guard reported.close() else {
-      return leaveUnedited("post-copy began before a probe page of the guest had passed")
-    }
+    noteUnprovenPages()
+    guard let reported, reported.isAnythingProven else { return }
     do throws(ProofFailure) {
       let stopped = try proveStopped()
       do throws(ProofFailure) {
