@@ -84,7 +84,7 @@ final class ReportingGuest: Sendable {
     usleep(UInt32(preparation * 1000))
     let pages = Firmware.held.count / GuestMemoryFile.pageSize
     if request.zeroHeldFrames {
-      memory.write([UInt8](repeating: 0, count: Firmware.held.count), at: Firmware.held.lowerBound)
+      memory.zero(Firmware.held)
     } else {
       let held = HeldPages(
         firstPage: UInt64(Firmware.held.lowerBound / GuestMemoryFile.pageSize),
