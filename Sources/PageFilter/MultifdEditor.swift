@@ -27,20 +27,20 @@ public struct MultifdEditor: Sendable {
   }
 
   /// Pages by kind, as for the main channel; bytes are the caller's to count.
-  public private(set) var counters = StreamCounters()
+  public internal(set) var counters = StreamCounters()
   /// Synchronisations that this channel has passed.
   public private(set) var syncs = 0
   /// The last copy of the mark page as the guest wrote it; nil where it was no copy.
-  public private(set) var lastMarkCopy: [UInt8]?
+  public internal(set) var lastMarkCopy: [UInt8]?
 
-  private let pageSize: Int
+  let pageSize: Int
   private var hasInit = false
   private var began = false
   private var blocks: [RAMBlock] = []
   private var blockIndices: [[UInt8]: Int] = [:]
   private var dead: DeadPages?
-  private var watched = WatchedPages()
-  private var probesPassed: [Bool] = []
+  var watched = WatchedPages()
+  var probesPassed: [Bool] = []
   private var pagesDropped: [UInt64] = []
 
   /// - Parameter pageSize: of the target, in bytes.
@@ -222,40 +222,5 @@ public struct MultifdEditor: Sendable {
     packet.put(UInt32(kept), at: MultifdFormat.Offset.normalPages)
     packet.put(UInt32(kept * pageSize), at: MultifdFormat.Offset.nextPacketSize)
     packet.put(UInt32(zero + pagesDropped.count), at: MultifdFormat.Offset.zeroPages)
-  }
-
-  private func watchedRun(_ page: UInt64, _ block: Int) -> MultifdPacket.Run {
-    if case .probe(let number) = watched.kind(of: page, in: block) {
-      return .probe(pageSize, number: number)
-    }
-    return .mark(pageSize)
-  }
-
-  /// Whether a probe is, for the first time, what it should be.
-  ///
-  /// - Precondition: `page` are the bytes of a ``MultifdPacket/Run/probe(_:number:)`` run.
-  public mutating func passProbe(_ page: [UInt8], number: Int) -> Bool {
-    let expected = watched.probes[number].identification
-    guard page.starts(with: expected), !probesPassed[number] else { return false }
-    probesPassed[number] = true
-    return true
-  }
-
-  /// Keeps a copy of the mark page as the guest wrote it, and puts the verdict over the bytes.
-  ///
-  /// - Precondition: `page` are the bytes of a ``MultifdPacket/Run/mark(_:)`` run.
-  public mutating func passMark(_ page: inout [UInt8]) {
-    precondition(page.count == pageSize)
-    lastMarkCopy = nil
-    guard let mark = watched.mark else { return }
-    let start = mark.identificationOffset
-    guard start + mark.identification.count <= pageSize,
-      mark.verdictOffset + mark.verdict.count <= pageSize,
-      page[start..<start + mark.identification.count].elementsEqual(mark.identification)
-    else { return }
-    lastMarkCopy = page
-    counters.markCopies += 1
-    page.replaceSubrange(
-      mark.verdictOffset..<mark.verdictOffset + mark.verdict.count, with: mark.verdict)
   }
 }

@@ -1,6 +1,20 @@
 // The pages that are looked at: the mark page and the probes.
 
 extension StreamEditor {
+  /// From now on copies of the mark page are kept and given their verdict.
+  public mutating func watch(_ rule: MarkRule) {
+    watched.watch(rule)
+    enterBlock(currentBlock)
+  }
+
+  /// From now on these pages are looked at; none of them is ever dropped. Takes the place of an
+  /// earlier call's.
+  public mutating func watch(_ probes: [ProbeRule]) {
+    watched.watch(probes)
+    probesPassed = [Bool](repeating: false, count: probes.count)
+    enterBlock(currentBlock)
+  }
+
   /// One record of a watched page of the current block.
   mutating func passWatched(
     _ page: UInt64, _ input: RawSpan, _ position: inout Int, _ edits: inout EditList,

@@ -141,20 +141,6 @@ public struct StreamEditor: ~Copyable {
     enterBlock(currentBlock)
   }
 
-  /// From now on copies of the mark page are kept and given their verdict.
-  public mutating func watch(_ rule: MarkRule) {
-    watched.watch(rule)
-    enterBlock(currentBlock)
-  }
-
-  /// From now on these pages are looked at; none of them is ever dropped. Takes the place of an
-  /// earlier call's.
-  public mutating func watch(_ probes: [ProbeRule]) {
-    watched.watch(probes)
-    probesPassed = [Bool](repeating: false, count: probes.count)
-    enterBlock(currentBlock)
-  }
-
   /// Size in bytes of the pages that the stream speaks of, known from ``Stop/blockListKnown`` on.
   /// ``DeadPages`` and ``MarkRule`` count in these.
   public var targetPageSize: Int { 1 << Int(targetPageBits) }

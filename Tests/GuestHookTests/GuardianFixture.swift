@@ -46,7 +46,7 @@ final class GuardianFixture {
     try FakeDatabase(socket: socket, home: directory + "/home")
   }
 
-/// How many io_urings the guardian has open.
+  /// How many io_urings the guardian has open.
   var ringCount: Int {
     let directory = "/proc/\(guardian.pid)/fd"
     return SmallFile.names(in: directory).filter { name in

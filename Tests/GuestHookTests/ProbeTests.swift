@@ -79,7 +79,8 @@ struct ProbeAndZeroTests {
     usleep(100_000)
     // So many that this machine's memory lies in several of them.
     let size: UInt64 = 128 << 20
-    let segments = (0..<511).map { MemorySegment(start: $0 * size, length: size) }
+    let segments =
+      (0..<511).map { MemorySegment(start: $0 * size, length: size) }
       + [MemorySegment(start: 511 * size, length: 1 << 50)]
     fixture.proxy.prepare(.random(), segments: segments)
     #expect(database.holdWhenAsked())

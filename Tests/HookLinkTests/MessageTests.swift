@@ -21,7 +21,8 @@ import Testing
       (held, .held(held)),
       {
         let body = GuestMessage.ReportEnd(
-          pages: 1, pagesZeroed: 5, probes: [4096, 1 << 40], leavesListed: 2, leavesInManifest: 3, leavesEvicted: 4, steps: steps,
+          pages: 1, pagesZeroed: 5, probes: [4096, 1 << 40], leavesListed: 2, leavesInManifest: 3,
+          leavesEvicted: 4, steps: steps,
           notes: ["a note"])
         return (body, .reportEnd(body))
       }(),
@@ -85,7 +86,8 @@ import Testing
   @Test func aMessageCutShortAnywhereIsRefused() throws {
     var payload = PayloadWriter()
     GuestMessage.ReportEnd(
-      pages: 1, pagesZeroed: 5, probes: [4096], leavesListed: 2, leavesInManifest: 3, leavesEvicted: 4,
+      pages: 1, pagesZeroed: 5, probes: [4096], leavesListed: 2, leavesInManifest: 3,
+      leavesEvicted: 4,
       steps: [StepTime(step: "hold", nanoseconds: 1)], notes: ["x"]
     ).write(to: &payload)
     for length in 0..<payload.bytes.count {

@@ -94,7 +94,8 @@ final class ReportingGuest: Sendable {
     let end = GuestMessage.ReportEnd(
       pages: request.zeroHeldFrames ? 0 : UInt64(pages),
       pagesZeroed: request.zeroHeldFrames ? UInt64(pages) : 0,
-      probes: request.zeroHeldFrames ? [] : writeProbe(migration), leavesListed: 0, leavesInManifest: 0, leavesEvicted: 0, steps: [],
+      probes: request.zeroHeldFrames ? [] : writeProbe(migration), leavesListed: 0,
+      leavesInManifest: 0, leavesEvicted: 0, steps: [],
       notes: [])
     send(end.frame(for: migration), on: socket)
   }

@@ -68,7 +68,8 @@ import Testing
     let (sample, passages) = sample(pageBits: pageBits)
     // Everything is dead from the first page on, the probes too by mistake of the guest.
     let places = Set(sample.records.map(\.place))
-    let watched = Set(ProbeTests.rules.map { SampleStream.Place($0.address.block, $0.address.page) })
+    let watched = Set(
+      ProbeTests.rules.map { SampleStream.Place($0.address.block, $0.address.page) })
     let expected = sample.edited { place, _ in !watched.contains(place) }
     var wrong: [Int] = []
     for cut in stride(from: 0, to: sample.bytes.count, by: pageBits == 10 ? 1 : 13) {
@@ -153,7 +154,8 @@ import Testing
       content: value.map { [UInt8](repeating: $0, count: 4096) })
   }
 
-  @Test("Probes are seen in any order of a packet's pages and are not dropped", arguments: [1, 4096])
+  @Test(
+    "Probes are seen in any order of a packet's pages and are not dropped", arguments: [1, 4096])
   func seen(step: Int) throws {
     let sample = MultifdSample(packets: [
       // Not written yet, in falling order, among the zero pages, and on another block.

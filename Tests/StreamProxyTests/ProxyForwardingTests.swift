@@ -72,7 +72,6 @@ import Testing
     #expect(scene.guest.awaitPrepare(for: .zero) == nil)
   }
 
-
   @Test func aBlockThatQMPDoesNotKnowForbidsEditing() async throws {
     let scene = try Scene()
     var script = SourceScript()

@@ -78,7 +78,8 @@ import Testing
     })
     let (summary, _, _) = try await scene.play(inHighMemory(probe: probe, 9...9))
     #expect(summary.exitCode == 0 && summary.pagesDropped == 0)
-    #expect(summary.guest?.notes.contains { $0.contains("8 pages in the memory at 0x100000") } == true)
+    #expect(
+      summary.guest?.notes.contains { $0.contains("8 pages in the memory at 0x100000") } == true)
     #expect(scene.log.contains("8 pages in the memory at 0x100000 are not dropped"))
   }
 

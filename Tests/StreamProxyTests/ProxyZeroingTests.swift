@@ -26,7 +26,9 @@ import Testing
 
   @Test func compressedChannelsAreZeroedForToo() async throws {
     let scene = try scene(with: "multifd")
-    scene.qmp.state.withLock { $0.parameters = #","multifd-compression":"zlib","multifd-channels":2"# }
+    scene.qmp.state.withLock {
+      $0.parameters = #","multifd-compression":"zlib","multifd-channels":2"#
+    }
     let (summary, result, received) = try await scene.play(script)
     try expectZeroed(summary, scene, because: "pages travel compressed")
     #expect(received == result.sent.bytes)
@@ -46,7 +48,8 @@ import Testing
   @Test func aGuestThatDeclinesOrIsLateIsToldThatItStays() async throws {
     for answer in [[GuestMessage.Declined(reason: "busy")], []] as [[any Message]] {
       let scene = try Scene(
-        whenAsked: { _ in [Scene.mark()] + answer }, set: { $0.prepareTimeout = .milliseconds(300) })
+        whenAsked: { _ in [Scene.mark()] + answer }, set: { $0.prepareTimeout = .milliseconds(300) }
+      )
       scene.qmp.state.withLock { $0.capabilities["xbzrle"] = true }
       var script = SourceScript()
       script.between = { scene, _, _ in #expect(scene.destination?.awaitBytes(8000) == true) }

@@ -49,7 +49,8 @@ struct Run {
               editor.watch(choices.probes)
             }
             if case .probePassed(let number) = stop {
-              precondition(proven.insert(number).inserted, "a probe passes for the first time twice")
+              precondition(
+                proven.insert(number).inserted, "a probe passes for the first time twice")
               // What it proves becomes dead behind it.
               let block = choices.probes[number].address.block
               let pages = editor.blocks[block].usedLength / UInt64(editor.targetPageSize)

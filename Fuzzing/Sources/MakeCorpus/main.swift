@@ -39,7 +39,8 @@ let messages: [any Message] = [
   GuestMessage.Mark(guestPhysicalAddress: 1 << 32, time: 5, guardianVersion: "1"),
   HeldPages(firstPage: 512, bitmap: [UInt8](repeating: 0x55, count: 64)),
   GuestMessage.ReportEnd(
-    pages: 4, pagesZeroed: 0, probes: [1 << 32], leavesListed: 3, leavesInManifest: 2, leavesEvicted: 1,
+    pages: 4, pagesZeroed: 0, probes: [1 << 32], leavesListed: 3, leavesInManifest: 2,
+    leavesEvicted: 1,
     steps: [StepTime(step: "evict", nanoseconds: 9)], notes: ["a note"]),
   GuestMessage.Revoke(sequence: 1, ranges: [PageRange(first: 512, count: 4)]),
   GuestMessage.Revoke(sequence: 2, ranges: nil),

@@ -130,9 +130,11 @@ extension MigrationProxy {
 
   func relayEncrypted(_ channel: Channel) throws(ChannelFailure) {
     let relay = RawRelay(channel: channel, pausesBehind: EncryptedPreparation.freeBytes)
-    try relay.relayUntilEnd(pause: { encrypted.holdUp(channel) }) { bytes in
-      progress.update { $0.others[channel.id] = ChannelSnapshot(rawBytes: bytes) }
-    }
+    try relay.relayUntilEnd(
+      pause: { encrypted.holdUp(channel) },
+      published: { bytes in
+        progress.update { $0.others[channel.id] = ChannelSnapshot(rawBytes: bytes) }
+      })
   }
 
   func relayRaw(_ channel: Channel) throws(ChannelFailure) {

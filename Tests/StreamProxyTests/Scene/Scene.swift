@@ -97,7 +97,8 @@ final class Scene: Sendable {
     _ pages: Int = held.count, zeroed: UInt64 = 0, probes: [Int] = [probePage]
   ) -> GuestMessage.ReportEnd {
     .init(
-      pages: UInt64(pages), pagesZeroed: zeroed, probes: probes.map { UInt64($0) * 4096 }, leavesListed: 20, leavesInManifest: 10, leavesEvicted: 10, steps: [],
+      pages: UInt64(pages), pagesZeroed: zeroed, probes: probes.map { UInt64($0) * 4096 },
+      leavesListed: 20, leavesInManifest: 10, leavesEvicted: 10, steps: [],
       notes: [])
   }
 

@@ -42,7 +42,8 @@ extension MigrationControl {
     }
     let inquiry = GuestInquiry(options, hook, qmp)
     qmp.events.mark()
-    logger.info("asking the guest to evict its cache", metadata: ["migration": "\(inquiry.migration)"])
+    logger.info(
+      "asking the guest to evict its cache", metadata: ["migration": "\(inquiry.migration)"])
     inquiry.send(postcopyPossible: capabilities.postcopyPossible, pages: pages)
     migration = inquiry.migration
     asked = inquiry.began

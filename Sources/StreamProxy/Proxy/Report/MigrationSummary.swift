@@ -92,7 +92,8 @@ public struct MigrationSummary: Encodable, Sendable {
     pinnedBandwidth = values.pinnedBandwidth
     guest = values.report.map { report in
       GuestReport(
-        prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1), pagesHeld: report.pages + report.pagesZeroed,
+        prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1),
+        pagesHeld: report.pages + report.pagesZeroed,
         pagesZeroed: report.pagesZeroed,
         leavesListed: report.leavesListed, leavesInManifest: report.leavesInManifest,
         leavesEvicted: report.leavesEvicted,
