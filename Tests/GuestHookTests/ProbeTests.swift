@@ -113,6 +113,16 @@ struct ProbeAndZeroTests {
     #expect(resumed.leavesResident == 199)
   }
 
+  @Test("after zeroes a port at which nobody answers ends it too")
+  func silence() throws {
+    let (fixture, database, _) = try zeroed(.random())
+    // Somebody reads, as an observer at the destination does.
+    fixture.proxy.acknowledges = false
+    #expect(database.awaitMessage(milliseconds: 3000) == nil)
+    #expect(database.releaseAndResumeWhenAsked(milliseconds: 4000) != nil)
+    #expect(fixture.proxy.awaitResumed() != nil)
+  }
+
   @Test("after zeroes ABORT releases and resumes")
   func abort() throws {
     let id = MigrationID.random()

@@ -108,8 +108,9 @@ extension Guardian {
       migration.linkLostSince = now
     }
     let lost = migration.linkLostSince != nil
-    let silent =
-      migration.phase == .holding && now - migration.lastAcknowledgement > HoldLimits.silence
+    let patience =
+      migration.request.zeroHeldFrames ? HoldLimits.silenceAfterZeroes : HoldLimits.silence
+    let silent = migration.phase == .holding && now - migration.lastAcknowledgement > patience
     guard lost || silent, leaseIsOver(migration) else { return }
     logger.warning("nobody speaks for migration \(migration.id) any more: this guest goes on")
     migration.endedUntold = migration.request.zeroHeldFrames
