@@ -165,6 +165,7 @@ final class ReportedPages: Sendable {
   func revokeAll() {
     state.withLock { state in
       state.isClosed = true
+      reported.removeAll()
       dead.removeAll()
     }
   }

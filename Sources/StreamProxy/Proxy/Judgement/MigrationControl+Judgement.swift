@@ -40,12 +40,11 @@ extension MigrationControl {
   private func noteUnprovenPages() {
     guard let reported else { return }
     reported.close()
+    guard !reported.unproven(withProbe: true).isEmpty else { return }
     noteUnproven(
       reported, withProbe: true,
       because: "no probe page has passed where QEMU's memory map says it is")
-    guard !reported.isAnythingProven, let report = progress.now.report, report.pages > 0,
-      progress.now.uneditedReason == nil
-    else { return }
+    guard !reported.isAnythingProven, progress.now.uneditedReason == nil else { return }
     leaveUnedited("no probe page of the guest has passed where QEMU's memory map says it is")
   }
 
