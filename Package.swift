@@ -109,6 +109,7 @@ let package = Package(
       name: "ExtensionTests",
       dependencies: [
         "HookLink", "LeafManifest", "WiredTigerExtension", "CWiredTiger", "ExtensionTestDatabase",
+        "Guardian", "CGuestSystem",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -2,7 +2,7 @@
 ///
 /// It is a value without I/O, clock or threads. Its caller keeps the input buffer, presents what is
 /// not consumed again with more behind it, writes what the ``EditList`` says, and is told at named
-/// stop points that it has something to wait for or to judge. Only two edits are ever made: a PAGE
+/// stop points that it has something to wait for, to learn or to judge. Only two edits are ever made: a PAGE
 /// record of a dead page becomes a ZERO record in its place, and the verdict is put over copies of
 /// the mark page. The format is that of QEMU 7.2 to 11 (`migration/savevm.c`, `migration/ram.c`).
 ///
@@ -20,6 +20,9 @@ public struct StreamEditor: ~Copyable {
     case endOfRAM
     /// The next element lets the guest run at the destination: post-copy's point of no return.
     case postcopySwitchover
+    /// This probe, by its number among those that are watched, has just been consumed, and for the
+    /// first time it was what it should be.
+    case probePassed(Int)
   }
 
   /// How far one call came. `consumed` bytes of the input are done with; the rest is to be
@@ -82,11 +85,13 @@ public struct StreamEditor: ~Copyable {
   var currentBlock = -1
   var currentPages: UInt64 = 0
   var currentDead = DeadPages.none
-  var currentMarkPage = UInt64.max
+  /// The first watched page that can come; pages before it are none.
+  var currentWatched = UInt64.max
   var lastPage: UInt64 = 0
   var lastBlock = -1
   var dead: DeadPages?
-  var mark: MarkRule?
+  var watched = WatchedPages()
+  var probesPassed: [Bool] = []
 
   enum State: Equatable {
     case preamble
@@ -126,12 +131,6 @@ public struct StreamEditor: ~Copyable {
   /// From now on PAGE records of these pages become ZERO records.
   public mutating func install(_ dead: DeadPages) {
     self.dead = dead
-    enterBlock(currentBlock)
-  }
-
-  /// From now on copies of the mark page are kept and given their verdict.
-  public mutating func watch(_ rule: MarkRule) {
-    mark = rule
     enterBlock(currentBlock)
   }
 

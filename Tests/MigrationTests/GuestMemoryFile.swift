@@ -35,6 +35,12 @@ final class GuestMemoryFile: @unchecked Sendable {
     for (index, value) in values.enumerated() { unsafe bytes[offset + index] = value }
   }
 
+  func zero(_ range: Range<Int>) {
+    // Slicing checks the bounds, and any bytes are a page.
+    let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[range])
+    _ = unsafe part.initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
   func page(at offset: Int) -> [UInt8] {
     unsafe Array(bytes[offset..<offset + GuestMemoryFile.pageSize])
   }

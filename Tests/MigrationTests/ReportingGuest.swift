@@ -45,9 +45,9 @@ final class ReportingGuest: Sendable {
           while let frame = try? decoder.next() {
             guard let message = try? HostMessage(frame) else { continue }
             heard.withLock { $0.append(message) }
-            if case .prepare = message {
+            if case .prepare(let request) = message {
               migration = frame.migration
-              answer(migration, on: socket)
+              answer(request, of: migration, on: socket)
             }
           }
         } else if migration != .none {
@@ -72,7 +72,9 @@ final class ReportingGuest: Sendable {
     memory.word(UInt64.self, at: Firmware.markAddress + MarkPage.Offset.time)
   }
 
-  private func answer(_ migration: MigrationID, on socket: Socket) {
+  private func answer(
+    _ request: HostMessage.Prepare, of migration: MigrationID, on socket: Socket
+  ) {
     let mark = Firmware.markAddress
     memory.write(MarkPage.identification(for: migration), at: mark)
     write(.holding)
@@ -81,14 +83,28 @@ final class ReportingGuest: Sendable {
     send(announced.frame(for: migration), on: socket)
     usleep(UInt32(preparation * 1000))
     let pages = Firmware.held.count / GuestMemoryFile.pageSize
-    let held = HeldPages(
-      firstPage: UInt64(Firmware.held.lowerBound / GuestMemoryFile.pageSize),
-      bitmap: [UInt8](repeating: 0xff, count: pages / 8))
-    send(held.frame(for: migration), on: socket)
+    if request.zeroHeldFrames {
+      memory.zero(Firmware.held)
+    } else {
+      let held = HeldPages(
+        firstPage: UInt64(Firmware.held.lowerBound / GuestMemoryFile.pageSize),
+        bitmap: [UInt8](repeating: 0xff, count: pages / 8))
+      send(held.frame(for: migration), on: socket)
+    }
     let end = GuestMessage.ReportEnd(
-      pages: UInt64(pages), leavesListed: 0, leavesInManifest: 0, leavesEvicted: 0, steps: [],
+      pages: request.zeroHeldFrames ? 0 : UInt64(pages),
+      pagesZeroed: request.zeroHeldFrames ? UInt64(pages) : 0,
+      probes: request.zeroHeldFrames ? [] : writeProbe(migration), leavesListed: 0,
+      leavesInManifest: 0, leavesEvicted: 0, steps: [],
       notes: [])
     send(end.frame(for: migration), on: socket)
+  }
+
+  /// A page beside the mark page, which the guest never touches either. Its memory is one segment.
+  private func writeProbe(_ migration: MigrationID) -> [UInt64] {
+    let address = UInt64(Firmware.markAddress + GuestMemoryFile.pageSize)
+    memory.write(ProbePage.content(for: migration, at: address), at: Int(address))
+    return [address]
   }
 
   private func send(_ bytes: [UInt8], on socket: Socket) {

@@ -8,6 +8,8 @@ struct Way: CustomTestStringConvertible, Sendable {
   var parameters: [String: TestMachine.Parameter] = [:]
   /// The held pages are to be dropped, at least this share of them.
   var drops = false
+  /// The stream cannot be edited, and the guest is to fill its held pages with zeroes: why.
+  var zeroesBecause: String?
   /// Start post-copy so many milliseconds after `migrate`.
   var postcopyAfter: Int?
   var overTCP = false
@@ -45,7 +47,9 @@ struct Way: CustomTestStringConvertible, Sendable {
   static let all: [Way] = [
     Way(name: "plain", drops: true),
     Way(name: "pause-before-switchover", capabilities: ["pause-before-switchover"], drops: true),
-    Way(name: "xbzrle", capabilities: ["xbzrle"]),
+    Way(
+      name: "xbzrle", capabilities: ["xbzrle"], zeroesBecause: "capability xbzrle is on",
+      preparation: 500),
     Way(
       name: "multifd 1", capabilities: ["multifd"], parameters: ["multifd-channels": .number(1)],
       drops: true),
@@ -66,21 +70,24 @@ struct Way: CustomTestStringConvertible, Sendable {
     Way(
       name: "multifd 2, slow guest", capabilities: ["multifd"],
       parameters: ["multifd-channels": .number(2)], drops: true, preparation: 2500),
-    Way(name: "TLS", overTCP: true, encrypted: true),
+    Way(
+      name: "TLS", zeroesBecause: "encrypted (TLS)", overTCP: true, preparation: 500,
+      encrypted: true),
     Way(
       name: "TLS, multifd 2", capabilities: ["multifd"],
-      parameters: ["multifd-channels": .number(2)], overTCP: true, encrypted: true),
+      parameters: ["multifd-channels": .number(2)], zeroesBecause: "encrypted (TLS)",
+      overTCP: true, preparation: 500, encrypted: true),
     Way(
       name: "TLS, postcopy-preempt", capabilities: ["postcopy-ram", "postcopy-preempt"],
-      postcopyAfter: 1000, overTCP: true, encrypted: true),
+      zeroesBecause: "encrypted (TLS)", postcopyAfter: 1000, overTCP: true, encrypted: true),
     Way(
       name: "multifd zlib", capabilities: ["multifd"],
       parameters: ["multifd-channels": .number(2), "multifd-compression": .text("zlib")],
-      stopped: true),
+      zeroesBecause: "pages travel compressed", stopped: true, preparation: 500),
     Way(
       name: "multifd zstd", capabilities: ["multifd"],
       parameters: ["multifd-channels": .number(2), "multifd-compression": .text("zstd")],
-      stopped: true),
+      zeroesBecause: "pages travel compressed", stopped: true, preparation: 500),
     Way(name: "postcopy-ram, unused", capabilities: ["postcopy-ram"], drops: true),
     Way(name: "postcopy-ram", capabilities: ["postcopy-ram"], drops: true, postcopyAfter: 1000),
     Way(

@@ -7,7 +7,7 @@ import PageFilter
 /// | 0 | bit 0: nothing is dead; bit 1: dead pages are taken out between two pieces; bit 2: no mark; bits 3 and 4: the channel (``Beginning``) |
 /// | 1 | which pages are dead (a pattern over page numbers) |
 /// | 2 to 5 | seed of the places where the stream is cut |
-/// | 6 | the mark's page |
+/// | 6 | the mark's page; the probes are behind it, and in the second block |
 /// | 7 | the bypass: after so many stops, 0 for never |
 @c(LLVMFuzzerTestOneInput)
 public func fuzzPageFilter(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
@@ -42,6 +42,7 @@ struct Choices {
   let removesPages: Bool
   let beginning: Beginning
   let mark: MarkRule?
+  let probes: [ProbeRule]
   let pattern: UInt64
   let bypassAfter: Int
   private let seed: UInt64
@@ -58,6 +59,10 @@ struct Choices {
       : MarkRule(
         address: PageAddress(block: 0, page: Int(bytes[6])), identification: [0x6d],
         identificationOffset: 16, verdict: [1, 2, 3, 4], verdictOffset: 64)
+    let page = Int(bytes[6])
+    probes = [(0, page + 1), (0, page * 2 + 2), (1, page)].map {
+      ProbeRule(address: PageAddress(block: $0.0, page: $0.1), identification: [0x70])
+    }
     pattern = UInt64(bytes[1]) &* 0x0101_0101_0101_0101
     seed = bytes[2..<6].reduce(1) { $0 << 8 | UInt64($1) }
     bypassAfter = Int(bytes[7])

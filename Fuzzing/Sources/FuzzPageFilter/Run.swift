@@ -22,11 +22,13 @@ struct Run {
     var editor = choices.beginning.makeEditor()
     var list = EditList()
     var dead: DeadPages?
+    var proven: Set<Int> = []
     if !editor.blocks.isEmpty {
       // What it rests on is known from the beginning.
       dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
       if let dead { editor.install(dead) }
       if let mark = choices.mark { editor.watch(mark) }
+      editor.watch(choices.probes)
     }
     var start = 0
     for end in cuts + [stream.count] where failure == nil {
@@ -53,6 +55,15 @@ struct Run {
               dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
               if let dead { editor.install(dead) }
               if let mark = choices.mark { editor.watch(mark) }
+              editor.watch(choices.probes)
+            }
+            if case .probePassed(let number) = stop {
+              precondition(
+                proven.insert(number).inserted, "a probe passes for the first time twice")
+              // What it proves becomes dead behind it.
+              let block = choices.probes[number].address.block
+              let pages = editor.blocks[block].usedLength / UInt64(editor.targetPageSize)
+              if !choices.nothingIsDead { dead?.insert(0..<Int(min(pages, 8)), block: block) }
             }
             if stops.count == choices.bypassAfter { editor.bypass(.caller("told to")) }
           }

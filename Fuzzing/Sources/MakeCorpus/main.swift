@@ -67,11 +67,14 @@ let messages: [any Message] = [
   GuestMessage.Mark(guestPhysicalAddress: 1 << 32, time: 5, guardianVersion: "1"),
   HeldPages(firstPage: 512, bitmap: [UInt8](repeating: 0x55, count: 64)),
   GuestMessage.ReportEnd(
-    pages: 4, leavesListed: 3, leavesInManifest: 2, leavesEvicted: 1,
+    pages: 4, pagesZeroed: 0, probes: [1 << 32], leavesListed: 3, leavesInManifest: 2,
+    leavesEvicted: 1,
     steps: [StepTime(step: "evict", nanoseconds: 9)], notes: ["a note"]),
   GuestMessage.Revoke(sequence: 1, ranges: [PageRange(first: 512, count: 4)]),
   GuestMessage.Revoke(sequence: 2, ranges: nil),
-  HostMessage.Prepare(postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7),
+  HostMessage.Prepare(
+    postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7,
+    segments: [MemorySegment(start: 1 << 20, length: 1 << 30)]),
   HostMessage.Abort(reason: "because"),
 ]
 for (index, message) in messages.enumerated() {

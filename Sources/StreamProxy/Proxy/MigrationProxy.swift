@@ -59,6 +59,7 @@ public final class MigrationProxy: Sendable {
   let channels: ChannelSet
   let shared = EditingSession()
   let marks = MarkLedger()
+  let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
   let secondaryFailure = Mutex<ChannelFailure?>(nil)
 
@@ -76,6 +77,8 @@ public final class MigrationProxy: Sendable {
     listener = try Listener(options.listen, receiveBuffer: MigrationProxy.receiveBuffer)
     operatorSocket = try options.control.map { try OperatorSocket(at: $0) }
     setup = MigrationSetup(client: qmp)
+    encrypted = EncryptedPreparation(
+      options: options, qmp: qmp, hook: hook, progress: progress, shared: shared, logger: logger)
     channels = ChannelSet(destination: DestinationLeg(address: options.connect)) { [qmp] in
       ChannelRoster.Expectation(reading: qmp)
     }

@@ -7,6 +7,8 @@ import Synchronization
 final class FakeQMP: Sendable {
   struct State {
     var capabilities = ["return-path": true, "events": false, "xbzrle": false, "multifd": false]
+    /// Behind those with numbers in query-migrate-parameters, each with a comma before it.
+    var otherParameters = ""
     /// What query-migrate says.
     var migration = "active"
     /// Every command that came, in order.
@@ -128,7 +130,7 @@ final class FakeQMP: Sendable {
         return "{}"
       case "query-migrate-parameters":
         let list = state.parameters.map { #""\#($0.key)":\#($0.value)"# }
-        return "{\(list.joined(separator: ","))}"
+        return "{\(list.joined(separator: ","))\(state.otherParameters)}"
       case "migrate-set-parameters":
         if let limit = request.arguments?.downtimeLimit {
           state.parameters["downtime-limit"] = limit

@@ -8,6 +8,8 @@ public struct MigrationSummary: Encodable, Sendable {
     /// From PREPARE sent to the report's end, in seconds.
     public var prepareSeconds: Double
     public var pagesHeld: UInt64
+    /// Of streams that cannot be edited: held pages that the guest has filled with zeroes.
+    public var pagesZeroed: UInt64
     public var leavesListed: UInt64
     public var leavesInManifest: UInt64
     public var leavesEvicted: UInt64
@@ -93,7 +95,9 @@ public struct MigrationSummary: Encodable, Sendable {
     scaledDowntimeLimit = values.scaledDowntimeLimit
     guest = values.report.map { report in
       GuestReport(
-        prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1), pagesHeld: report.pages,
+        prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1),
+        pagesHeld: report.pages + report.pagesZeroed,
+        pagesZeroed: report.pagesZeroed,
         leavesListed: report.leavesListed, leavesInManifest: report.leavesInManifest,
         leavesEvicted: report.leavesEvicted,
         steps: report.steps.map { Step(name: $0.step, seconds: Double($0.nanoseconds) / 1e9) },
