@@ -56,7 +56,7 @@ extension Guardian {
   }
 
   private func start(_ id: MigrationID, _ request: HostMessage.Prepare) {
-    undelivered = nil
+    lastWord = nil
     let memory = MemoryInfo.now()
     let migration: Migration
     do throws(SystemError) {

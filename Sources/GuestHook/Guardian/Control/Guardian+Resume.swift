@@ -61,11 +61,8 @@ extension Guardian {
       \(resumed.leavesResident) resident
       """
     logger.info("migration \(lastOutcome)")
-    if port.isConnected {
-      port.send(resumed, for: migration.id)
-    } else {
-      undelivered = (migration.id, resumed)
-    }
+    lastWord = LastWord(id: migration.id, message: resumed)
+    repeatLastWord()
     for database in migration.databases { database.reset() }
     self.migration = nil
     startQueued()
@@ -73,9 +70,14 @@ extension Guardian {
 
   /// Somebody has come to the port: at the destination that may be long after the arrival.
   func greetHost() {
-    if let last = undelivered {
-      port.send(last.message, for: last.id)
-      undelivered = nil
-    }
+    lastWord?.startAgain()
+    repeatLastWord()
+  }
+
+  /// Says how the last migration ended, when it is time to.
+  func repeatLastWord() {
+    guard port.isConnected, let word = lastWord, word.isDue else { return }
+    port.send(word.message, for: word.id, droppable: true)
+    lastWord?.wasSaid()
   }
 }

@@ -23,8 +23,8 @@ public final class Guardian {
   var migration: Migration?
   /// A PREPARE that came while another migration was not over yet, and when.
   var queued: (id: MigrationID, request: HostMessage.Prepare, since: UInt64)?
-  /// What the end of the last migration was, until somebody has been told.
-  var undelivered: (id: MigrationID, message: GuestMessage.Resumed)?
+  /// The end of the last migration, until the next begins.
+  var lastWord: LastWord?
   var clientRequest: ClientRequest?
   var lastPressureCheck: UInt64 = 0
   var lastOutcome = "none yet"
@@ -55,6 +55,7 @@ public final class Guardian {
       for peer in peers { serve(peer) }
       removeGonePeers()
       advance()
+      repeatLastWord()
     }
   }
 
@@ -74,7 +75,10 @@ public final class Guardian {
     if let reclaimer = migration?.reclaimer {
       items.append(pollfd(fd: reclaimer.changed.descriptor, events: Int16(POLLIN), revents: 0))
     }
-    let timeout = migration != nil ? Guardian.tick : port.isConnected ? -1 : port.retryMilliseconds
+    let timeout =
+      migration != nil
+      ? Guardian.tick
+      : port.isConnected ? lastWord?.millisecondsUntilNext ?? -1 : port.retryMilliseconds
     // As many elements as the array has, alive during the call.
     _ = unsafe poll(&items, nfds_t(items.count), timeout)
   }
