@@ -19,8 +19,7 @@ extension RealMigrations {
       let watch = try HookWatch(scene.source.machine)
       let resumed = try watch.waitForResumed(timeout: 30)
       let seconds = HostClock.seconds(from: killedAt, to: try #require(watch.resumedAt))
-      // 5 s is what is wanted; a busy machine's emulation takes up to twice as long.
-      #expect(seconds <= 10, "the cache was back after \(seconds) s")
+      #expect(seconds <= 5, "the cache was back after \(seconds) s")
       try scene.expectSourceServes(resumed)
     }
 

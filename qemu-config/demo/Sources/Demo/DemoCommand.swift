@@ -24,10 +24,10 @@ struct DemoCommand: ParsableCommand {
   @Option(help: "The guest's processors.")
   var processors = 2
   @Option(help: "The database's cache in MiB.")
-  var cache = 1152
+  var cache = 1280
   @Option(
     help: "How many documents of 1 KB the database has; the default fits into the default cache.")
-  var documents = 800_000
+  var documents = 900_000
   @Option(help: "Operations per second, below what the guest can do.")
   var rate = 200
   @Option(help: "Threads of the workload.")
