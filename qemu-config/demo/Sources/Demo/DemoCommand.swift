@@ -29,7 +29,7 @@ struct DemoCommand: ParsableCommand {
     help: "How many documents of 1 KB the database has; the default fits into the default cache.")
   var documents = 900_000
   @Option(help: "Operations per second, below what the guest can do.")
-  var rate = 200
+  var rate = 100
   @Option(help: "Threads of the workload.")
   var threads = 4
   @Option(help: "The rate of the wire, as tc writes it.")

@@ -46,8 +46,9 @@ public final class VirtualMachine: Sendable {
     case demo
   }
 
-  /// Everything TCG can do, but for the fast string instructions: it runs them a byte at a time, and
-  /// kernel and C library clear and copy memory with them where a processor says that they are fast.
+  /// Everything TCG can do, but for what it does slowly and says is fast: string instructions, which it
+  /// runs a byte at a time and kernel and C library clear and copy memory with; and crc32, a bit at a
+  /// time, which WiredTiger would check every block with that it reads.
   static let processor = "max,erms=off,fsrm=off,sse4.2=off"
 
   /// Quiet and without mitigations, which only cost an emulated guest time; a crash reboots at once, so
