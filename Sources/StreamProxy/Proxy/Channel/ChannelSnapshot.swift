@@ -6,7 +6,7 @@ public struct ChannelSnapshot: Sendable {
   public var bytesWritten = 0
   /// Bytes per second that the destination takes while it pushes back.
   public var wireRate: Double?
-  /// CPU time the editor took, in nanoseconds.
+  /// CPU time the editor took (``ParsingClock``), in nanoseconds.
   public var parsingNanoseconds: UInt64 = 0
   public var bypassReason: String?
 

@@ -1,4 +1,3 @@
-import CProxySystem
 import Glibc
 import PageFilter
 import Synchronization
@@ -41,6 +40,7 @@ struct MainChannel: ~Copyable {
   private var editor: StreamEditor
   private var edits = EditList()
   private var snapshot = ChannelSnapshot()
+  private var clock = ParsingClock()
 
   init(source: Socket, editor: consuming StreamEditor) {
     self.source = source
@@ -62,6 +62,7 @@ struct MainChannel: ~Copyable {
       snapshot.counters = editor.counters
       snapshot.bypassReason = editor.bypassReason?.description
       snapshot.bytesWritten = writer.bytesWritten
+      snapshot.parsingNanoseconds = clock.nanoseconds
       snapshot.wireRate = writer.rate.bytesPerSecond
       publish(snapshot)
       try handler.moved(&editor)
@@ -75,7 +76,7 @@ struct MainChannel: ~Copyable {
     _ writer: inout StreamWriter, handler: inout some StopPointHandler
   ) throws(ChannelFailure) {
     while start < end {
-      let from = leafcutter_thread_cpu_ns()
+      clock.start()
       // The bytes between start and end are the ones that were read.
       let input = unsafe UnsafeRawBufferPointer(rebasing: buffer[start..<end])
       let progress: StreamEditor.Progress
@@ -85,7 +86,7 @@ struct MainChannel: ~Copyable {
       } catch {
         throw .closeBoth(error.description)
       }
-      snapshot.parsingNanoseconds += leafcutter_thread_cpu_ns() - from
+      clock.stop()
       // Without a return path a source closes as soon as its last byte is taken.
       writer.abandonedWith =
         editor.counters.returnPathOpened && !editor.counters.ramEnded ? source : nil
