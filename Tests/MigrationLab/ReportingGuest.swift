@@ -6,17 +6,23 @@ import Synchronization
 /// Stands in for the guardian: answers PREPARE with the mark page and with the pages that the guest
 /// never touches again, and sends heartbeats. It writes the mark page from outside; the guest's own
 /// writes make it dirty.
-final class ReportingGuest: Sendable {
+public final class ReportingGuest: Sendable {
   let address: SocketAddress
+  private let content: GuestContent
   private let memory: GuestMemoryFile
   private let listener: Listener
   private let heard = Mutex<[HostMessage]>([])
 
   private let preparation: Int
 
-  /// - Parameter preparation: how long it takes to report, in milliseconds.
-  init(path: String, memory: GuestMemoryFile, preparation: Int = 0) throws {
+  /// - Parameters:
+  ///   - memory: the block that holds the mark page, which is the first.
+  ///   - preparation: how long it takes to report, in milliseconds.
+  init(
+    path: String, content: GuestContent, memory: GuestMemoryFile, preparation: Int = 0
+  ) throws {
     self.preparation = preparation
+    self.content = content
     address = .unix(path: path)
     self.memory = memory
     listener = try Listener(address, receiveBuffer: 64 * 1024)
@@ -29,7 +35,7 @@ final class ReportingGuest: Sendable {
 
   func stop() { listener.cancel() }
 
-  var messages: [HostMessage] { heard.withLock { $0 } }
+  public var messages: [HostMessage] { heard.withLock { $0 } }
 
   private func serve(_ socket: Socket) {
     var decoder = FrameDecoder()
@@ -60,34 +66,32 @@ final class ReportingGuest: Sendable {
   }
 
   /// Lets everything go without an acknowledgement, as a guest does that has lost its proxy.
-  func release() { write(.released) }
+  public func release() { write(.released) }
 
   private func write(_ state: MarkPage.State) {
     memory.write(
       (0..<8).map { UInt8(truncatingIfNeeded: state.rawValue >> (8 * $0)) },
-      at: Firmware.markAddress + MarkPage.Offset.state)
+      at: mark + MarkPage.Offset.state)
   }
 
   private var time: UInt64 {
-    memory.word(UInt64.self, at: Firmware.markAddress + MarkPage.Offset.time)
+    memory.word(UInt64.self, at: mark + MarkPage.Offset.time)
   }
 
+  private var mark: Int { Int(GuestContent.markAddress) }
+
   private func answer(_ migration: MigrationID, on socket: Socket) {
-    let mark = Firmware.markAddress
     memory.write(MarkPage.identification(for: migration), at: mark)
     write(.holding)
     let announced = GuestMessage.Mark(
       guestPhysicalAddress: UInt64(mark), time: time, guardianVersion: "test")
     send(announced.frame(for: migration), on: socket)
     usleep(UInt32(preparation * 1000))
-    let pages = Firmware.held.count / GuestMemoryFile.pageSize
-    let held = HeldPages(
-      firstPage: UInt64(Firmware.held.lowerBound / GuestMemoryFile.pageSize),
-      bitmap: [UInt8](repeating: 0xff, count: pages / 8))
-    send(held.frame(for: migration), on: socket)
+    let pieces = content.heldPieces()
+    for piece in pieces { send(piece.frame(for: migration), on: socket) }
     let end = GuestMessage.ReportEnd(
-      pages: UInt64(pages), leavesListed: 0, leavesInManifest: 0, leavesEvicted: 0, steps: [],
-      notes: [])
+      pages: UInt64(pieces.reduce(0) { $0 + $1.count }), leavesListed: 0, leavesInManifest: 0,
+      leavesEvicted: 0, steps: [], notes: [])
     send(end.frame(for: migration), on: socket)
   }
 
