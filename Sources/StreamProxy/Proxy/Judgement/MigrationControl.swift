@@ -116,7 +116,8 @@ struct MigrationControl: StopPointHandler {
 
   private mutating func noteBypass(_ reason: String) {
     bypassNoted = true
-    leaveUnedited(reason)
+    // What was known before explains more, and may explain this.
+    if progress.now.uneditedReason == nil { leaveUnedited(reason) }
     // Nothing will be dropped, so the guest need not wait for the end.
     hook?.abort("the stream cannot be edited: \(reason)")
   }
