@@ -39,6 +39,7 @@ struct MatrixCommand: AsyncParsableCommand {
   var verbose = false
 
   func run() async throws {
+    Signals.prepare()
     let releases = [try QEMURelease.bookworm(in: state), .installed]
     let rows = MatrixRows(releases).rows.filter { row in
       (!short || row.isShort) && only.allSatisfy(MatrixTable.line(for: row).contains)

@@ -54,11 +54,13 @@ public struct GuestContent: Sendable {
     return isHeld(address, index) ? .held : .filled
   }
 
-  /// Runs of 48 pages with 16 between them, at another place in every segment, so that no segment's
-  /// held pages could be taken for another's.
+  /// Three quarters of the groups of 16 pages, in an order that never repeats, so that no stretch of
+  /// held pages could be taken for another.
   private func isHeld(_ address: UInt64, _ index: Int) -> Bool {
     guard address >= changing[index].upperBound else { return false }
-    return (address / GuestContent.pageSize / 16 + UInt64(index)) % 4 != 0
+    let group = address / GuestContent.pageSize / 16
+    // Multiplicative hashing: the upper bits depend on all of the group's number.
+    return (group &* 0x9e37_79b9_7f4a_7c15) >> 62 != 0
   }
 
   /// The report of everything that is held, in pieces.

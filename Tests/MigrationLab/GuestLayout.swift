@@ -43,6 +43,16 @@ public struct GuestLayout: Sendable {
     return machine
   }
 
+  /// What a machine type of 7.2 sets in a newer QEMU (hw_compat_7_2 to hw_compat_9_2 in
+  /// hw/core/machine.c), for a chipset whose machine type has no versions.
+  func compatibility(with version: String, of release: QEMURelease) -> [String] {
+    guard chipset == .microvm, version == "7.2", release.version != "7.2" else { return [] }
+    return [
+      "x-preempt-pre-7-2=on", "multifd-flush-after-each-section=on",
+      "zero-page-detection=legacy", "send-switchover-start=off",
+    ].flatMap { ["-global", "migration.\($0)"] }
+  }
+
   /// - Parameters:
   ///   - files: for each block, nil where QEMU makes the memory itself.
   ///   - plugged: hot-plugged memory is there from the beginning, as a destination needs it.
@@ -77,7 +87,7 @@ public struct GuestLayout: Sendable {
 // MARK: Those that are tried
 
 extension GuestLayout {
-  private static let MiB = 1 << 20
+  private static let mebibyte = 1 << 20
   private static let fourGiB: UInt64 = 1 << 32
 
   /// One block, cut at `limit`.
@@ -93,36 +103,38 @@ extension GuestLayout {
   }
 
   public static let low = GuestLayout(
-    name: "q35, below 4 GiB", chipset: .q35, blocks: [Block(name: "ram", size: 192 * MiB)],
-    segments: [Segment(start: 0, length: 192 * MiB, block: 0, offset: 0)])
+    name: "q35, below 4 GiB", chipset: .q35, blocks: [Block(name: "ram", size: 192 * mebibyte)],
+    segments: [Segment(start: 0, length: 192 * mebibyte, block: 0, offset: 0)])
 
-  public static let q35 = cut("q35, below and above 4 GiB", .q35, 192 * MiB, at: 96 * MiB)
-  public static let i440fx = cut("i440fx, below and above 4 GiB", .i440fx, 192 * MiB, at: 112 * MiB)
+  public static let q35 = cut("q35, below and above 4 GiB", .q35, 192 * mebibyte, at: 96 * mebibyte)
+  public static let i440fx = cut(
+    "i440fx, below and above 4 GiB", .i440fx, 192 * mebibyte, at: 112 * mebibyte)
 
   /// At the chipsets' own limits; nearly all of it is never touched.
-  public static let q35Large = cut("q35, 2816 MiB", .q35, 2816 * MiB, at: 2048 * MiB, own: true)
+  public static let q35Large = cut(
+    "q35, 2816 MiB", .q35, 2816 * mebibyte, at: 2048 * mebibyte, own: true)
   public static let i440fxLarge = cut(
-    "i440fx, 3584 MiB", .i440fx, 3584 * MiB, at: 3072 * MiB, own: true)
+    "i440fx, 3584 MiB", .i440fx, 3584 * mebibyte, at: 3072 * mebibyte, own: true)
   public static let microvmLarge = cut(
-    "microvm, 3200 MiB", .microvm, 3200 * MiB, at: 3072 * MiB, own: true)
+    "microvm, 3200 MiB", .microvm, 3200 * mebibyte, at: 3072 * mebibyte, own: true)
 
   public static let microvm = GuestLayout(
     name: "microvm, below 4 GiB", chipset: .microvm,
-    blocks: [Block(name: "ram", size: 192 * MiB)],
-    segments: [Segment(start: 0, length: 192 * MiB, block: 0, offset: 0)])
+    blocks: [Block(name: "ram", size: 192 * mebibyte)],
+    segments: [Segment(start: 0, length: 192 * mebibyte, block: 0, offset: 0)])
 
   /// The second node's memory lies on both sides.
   public static let numa = GuestLayout(
     name: "q35, two NUMA nodes", chipset: .q35,
     blocks: [
-      Block(name: "ram-node0", size: 96 * MiB, use: .node(0)),
-      Block(name: "ram-node1", size: 96 * MiB, use: .node(1)),
+      Block(name: "ram-node0", size: 96 * mebibyte, use: .node(0)),
+      Block(name: "ram-node1", size: 96 * mebibyte, use: .node(1)),
     ],
     segments: [
-      Segment(start: 0, length: 96 * MiB, block: 0, offset: 0),
-      Segment(start: 96 << 20, length: 40 * MiB, block: 1, offset: 0),
-      Segment(start: fourGiB, length: 56 * MiB, block: 1, offset: 40 * MiB),
-    ], limit: 136 * MiB)
+      Segment(start: 0, length: 96 * mebibyte, block: 0, offset: 0),
+      Segment(start: 96 << 20, length: 40 * mebibyte, block: 1, offset: 0),
+      Segment(start: fourGiB, length: 56 * mebibyte, block: 1, offset: 40 * mebibyte),
+    ], limit: 136 * mebibyte)
 
   public static let hugetlb: GuestLayout = {
     var layout = q35
@@ -134,11 +146,11 @@ extension GuestLayout {
   /// Main memory on both sides of 4 GiB, and a dimm in the area behind it, which begins at a
   /// multiple of 1 GiB.
   private static func dimm(_ name: String, _ chipset: Chipset, hot: Bool) -> GuestLayout {
-    var layout = cut(name, chipset, 128 * MiB, at: 96 * MiB)
+    var layout = cut(name, chipset, 128 * mebibyte, at: 96 * mebibyte)
     let address: UInt64 = 0x1_5000_0000
     layout.blocks.append(
-      Block(name: "memdimm0", size: 64 * MiB, use: .dimm(address: address, hot: hot)))
-    layout.segments.append(Segment(start: address, length: 64 * MiB, block: 1, offset: 0))
+      Block(name: "memdimm0", size: 64 * mebibyte, use: .dimm(address: address, hot: hot)))
+    layout.segments.append(Segment(start: address, length: 64 * mebibyte, block: 1, offset: 0))
     return layout
   }
 

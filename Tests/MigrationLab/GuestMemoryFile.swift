@@ -65,6 +65,12 @@ public final class GuestMemoryFile: @unchecked Sendable {
 
   deinit {
     unsafe munmap(bytes.baseAddress, bytes.count)
+    removeName()
+  }
+
+  /// Once everybody has it open: nothing is left behind then, whatever becomes of the program.
+  func removeName() {
+    // The name is random, so it is never somebody else's.
     if ownsFile, let path { _ = unsafe unlink(path) }
   }
 

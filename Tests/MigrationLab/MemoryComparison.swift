@@ -10,6 +10,8 @@ public struct MemoryComparison: Sendable {
     public var runs = false
     /// The source has given its memory away (release-ram): only what is known is compared.
     public var sourceIsEmpty = false
+    /// The source's guest has gone on.
+    public var sourceGoesOn = false
     public init() {}
   }
 
@@ -70,21 +72,25 @@ public struct MemoryComparison: Sendable {
     }
     switch page {
     case .filled, .held:
-      return destination.isFilled(with: address, at: offset)
-        && (allowance.sourceIsEmpty || equal(0..<pageSize))
+      let isKnown =
+        destination.isFilled(with: address, at: offset)
+        || page == .held && destination.isZero(at: offset) && source.isZero(at: offset)
+      return isKnown && (allowance.sourceIsEmpty || equal(0..<pageSize))
     case .changing:
       guard destination.word(UInt64.self, at: offset) == address,
         destination.isFilled(with: address, at: offset, from: 2)
       else { return false }
-      let counted =
-        destination.word(UInt64.self, at: offset + 8) &- source.word(UInt64.self, at: offset + 8)
-      return allowance.sourceIsEmpty || counted == 0 || allowance.runs && counted < 1 << 40
+      let there = destination.word(UInt64.self, at: offset + 8)
+      let here = source.word(UInt64.self, at: offset + 8)
+      return allowance.sourceIsEmpty || here == there || allowance.runs && here < there
+        || allowance.sourceGoesOn && there < here
     case .mark:
       // The verdict is in the copies only; counter and time go on where the guest does.
       let verdict = MarkPage.Offset.verdict..<MarkPage.Offset.verdict + 32
       let moving = MarkPage.Offset.counter..<MarkPage.Offset.counter + 16
+      let moves = allowance.runs || allowance.sourceGoesOn
       return allowance.sourceIsEmpty
-        || equal(0..<moving.lowerBound) && (allowance.runs || equal(moving))
+        || equal(0..<moving.lowerBound) && (moves || equal(moving))
           && equal(moving.upperBound..<verdict.lowerBound) && equal(verdict.upperBound..<pageSize)
     case .untouched:
       // The guest's mailbox and page tables are in the first MiB.

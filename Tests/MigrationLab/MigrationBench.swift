@@ -45,6 +45,7 @@ public final class MigrationBench: Sendable {
       machine.shares = way.sharesMemory ? source : nil
       let destination = try TestMachine(machine)
       (self.source, self.destination) = (source, destination)
+      for file in source.memory + destination.memory { file.removeName() }
       try source.plug(setting.layout)
       watchdog = Watchdog(seconds: seconds) {
         hung("\(source.complaints)\(destination.complaints)")
@@ -127,12 +128,19 @@ public final class MigrationBench: Sendable {
     try source.qmp.execute("migrate-continue", arguments: ["state": "pre-switchover"])
   }
 
+  /// Ends both QEMUs at once, and with them whatever still goes on between them.
+  public func kill() {
+    source.kill()
+    destination.kill()
+  }
+
   /// The memory at both ends, compared as this way allows.
   public func compare(dropped: Bool) -> MemoryComparison {
     var allowance = MemoryComparison.Allowance()
     allowance.dropped = dropped
     allowance.runs = way.runs
     allowance.sourceIsEmpty = way.emptiesSource
+    allowance.sourceGoesOn = way.sourceGoesOn
     return MemoryComparison(
       content, source: source.memory, destination: destination.memory, allowing: allowance)
   }

@@ -50,6 +50,7 @@ public final class TestMachine: Sendable {
         "-qmp", "unix:\(proxySocket),server=on,wait=off",
       ]
     arguments += layout.arguments(files: files, plugged: machine.isDestination)
+    arguments += layout.compatibility(with: machine.machineVersion, of: machine.release)
     if machine.isDestination { arguments += ["-incoming", "defer"] }
     if machine.paused { arguments += ["-S"] }
     if machine.encrypted {

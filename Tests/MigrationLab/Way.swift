@@ -4,8 +4,8 @@ public struct Way: Sendable {
   public enum Expectation: Equatable, Sendable {
     /// The held pages are dropped.
     case drops
-    /// Nothing is dropped, and the summary's reason contains this.
-    case passes(String)
+    /// Nothing is dropped, and the summary's reason contains one of these.
+    case passes([String])
     /// No dead page is in the stream, for this reason.
     case meetsNone(String)
     /// QEMU does not migrate like this, with or without a proxy, and says something that contains this.
@@ -56,6 +56,8 @@ public struct Way: Sendable {
   public var sharesMemory = false
   /// The source gives memory away that it has sent.
   public var emptiesSource = false
+  /// The source's guest runs on after its state was taken.
+  public var sourceGoesOn = false
 
   public init(_ name: String) { self.name = name }
 
