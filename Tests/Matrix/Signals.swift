@@ -2,11 +2,9 @@ import Glibc
 import StreamProxy
 
 enum Signals {
-  /// A QEMU that dies while something is written to it is a row's result; and whoever stops the
-  /// program finds no QEMU and no huge pages left. Call it first of all: threads inherit the mask of
-  /// the one that makes them.
+  /// Whoever stops the program finds no QEMU and no huge pages left. Call it first of all: threads
+  /// inherit the mask of the one that makes them.
   static func prepare() {
-    signal(SIGPIPE, SIG_IGN)
     var set = sigset_t()
     // Filled in by the calls, and alive during them.
     unsafe sigemptyset(&set)

@@ -20,7 +20,8 @@ import Testing
     script.awaitsPrepare = false
     script.returnPath = false
     // As a device's state before the end of RAM, which ends the parsing: the first reason stands.
-    script.anomaly = [0x04, 0, 0, 0, 9, 5] + Array("timer".utf8)
+    script.anomaly =
+      [0x04, 0, 0, 0, 9, 5] + Array("timer".utf8) + [0, 0, 0, 0, 0, 0, 0, 1]
     let (summary, result, received) = try await scene.play(script)
     #expect(summary.outcome == .completed && received == result.sent.bytes)
     #expect(scene.qmp.state.withLock { $0.settings }.isEmpty)
