@@ -109,6 +109,7 @@ let package = Package(
       name: "ExtensionTests",
       dependencies: [
         "HookLink", "LeafManifest", "WiredTigerExtension", "CWiredTiger", "ExtensionTestDatabase",
+        "Guardian", "CGuestSystem",
       ],
       swiftSettings: strict),
     // Two QEMUs and a guest that reports; the tests' and the matrix's.

@@ -9,6 +9,7 @@ let package = Package(
   name: "fuzzing",
   products: [
     .executable(name: "FuzzPageFilter", targets: ["FuzzPageFilter"]),
+    .executable(name: "FuzzMultifd", targets: ["FuzzMultifd"]),
     .executable(name: "FuzzHookLink", targets: ["FuzzHookLink"]),
     .executable(name: "make-corpus", targets: ["MakeCorpus"]),
   ],
@@ -16,6 +17,13 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "FuzzPageFilter",
+      dependencies: [
+        .product(name: "PageFilter", package: "leafcutter"),
+        .product(name: "StreamSamples", package: "leafcutter"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "FuzzMultifd",
       dependencies: [.product(name: "PageFilter", package: "leafcutter")],
       swiftSettings: strict),
     .executableTarget(

@@ -36,52 +36,6 @@ public enum GuestMessage: Equatable, Sendable {
     }
   }
 
-  /// Ends the report, which is the ``HeldPages`` since PREPARE and this. Nothing is dropped before.
-  public struct ReportEnd: Message, Equatable {
-    public static let code: UInt16 = 103
-    /// How many pages the pieces named; the proxy checks it.
-    public var pages: UInt64
-    public var leavesListed: UInt64
-    /// Resident ones, which are those in the manifest.
-    public var leavesInManifest: UInt64
-    public var leavesEvicted: UInt64
-    public var steps: [StepTime]
-    /// What the operator should know (a database that could not take part, a step left out).
-    public var notes: [String]
-
-    public init(
-      pages: UInt64, leavesListed: UInt64, leavesInManifest: UInt64, leavesEvicted: UInt64,
-      steps: [StepTime], notes: [String]
-    ) {
-      self.pages = pages
-      self.leavesListed = leavesListed
-      self.leavesInManifest = leavesInManifest
-      self.leavesEvicted = leavesEvicted
-      self.steps = steps
-      self.notes = notes
-    }
-
-    public func write(to payload: inout PayloadWriter) {
-      payload.put(pages)
-      payload.put(leavesListed)
-      payload.put(leavesInManifest)
-      payload.put(leavesEvicted)
-      StepTime.write(steps, to: &payload)
-      payload.put(list: notes) { $0.put($1) }
-    }
-
-    public init(from payload: inout PayloadReader) throws(MessageError) {
-      pages = try payload.integer("pages")
-      leavesListed = try payload.integer("leaves listed")
-      leavesInManifest = try payload.integer("leaves in manifest")
-      leavesEvicted = try payload.integer("leaves evicted")
-      steps = try StepTime.read(from: &payload)
-      notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
-        try reader.text("note")
-      }
-    }
-  }
-
   /// Wants frames back: the proxy clears them and acknowledges; only then may the guest reuse them.
   public struct Revoke: Message, Equatable {
     public static let code: UInt16 = 104
@@ -180,6 +134,8 @@ public enum GuestMessage: Equatable, Sendable {
   /// The frames are released and the cache has been read back, here.
   public struct Resumed: Message, Equatable {
     public static let code: UInt16 = 108
+    /// false also where nobody could tell: without a mark page's verdict, after
+    /// ``HostMessage/Prepare/zeroHeldFrames``.
     public var atDestination: Bool
     public var leavesInManifest: UInt64
     /// Leaves that refault read or found present.

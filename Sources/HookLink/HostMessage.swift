@@ -10,27 +10,45 @@ public enum HostMessage: Equatable, Sendable {
     /// Post-copy may follow, so holders need the lease (they release without an acknowledgement no
     /// sooner than 15 s after the last one they received).
     public var postcopyPossible: Bool
-    /// The stream cannot be edited: zero the held frames instead of reporting them.
+    /// The stream cannot be edited: fill the held frames with zeroes instead of reporting them. Nothing
+    /// is dropped then, so they may be let go at any time without asking; no copy of the mark page
+    /// carries a verdict, and the guest learns of the end from ``Abort`` or from the link's loss.
     public var zeroHeldFrames: Bool
-    /// How long the proxy waits for ``ReportEnd``, in milliseconds.
+    /// How long the proxy waits for ``GuestMessage/ReportEnd``, in milliseconds.
     public var timeoutMilliseconds: UInt32
+    /// The guest's RAM as the proxy understands it, by rising address: each segment that holds frames
+    /// wants a ``ProbePage``, and what lies in none is not to be reported. Empty where frames are
+    /// zeroed.
+    public var segments: [MemorySegment]
 
-    public init(postcopyPossible: Bool, zeroHeldFrames: Bool, timeoutMilliseconds: UInt32) {
+    /// More segments than any machine has (256 memory slots and the main memory).
+    public static let maximumSegments = 512
+
+    public init(
+      postcopyPossible: Bool, zeroHeldFrames: Bool, timeoutMilliseconds: UInt32,
+      segments: [MemorySegment]
+    ) {
       self.postcopyPossible = postcopyPossible
       self.zeroHeldFrames = zeroHeldFrames
       self.timeoutMilliseconds = timeoutMilliseconds
+      self.segments = segments
     }
 
     public func write(to payload: inout PayloadWriter) {
       payload.put(postcopyPossible)
       payload.put(zeroHeldFrames)
       payload.put(timeoutMilliseconds)
+      payload.put(list: segments) {
+        $0.put($1.start)
+        $0.put($1.length)
+      }
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
       postcopyPossible = try payload.flag("postcopy possible")
       zeroHeldFrames = try payload.flag("zero held frames")
       timeoutMilliseconds = try payload.integer("timeout")
+      segments = try MemorySegment.read(from: &payload)
     }
   }
 

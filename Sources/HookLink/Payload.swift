@@ -122,14 +122,14 @@ public struct PayloadReader {
     return text
   }
 
-  /// Reads a counted list; `minimumSize` is the least number of bytes an element takes, so that a
-  /// lying count cannot make this side allocate.
+  /// Reads a counted list of at most `limit` elements; `minimumSize` is the least number of bytes an
+  /// element takes, so that a lying count cannot make this side allocate.
   public mutating func list<Element>(
-    _ field: StaticString, minimumSize: Int,
+    _ field: StaticString, minimumSize: Int, limit: Int = .max,
     _ each: (inout PayloadReader) throws(MessageError) -> Element
   ) throws(MessageError) -> [Element] {
     let count = Int(try integer(field, as: UInt32.self))
-    guard count * minimumSize <= remaining else {
+    guard count * minimumSize <= remaining, count <= limit else {
       throw .outOfRange(field: field, value: UInt64(count))
     }
     var elements: [Element] = []

@@ -71,6 +71,32 @@ public final class DeadPages: Sendable {
     forEachWord(of: range) { page, bits in insert(bits: bits, at: page, block: block) }
   }
 
+  /// Adds those pages of a run that are in `other`, which has the same blocks.
+  ///
+  /// - Precondition: the run lies inside the block.
+  public func insert(_ range: Range<Int>, block: Int, of other: DeadPages) {
+    precondition(range.upperBound <= other.blocks[block].pages, "beyond the block's end")
+    forEachWord(of: range) { page, bits in
+      // Inside the block, so there are words.
+      let there = unsafe other.blocks[block].words![page / 64].load(ordering: .acquiring)
+      insert(bits: bits & there, at: page, block: block)
+    }
+  }
+
+  /// How many pages of a run are dead now.
+  ///
+  /// - Precondition: the run lies inside the block.
+  public func count(_ range: Range<Int>, block: Int) -> Int {
+    precondition(range.upperBound <= blocks[block].pages, "beyond the block's end")
+    var count = 0
+    forEachWord(of: range) { page, bits in
+      // As above.
+      let there = unsafe blocks[block].words![page / 64].load(ordering: .relaxed)
+      count += (bits & there).nonzeroBitCount
+    }
+    return count
+  }
+
   /// Takes pages out; after the return no lookup finds them. What lies outside the block is ignored.
   public func remove(_ range: Range<Int>, block: Int) {
     let target = blocks[block]

@@ -20,26 +20,27 @@ public struct MultifdEditor: Sendable {
   public enum Progress: Equatable, Sendable {
     /// So many bytes from the packet's first are needed to go on.
     case needsHeader(Int)
-    /// The packet carries the channel's first pages: call ``begin(blocks:dead:mark:)`` and again.
+    /// The packet carries the channel's first pages: call ``begin(blocks:dead:mark:probes:)`` and again.
     case firstPages
     /// The header has been consumed; the packet says what becomes of it and of its payload.
     case decided
   }
 
   /// Pages by kind, as for the main channel; bytes are the caller's to count.
-  public private(set) var counters = StreamCounters()
+  public internal(set) var counters = StreamCounters()
   /// Synchronisations that this channel has passed.
   public private(set) var syncs = 0
   /// The last copy of the mark page as the guest wrote it; nil where it was no copy.
-  public private(set) var lastMarkCopy: [UInt8]?
+  public internal(set) var lastMarkCopy: [UInt8]?
 
-  private let pageSize: Int
+  let pageSize: Int
   private var hasInit = false
   private var began = false
   private var blocks: [RAMBlock] = []
   private var blockIndices: [[UInt8]: Int] = [:]
   private var dead: DeadPages?
-  private var mark: MarkRule?
+  var watched = WatchedPages()
+  var probesPassed: [Bool] = []
   private var pagesDropped: [UInt64] = []
 
   /// - Parameter pageSize: of the target, in bytes.
@@ -47,13 +48,17 @@ public struct MultifdEditor: Sendable {
 
   /// Lets pages pass from now on; those in `dead` are dropped.
   ///
-  /// - Parameter blocks: the main channel's, to which `dead` and `mark` refer.
-  public mutating func begin(blocks: [RAMBlock], dead: DeadPages?, mark: MarkRule?) {
+  /// - Parameter blocks: the main channel's, to which `dead`, `mark` and `probes` refer.
+  public mutating func begin(
+    blocks: [RAMBlock], dead: DeadPages?, mark: MarkRule?, probes: [ProbeRule] = []
+  ) {
     began = true
     self.blocks = blocks
     for (index, block) in blocks.enumerated() { blockIndices[Array(block.name.utf8)] = index }
     self.dead = dead
-    self.mark = mark
+    if let mark { watched.watch(mark) }
+    watched.watch(probes)
+    probesPassed = [Bool](repeating: false, count: probes.count)
   }
 
   /// Looks at the header at the beginning of `input`.
@@ -167,14 +172,17 @@ public struct MultifdEditor: Sendable {
     _ input: RawSpan, _ packet: inout MultifdPacket, block: Int, normal: Int, zero: Int
   ) {
     let deadBits = dead?.block(block) ?? DeadPages.none
-    let markOffset =
-      mark.flatMap { $0.address.block == block ? UInt64($0.address.page * pageSize) : nil }
+    var nextWatched = watched.first(from: 0, in: block)
+    var last: UInt64 = 0
     pagesDropped.removeAll(keepingCapacity: true)
     var kept = 0
     for index in 0..<normal {
       let offset = pageOffset(input, index)
-      if offset == markOffset {
-        packet.append(.mark(pageSize))
+      let page = offset / UInt64(pageSize)
+      if page >= nextWatched || page < last { nextWatched = watched.first(from: page, in: block) }
+      last = page
+      if page == nextWatched {
+        packet.append(watchedRun(page, block))
       } else if deadBits.contains(Int(offset / UInt64(pageSize))) {
         packet.append(.discard(pageSize))
         pagesDropped.append(offset)
@@ -188,9 +196,14 @@ public struct MultifdEditor: Sendable {
     var place = kept
     for index in normal..<normal + zero {
       let offset = pageOffset(input, index)
-      if offset == markOffset {
-        packet.zeroesMark = true
-        lastMarkCopy = nil
+      let page = offset / UInt64(pageSize)
+      if page >= nextWatched || page < last { nextWatched = watched.first(from: page, in: block) }
+      last = page
+      if page == nextWatched {
+        if watched.kind(of: page, in: block) == .mark {
+          packet.zeroesMark = true
+          lastMarkCopy = nil
+        }
       } else if deadBits.contains(Int(offset / UInt64(pageSize))) {
         counters.deadPagesMet += 1
       }
@@ -209,23 +222,5 @@ public struct MultifdEditor: Sendable {
     packet.put(UInt32(kept), at: MultifdFormat.Offset.normalPages)
     packet.put(UInt32(kept * pageSize), at: MultifdFormat.Offset.nextPacketSize)
     packet.put(UInt32(zero + pagesDropped.count), at: MultifdFormat.Offset.zeroPages)
-  }
-
-  /// Keeps a copy of the mark page as the guest wrote it, and puts the verdict over the bytes.
-  ///
-  /// - Precondition: `page` are the bytes of a ``MultifdPacket/Run/mark(_:)`` run.
-  public mutating func passMark(_ page: inout [UInt8]) {
-    precondition(page.count == pageSize)
-    lastMarkCopy = nil
-    guard let mark else { return }
-    let start = mark.identificationOffset
-    guard start + mark.identification.count <= pageSize,
-      mark.verdictOffset + mark.verdict.count <= pageSize,
-      page[start..<start + mark.identification.count].elementsEqual(mark.identification)
-    else { return }
-    lastMarkCopy = page
-    counters.markCopies += 1
-    page.replaceSubrange(
-      mark.verdictOffset..<mark.verdictOffset + mark.verdict.count, with: mark.verdict)
   }
 }

@@ -21,6 +21,8 @@ enum MultifdFormat {
   enum Offset {
     static let version = 4
     static let flags = 8
+    /// In what a channel begins with.
+    static let channel = 24
     static let normalPages = 16
     static let nextPacketSize = 20
     /// Since 9.0; before, it was unused and 0.
@@ -28,7 +30,9 @@ enum MultifdFormat {
     static let block = 64
     static let blockLength = 256
     static let pages = 320
-    /// In a device-state header.
+    /// In a device-state header; its name is as long as a block's.
+    static let deviceName = 12
+    static let deviceInstance = 268
     static let deviceStateSize = 272
   }
 

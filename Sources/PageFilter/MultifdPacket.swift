@@ -7,10 +7,12 @@ public struct MultifdPacket: Sendable {
     case discard(Int)
     /// The mark page: its bytes are to be given to ``MultifdEditor/passMark(_:)`` and then written.
     case mark(Int)
+    /// A probe: its bytes are to be given to ``MultifdEditor/passProbe(_:number:)`` and then written.
+    case probe(Int, number: Int)
 
     public var count: Int {
       switch self {
-      case .forward(let count), .discard(let count), .mark(let count): count
+      case .forward(let count), .discard(let count), .mark(let count), .probe(let count, _): count
       }
     }
   }

@@ -7,11 +7,7 @@ extension StreamEditor {
     guard blocks.indices.contains(index) else { return }
     currentPages = blocks[index].usedLength >> targetPageBits
     currentDead = dead?.block(index) ?? DeadPages.none
-    if let mark, mark.address.block == index {
-      currentMarkPage = UInt64(mark.address.page)
-    } else {
-      currentMarkPage = .max
-    }
+    currentWatched = watched.first(from: 0, in: index)
   }
 
   mutating func readRAMRecords(
@@ -39,7 +35,7 @@ extension StreamEditor {
     while input.byteCount &- position >= recordSize {
       let word = input.bigEndian(UInt64.self, at: position)
       let page = (word & offsetMask) &>> targetPageBits
-      guard word & ~offsetMask == plain, page < currentPages, page != currentMarkPage,
+      guard word & ~offsetMask == plain, page < currentPages, page < currentWatched,
         page >= last
       else { break }
       last = page
@@ -65,6 +61,8 @@ extension StreamEditor {
     if seen > 0 {
       rounds[rounds.count - 1].normal += seen
       rounds[rounds.count - 1].dropped += dropped
+      blockPages[currentBlock].normal += seen
+      blockPages[currentBlock].dropped += dropped
     }
   }
 
@@ -126,10 +124,7 @@ extension StreamEditor {
       headerLength = 9 + nameLength
       guard input.byteCount - position >= headerLength else { return .needsInput }
       let name = input.bytes(position + 9..<position + headerLength)
-      guard let index = blockIndices[name] else {
-        throw .unknownBlock(String(decoding: name, as: UTF8.self))
-      }
-      block = index
+      block = try self.block(named: name)
     }
     guard block >= 0 else { throw .noCurrentBlock }
     guard offset < blocks[block].usedLength else {
@@ -140,23 +135,30 @@ extension StreamEditor {
     guard input.byteCount - position >= recordLength else { return .needsInput }
     if block != currentBlock { enterBlock(block) }
     let page = offset >> targetPageBits
+    if page >= currentWatched || page < lastPage {
+      currentWatched = watched.first(from: page, in: block)
+    }
     countRound(page)
-    let isDead = currentDead.contains(Int(page)) && page != currentMarkPage
+    let isDead = currentDead.contains(Int(page)) && page != currentWatched
     if isDead { counters.deadPagesMet += 1 }
     if isPage {
       counters.normalPages += 1
       rounds[rounds.count - 1].normal += 1
+      blockPages[block].normal += 1
     } else {
       counters.zeroPages += 1
       rounds[rounds.count - 1].zero += 1
+      blockPages[block].zero += 1
     }
-    if page == currentMarkPage {
-      passMark(
-        input, &position, &edits, headerLength: headerLength, recordLength: recordLength,
+    if page == currentWatched {
+      return passWatched(
+        page, input, &position, &edits, headerLength: headerLength, recordLength: recordLength,
         isPage: isPage)
-    } else if isDead && isPage {
+    }
+    if isDead && isPage {
       counters.droppedPages += 1
       rounds[rounds.count - 1].dropped += 1
+      blockPages[block].dropped += 1
       insertZero(input, position, headerLength, word, &edits)
       position += recordLength
     } else {
@@ -177,39 +179,6 @@ extension StreamEditor {
       let front = (0..<8).map { UInt8(truncatingIfNeeded: edited >> UInt64(56 - 8 * $0)) }
       edits.insert(front + input.bytes(position + 8..<position + headerLength) + [0])
     }
-  }
-
-  /// Keeps a copy of the mark page as the guest wrote it, and writes the verdict over what goes on.
-  private mutating func passMark(
-    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, headerLength: Int,
-    recordLength: Int, isPage: Bool
-  ) {
-    guard let mark else { return take(recordLength, &position, &edits) }
-    markPassages += 1
-    lastMarkSyncs = counters.multifdSyncs
-    let body = position + headerLength
-    // The rule is made for 4 KiB; other targets' pages may be smaller.
-    let fits =
-      mark.identificationOffset + mark.identification.count <= targetPageSize
-      && mark.verdictOffset + mark.verdict.count <= targetPageSize
-    let identified =
-      isPage && fits
-      && input.bytes(
-        body + mark.identificationOffset..<body + mark.identificationOffset
-          + mark.identification.count)
-        == mark.identification
-    guard identified else {
-      lastMarkCopy = nil
-      take(recordLength, &position, &edits)
-      return
-    }
-    lastMarkCopy = input.bytes(body..<position + recordLength)
-    counters.markCopies += 1
-    let end = position + recordLength
-    take(headerLength + mark.verdictOffset, &position, &edits)
-    edits.insert(mark.verdict)
-    position += mark.verdict.count
-    take(end - position, &position, &edits)
   }
 
   /// QEMU walks the blocks in the order of the list and each from its beginning (`ram.c`,
@@ -256,8 +225,10 @@ extension StreamEditor {
       block.hostPageSize = next
       length += 8
     }
+    // The name's bytes, which need be no UTF-8, are what records are looked up by.
     blockIndices[name] = blocks.count
     blocks.append(block)
+    blockPages.append(RoundCounters())
     take(length, &position, &edits)
     state = .blockList(remaining: remaining - used)
     return .done

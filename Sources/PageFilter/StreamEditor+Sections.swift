@@ -211,14 +211,14 @@ extension StreamEditor {
     case StreamFormat.Command.packaged:
       guard length == 4 else { throw .malformed("the PACKAGED command") }
       guard available >= 9 else { return .needsInput }
-      if !passedSwitchover, stops(at: .postcopySwitchover) { return .stop(.postcopySwitchover) }
+      if isBeforeReturn, stops(at: .postcopySwitchover) { return .stop(.postcopySwitchover) }
       passedSwitchover = true
       let blob = UInt64(input.bigEndian(UInt32.self, at: position + 5))
       take(9, &position, &edits)
       counters.commandBytes += 9 + blob
       state = .forward(blob, then: .element)
     case StreamFormat.Command.postcopyRAMDiscard:
-      if !passedSwitchover, stops(at: .postcopySwitchover) { return .stop(.postcopySwitchover) }
+      if isBeforeReturn, stops(at: .postcopySwitchover) { return .stop(.postcopySwitchover) }
       passedSwitchover = true
       take(5, &position, &edits)
       counters.commandBytes += 5 + UInt64(length)
@@ -240,6 +240,10 @@ extension StreamEditor {
     }
     return .done
   }
+
+  /// No point of no return has been passed. Where only dirty bitmaps are sent in post-copy, their
+  /// switchover comes behind the end of RAM, which was judged.
+  private var isBeforeReturn: Bool { !passedSwitchover && !counters.ramEnded }
 
   /// Footers can be switched off; since their mark is no element's type, one byte decides.
   mutating func readFooter(

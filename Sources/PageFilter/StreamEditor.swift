@@ -2,7 +2,7 @@
 ///
 /// It is a value without I/O, clock or threads. Its caller keeps the input buffer, presents what is
 /// not consumed again with more behind it, writes what the ``EditList`` says, and is told at named
-/// stop points that it has something to wait for or to judge. Only two edits are ever made: a PAGE
+/// stop points that it has something to wait for, to learn or to judge. Only two edits are ever made: a PAGE
 /// record of a dead page becomes a ZERO record in its place, and the verdict is put over copies of
 /// the mark page. The format is that of QEMU 7.2 to 11 (`migration/savevm.c`, `migration/ram.c`).
 ///
@@ -20,6 +20,9 @@ public struct StreamEditor: ~Copyable {
     case endOfRAM
     /// The next element lets the guest run at the destination: post-copy's point of no return.
     case postcopySwitchover
+    /// This probe, by its number among those that are watched, has just been consumed, and for the
+    /// first time it was what it should be.
+    case probePassed(Int)
   }
 
   /// How far one call came. `consumed` bytes of the input are done with; the rest is to be
@@ -42,11 +45,16 @@ public struct StreamEditor: ~Copyable {
   /// How often each command was seen, by number.
   public internal(set) var commands: [Int: Int] = [:]
   public internal(set) var rounds: [RoundCounters] = []
+  /// Pages of each of ``blocks``.
+  public internal(set) var blockPages: [RoundCounters] = []
   /// The machine type of the configuration, e.g. "pc-q35-10.0".
   public internal(set) var machine: String?
   public internal(set) var bypassReason: BypassReason?
   /// Offset in the stream at which the bypass began.
   public internal(set) var bypassOffset: UInt64?
+  /// What was not known behind a point of no return, where everything is passed on whatever it is,
+  /// and its offset.
+  public internal(set) var unread: (reason: BypassReason, offset: UInt64)?
   /// The last copy of the mark page as the guest wrote it; nil before the first, and where the last
   /// thing that passed for its address was no copy of it.
   public internal(set) var lastMarkCopy: [UInt8]?
@@ -67,6 +75,8 @@ public struct StreamEditor: ~Copyable {
   var seenFirstPage = false
   var passedSwitchover = false
   var isPreempt = false
+  /// A name that no list of blocks has announced becomes a block.
+  var learnsBlocks = false
   /// The stop that has been reported and is to be passed by the next call.
   var passing: Stop?
 
@@ -75,11 +85,13 @@ public struct StreamEditor: ~Copyable {
   var currentBlock = -1
   var currentPages: UInt64 = 0
   var currentDead = DeadPages.none
-  var currentMarkPage = UInt64.max
+  /// The first watched page that can come; pages before it are none.
+  var currentWatched = UInt64.max
   var lastPage: UInt64 = 0
   var lastBlock = -1
   var dead: DeadPages?
-  var mark: MarkRule?
+  var watched = WatchedPages()
+  var probesPassed: [Bool] = []
 
   enum State: Equatable {
     case preamble
@@ -107,20 +119,6 @@ public struct StreamEditor: ~Copyable {
 
   public init() {}
 
-  /// For a post-copy preempt channel: nothing but page records from its first byte on, with a current
-  /// block of its own (`ram.c:ram_load_postcopy`); where the machine type is 7.2's or older, an EOS
-  /// at the end. The point of no return has passed when it begins to speak.
-  ///
-  /// - Parameter blocks: those of the main channel, to which ``DeadPages`` and ``MarkRule`` refer.
-  public init(preemptChannelOf blocks: [RAMBlock]) {
-    self.blocks = blocks
-    for (index, block) in blocks.enumerated() { blockIndices[Array(block.name.utf8)] = index }
-    isPreempt = true
-    state = .ramRecords
-    seenFirstPage = true
-    passedSwitchover = true
-  }
-
   /// Forwards everything to come. It may be called at any time between two calls of
   /// ``process(_:into:)``; what was dropped stays dropped.
   public mutating func bypass(_ reason: BypassReason) {
@@ -133,12 +131,6 @@ public struct StreamEditor: ~Copyable {
   /// From now on PAGE records of these pages become ZERO records.
   public mutating func install(_ dead: DeadPages) {
     self.dead = dead
-    enterBlock(currentBlock)
-  }
-
-  /// From now on copies of the mark page are kept and given their verdict.
-  public mutating func watch(_ rule: MarkRule) {
-    mark = rule
     enterBlock(currentBlock)
   }
 
@@ -174,6 +166,7 @@ public struct StreamEditor: ~Copyable {
       } catch {
         // A step that fails has consumed whole elements only, so the rest can be forwarded as it is.
         if counters.ramEnded || passedSwitchover {
+          unread = (error, counters.bytesIn + UInt64(position))
           state = .raw
         } else if hasDropped {
           throw StreamError(offset: counters.bytesIn + UInt64(max(from, position)), reason: error)

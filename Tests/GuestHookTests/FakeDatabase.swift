@@ -17,6 +17,9 @@ import HookLink
   private var pieces: [LocalMessage.AddressRange] = []
   private var memory: UnsafeMutableRawPointer?
 
+  /// What every byte of the memory holds before the guardian does anything.
+  static let oldContent: UInt8 = 0x5a
+
   /// Connects and registers.
   init(socket: String, home: String) throws {
     self.home = home
@@ -45,6 +48,8 @@ import HookLink
     // One mapping, alive until release; the middle of it is given back.
     guard let memory = unsafe leafcutter_guest_populated_memory(bytes) else { return false }
     unsafe self.memory = memory
+    // Old content, as evicted pages leave it.
+    unsafe memset(memory, Int32(FakeDatabase.oldContent), bytes)
     ring = Descriptor(owning: unsafe leafcutter_guest_pin(memory, bytes))
     let start = UInt64(UInt(bitPattern: memory))
     pieces = [
@@ -60,15 +65,35 @@ import HookLink
   }
 
   /// The frames of the pieces, read independently of the guardian's code.
-  func frames() -> Set<UInt64> {
-    guard let file = try? Descriptor(opening: "/proc/self/pagemap") else { return [] }
-    var frames: Set<UInt64> = []
+  func frames() -> Set<UInt64> { Set(addresses().keys) }
+
+  /// What a frame of the pieces holds.
+  func page(inFrame frame: UInt64) -> [UInt8] {
+    guard let address = addresses()[frame] else { return [] }
+    // A page of the memory that is mapped until release.
+    return unsafe Array(
+      UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: UInt(address)), count: 4096))
+  }
+
+  /// Whether every byte of the pieces is `value`.
+  func holdsOnly(_ value: UInt8) -> Bool {
+    pieces.allSatisfy { piece in
+      // As above.
+      unsafe UnsafeRawBufferPointer(
+        start: UnsafeRawPointer(bitPattern: UInt(piece.address)), count: Int(piece.length)
+      ).allSatisfy { $0 == value }
+    }
+  }
+
+  private func addresses() -> [UInt64: UInt64] {
+    guard let file = try? Descriptor(opening: "/proc/self/pagemap") else { return [:] }
+    var frames: [UInt64: UInt64] = [:]
     for piece in pieces {
       for page in piece.address / 4096..<(piece.address + piece.length) / 4096 {
         var word: UInt64 = 0
         // One entry of eight bytes.
         guard unsafe pread(file.number, &word, 8, off_t(page * 8)) == 8 else { continue }
-        frames.insert(word & (1 << 55 - 1))
+        frames[word & (1 << 55 - 1)] = page * 4096
       }
     }
     return frames

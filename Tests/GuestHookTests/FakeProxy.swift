@@ -32,10 +32,17 @@ final class FakeProxy {
 
   func send(_ message: some Message, for id: MigrationID) { link?.send(message, for: id) }
 
-  func prepare(_ id: MigrationID, postcopy: Bool = false) {
+  /// Any frame this machine can have.
+  static let allMemory = MemorySegment(start: 1 << 20, length: 1 << 50)
+
+  func prepare(
+    _ id: MigrationID, postcopy: Bool = false, zeroes: Bool = false,
+    segments: [MemorySegment] = [allMemory]
+  ) {
     send(
       HostMessage.Prepare(
-        postcopyPossible: postcopy, zeroHeldFrames: false, timeoutMilliseconds: 20_000),
+        postcopyPossible: postcopy, zeroHeldFrames: zeroes, timeoutMilliseconds: 20_000,
+        segments: zeroes ? [] : segments),
       for: id)
   }
 

@@ -46,6 +46,19 @@ final class GuardianFixture {
     try FakeDatabase(socket: socket, home: directory + "/home")
   }
 
+  /// How many io_urings the guardian has open.
+  var ringCount: Int {
+    let directory = "/proc/\(guardian.pid)/fd"
+    return SmallFile.names(in: directory).filter { name in
+      var target = [CChar](repeating: 0, count: 256)
+      // readlink(2) writes at most as many bytes as the array has.
+      let count = unsafe readlink("\(directory)/\(name)", &target, target.count)
+      let text = String(
+        decoding: target[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
+      return text == "anon_inode:[io_uring]"
+    }.count
+  }
+
   static var executable: String {
     var buffer = [CChar](repeating: 0, count: 4096)
     // readlink(2) writes at most as many bytes as the array has.

@@ -33,19 +33,30 @@ struct GuardianTests {
     #expect(later > counter + 3 && later < counter + 30)
   }
 
-  @Test("the report names exactly the frames of the pinned pieces")
+  @Test("the report names exactly the frames of the pinned pieces, less the probes")
   func report() throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
+    let id = MigrationID.random()
     usleep(100_000)
-    fixture.proxy.prepare(.random())
+    fixture.proxy.prepare(id)
     #expect(database.holdWhenAsked())
     let end = try #require(fixture.proxy.awaitReport())
     let frames = database.frames()
+    let probes = Set(end.probes.map { $0 / 4096 })
     #expect(frames.count == 2048)
-    #expect(end.pages == 2048)
+    #expect((1...8).contains(probes.count) && probes.count == end.probes.count)
+    #expect(probes.contains(frames.min() ?? 0))
+    #expect(end.pages == UInt64(2048 - probes.count))
     #expect(end.leavesInManifest == 200)
-    #expect(fixture.proxy.reportedPages == frames)
+    #expect(fixture.proxy.reportedPages == frames.subtracting(probes))
+    for frame in frames {
+      let expected =
+        probes.contains(frame)
+        ? ProbePage.content(for: id, at: frame * 4096)
+        : [UInt8](repeating: FakeDatabase.oldContent, count: 4096)
+      #expect(database.page(inFrame: frame) == expected, "frame \(frame)")
+    }
     #expect(end.steps.contains { $0.step == "evict" })
     #expect(end.notes == [])
   }
@@ -67,7 +78,7 @@ struct GuardianTests {
     // And again, at once.
     fixture.proxy.prepare(.random())
     #expect(database.holdWhenAsked())
-    #expect(fixture.proxy.awaitReport()?.pages == 2048)
+    #expect(pagesHeld(fixture) == 2048)
   }
 
   @Test("the verdict in the mark page resumes as at the destination, with nobody at the port")
@@ -152,16 +163,16 @@ struct GuardianTests {
     #expect(database?.holdWhenAsked() == true)
     _ = try #require(fixture.proxy.awaitReport())
     let mark = try #require(database?.mark)
-    #expect(try ringCount(of: fixture.guardian.pid) == 2)
+    #expect(fixture.ringCount == 2)
     database = nil
     let revoke = try #require(
       fixture.proxy.await { if case .revoke(let revoke) = $0 { revoke } else { nil } })
     #expect(revoke.ranges == nil)
     usleep(200_000)
-    #expect(try ringCount(of: fixture.guardian.pid) == 2)
+    #expect(fixture.ringCount == 2)
     fixture.proxy.send(HostMessage.Acknowledge(sequence: revoke.sequence), for: id)
     usleep(200_000)
-    #expect(try ringCount(of: fixture.guardian.pid) == 1)
+    #expect(fixture.ringCount == 1)
     #expect(mark.load(at: MarkPage.Offset.state) == holding)
   }
 
@@ -189,7 +200,7 @@ struct GuardianTests {
     #expect(database.releaseAndResumeWhenAsked() == released)
     #expect(database.holdWhenAsked())
     #expect(database.migration == second)
-    #expect(fixture.proxy.awaitReport()?.pages == 2048)
+    #expect(pagesHeld(fixture) == 2048)
   }
 
   @Test("a killed guardian: the keeper holds on, then writes RELEASED")
@@ -227,19 +238,11 @@ struct GuardianTests {
     }
     fixture.proxy.prepare(.random())
     #expect(database.holdWhenAsked())
-    #expect(fixture.proxy.awaitReport()?.pages == 2048)
+    #expect(pagesHeld(fixture) == 2048)
   }
 
-  /// How many io_urings a process has open.
-  private func ringCount(of pid: pid_t) throws -> Int {
-    let directory = "/proc/\(pid)/fd"
-    return SmallFile.names(in: directory).filter { name in
-      var target = [CChar](repeating: 0, count: 256)
-      // readlink(2) writes at most as many bytes as the array has.
-      let count = unsafe readlink("\(directory)/\(name)", &target, target.count)
-      let text = String(
-        decoding: target[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
-      return text == "anon_inode:[io_uring]"
-    }.count
+  /// Reported ones and probes.
+  private func pagesHeld(_ fixture: GuardianFixture) -> UInt64? {
+    fixture.proxy.awaitReport().map { $0.pages + UInt64($0.probes.count) }
   }
 }

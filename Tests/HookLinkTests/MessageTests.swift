@@ -21,7 +21,8 @@ import Testing
       (held, .held(held)),
       {
         let body = GuestMessage.ReportEnd(
-          pages: 1, leavesListed: 2, leavesInManifest: 3, leavesEvicted: 4, steps: steps,
+          pages: 1, pagesZeroed: 5, probes: [4096, 1 << 40], leavesListed: 2, leavesInManifest: 3,
+          leavesEvicted: 4, steps: steps,
           notes: ["a note"])
         return (body, .reportEnd(body))
       }(),
@@ -45,10 +46,48 @@ import Testing
     }
   }
 
+  @Test func prepareArrivesAsItWasSent() throws {
+    let body = HostMessage.Prepare(
+      postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7,
+      segments: [
+        MemorySegment(start: 1 << 20, length: 3 << 30), MemorySegment(start: 1 << 32, length: 4096),
+      ])
+    #expect(try HostMessage(try frame(body.frame(for: migration))) == .prepare(body))
+  }
+
+  @Test func segmentsThatAreNoMemoryAreRefused() {
+    let page: UInt64 = 4096
+    for segments in [
+      [(1, page)], [(page, 0)], [(page, 1)], [(page, 2 * page), (2 * page, page)],
+      [(2 * page, page), (page, page)], [(1 << 63, 1 << 63)], [(0 &- page, page)],
+      [(page, 0 &- page)],
+      (0...UInt64(HostMessage.Prepare.maximumSegments)).map { ($0 * page, page) },
+    ] as [[(UInt64, UInt64)]] {
+      let body = HostMessage.Prepare(
+        postcopyPossible: false, zeroHeldFrames: false, timeoutMilliseconds: 7,
+        segments: segments.map { MemorySegment(start: $0.0, length: $0.1) })
+      #expect(throws: MessageError.self, "\(segments.prefix(2))") {
+        try HostMessage(try frame(body.frame(for: migration)))
+      }
+    }
+  }
+
+  @Test func probesBeyondTheirNumberOrOffAPageAreRefused() {
+    for probes in [[1], (0...UInt64(GuestMessage.ReportEnd.maximumProbes)).map { $0 * 4096 }] {
+      let body = GuestMessage.ReportEnd(
+        pages: 0, pagesZeroed: 0, probes: probes, leavesListed: 0, leavesInManifest: 0,
+        leavesEvicted: 0, steps: [], notes: [])
+      #expect(throws: MessageError.self) {
+        try GuestMessage(try frame(body.frame(for: migration)))
+      }
+    }
+  }
+
   @Test func aMessageCutShortAnywhereIsRefused() throws {
     var payload = PayloadWriter()
     GuestMessage.ReportEnd(
-      pages: 1, leavesListed: 2, leavesInManifest: 3, leavesEvicted: 4,
+      pages: 1, pagesZeroed: 5, probes: [4096], leavesListed: 2, leavesInManifest: 3,
+      leavesEvicted: 4,
       steps: [StepTime(step: "hold", nanoseconds: 1)], notes: ["x"]
     ).write(to: &payload)
     for length in 0..<payload.bytes.count {

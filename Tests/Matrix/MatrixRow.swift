@@ -33,6 +33,8 @@ struct MatrixResult: Codable, Sendable {
   var dropped = 0
   /// Why nothing was dropped, or what failed; null where pages were dropped.
   var reason: String?
+  /// Pages that the guest has filled with zeroes, where the stream cannot be edited; the reason says so.
+  var zeroed = 0
 
   private enum CodingKeys: String, CodingKey {
     case source, destination, capabilities, layout, result, dropped, reason

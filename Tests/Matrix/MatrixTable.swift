@@ -29,7 +29,9 @@ struct MatrixTable {
     results.append(result)
     let seconds = String(format: "%5.1f s", took / .seconds(1))
     let pages =
-      result.deadMet > 0 ? "\(result.dropped) of \(result.deadMet) dropped" : "nothing dropped"
+      result.deadMet > 0
+      ? "\(result.dropped) of \(result.deadMet) dropped"
+      : result.zeroed > 0 ? "\(result.zeroed) zeroed by the guest" : "nothing dropped"
     let verdict = result.result.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)
     let line = "\(MatrixTable.line(for: row))\(verdict)\(seconds)  "
     print(line + (row.isControl ? "" : "\(pages)  ") + (result.reason.map(MatrixTable.short) ?? ""))
@@ -48,12 +50,13 @@ struct MatrixTable {
     func count(_ verdict: MatrixResult.Verdict) -> Int { results.count { $0.result == verdict } }
     let met = results.reduce(0) { $0 + $1.deadMet }
     let dropped = results.reduce(0) { $0 + $1.dropped }
+    let zeroed = results.reduce(0) { $0 + $1.zeroed }
     print(
       """
 
       \(results.count) migrations in \(Int(took / .seconds(1))) s: \(count(.equal)) equal, \
       \(count(.unequal)) unequal, \(count(.failed)) failed, \(count(.hang)) hangs; \
-      \(dropped) of \(met) dead pages dropped
+      \(dropped) of \(met) dead pages dropped, \(zeroed) pages zeroed by guests
       """)
     if notRun > 0 { print("\(notRun) rows were not run: the time is over") }
     for problem in problems { print("NOT AS IT MUST BE: \(problem)") }

@@ -117,6 +117,12 @@ final class RowRun: Sendable {
       let sentence = [failure, reason].compactMap { $0 }.joined(separator: "; ")
       return judged(result(.failed, sentence, summary), nil)
     }
+    if case .zeroes = row.way.expectation, !row.isControl {
+      guard bench.guest.wasAskedForZeroes else {
+        let sentence = "the guest was not asked for zeroes; \(reason ?? "no reason")"
+        return judged(result(.failed, sentence, summary), nil)
+      }
+    }
     let drops = row.way.expectation == .drops && !row.isControl
     let comparison = bench.compare(dropped: drops)
     guard comparison.isEqual else {
@@ -134,7 +140,8 @@ final class RowRun: Sendable {
     MatrixResult(
       source: row.setting.source.version, destination: row.setting.destination.version,
       capabilities: row.way.settings, layout: row.setting.layout.name, result: verdict,
-      deadMet: summary?.deadPagesMet ?? 0, dropped: summary?.pagesDropped ?? 0, reason: reason)
+      deadMet: summary?.deadPagesMet ?? 0, dropped: summary?.pagesDropped ?? 0, reason: reason,
+      zeroed: Int(summary?.guest?.pagesZeroed ?? 0))
   }
 
   private func judged(
@@ -177,6 +184,15 @@ struct RowJudge {
     case .passes(let reasons):
       guard result.dropped == 0, reasons.contains(where: reason.contains) else {
         return "nothing should have been dropped for \"\(reasons[0])\", and it was: \(reason)"
+      }
+    case .zeroes(let because):
+      guard result.dropped == 0, reason.contains(because), reason.contains("with zeroes instead")
+      else {
+        return "the guest should have filled zeroes for \"\(because)\", and it was: \(reason)"
+      }
+      guard result.zeroed > 0, let comparison, comparison.isDropped(atLeast: 1) else {
+        return
+          "the guest filled \(result.zeroed) pages with zeroes, and some travelled as they were"
       }
     case .meetsNone:
       guard result.deadMet == 0 else { return "\(result.deadMet) dead pages were met" }

@@ -1,7 +1,7 @@
 import HookLink
 
 /// What the guest's memory holds and what becomes of it, page by page: filled with its own address,
-/// changed all the time, reported as held, the mark page, or never touched.
+/// changed all the time, reported as held, a probe page, the mark page, or never touched.
 public struct GuestContent: Sendable {
   static let pageSize = UInt64(GuestMemoryFile.pageSize)
   /// Behind what a source can have sent, into the sockets' buffers, before the guest was asked: a
@@ -18,11 +18,18 @@ public struct GuestContent: Sendable {
   private static let beginning: UInt64 = 96 << 20
   private static let end: UInt64 = 16 << 20
 
-  public enum Page: Sendable { case untouched, filled, changing, held, mark }
+  /// Of a segment, before all that is held in it; the first has its mark page before them. Several:
+  /// channels overtake one another, and what passes before the first probe is not dropped.
+  private static let probeOffsets: [UInt64] = [2 << 20, 4 << 20, 6 << 20]
+  private static let firstProbeOffsets: [UInt64] = [29 << 20, 30 << 20, 31 << 20]
+
+  public enum Page: Sendable { case untouched, filled, changing, held, probe, mark }
 
   /// Guest-physical, by segment.
   let filled: [[Range<UInt64>]]
   let changing: [Range<UInt64>]
+  /// Filled pages that are made probe pages when the guest is asked to report.
+  let probes: [[UInt64]]
   public let layout: GuestLayout
 
   public init(_ layout: GuestLayout) {
@@ -44,12 +51,18 @@ public struct GuestContent: Sendable {
       changing.append(first..<first + GuestContent.changingLength)
     }
     (self.filled, self.changing) = (filled, changing)
+    probes = layout.segments.map { segment in
+      let offsets =
+        segment.start == 0 ? GuestContent.firstProbeOffsets : GuestContent.probeOffsets
+      return offsets.map { segment.start + $0 }
+    }
   }
 
   /// What the page at an address of a segment is.
   func page(at address: UInt64, segment index: Int) -> Page {
     if address == GuestContent.markAddress { return .mark }
     if changing[index].contains(address) { return .changing }
+    if probes[index].contains(address) { return .probe }
     guard filled[index].contains(where: { $0.contains(address) }) else { return .untouched }
     return isHeld(address, index) ? .held : .filled
   }
@@ -61,6 +74,23 @@ public struct GuestContent: Sendable {
     let group = address / GuestContent.pageSize / 16
     // Multiplicative hashing: the upper bits depend on all of the group's number.
     return (group &* 0x9e37_79b9_7f4a_7c15) >> 62 != 0
+  }
+
+  /// How many pages are held.
+  public var heldPages: Int {
+    layout.segments.indices.reduce(0) { sum, index in
+      var count = 0
+      forEachHeldPage(ofSegment: index) { _ in count += 1 }
+      return sum + count
+    }
+  }
+
+  func forEachHeldPage(ofSegment index: Int, _ body: (UInt64) -> Void) {
+    for range in filled[index] {
+      for address in stride(
+        from: range.lowerBound, to: range.upperBound, by: Int(GuestContent.pageSize))
+      where page(at: address, segment: index) == .held { body(address) }
+    }
   }
 
   /// The report of everything that is held, in pieces.

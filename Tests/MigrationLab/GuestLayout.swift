@@ -24,6 +24,9 @@ public struct GuestLayout: Sendable {
     public var length: Int
     public var block: Int
     public var offset: Int
+
+    /// Where an address of the segment is in the block.
+    func offset(of address: UInt64) -> Int { offset + Int(address - start) }
   }
 
   public var name: String

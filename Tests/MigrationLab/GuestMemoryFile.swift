@@ -90,6 +90,13 @@ public final class GuestMemoryFile: @unchecked Sendable {
     unsafe bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: Word.self)
   }
 
+  func zeroPage(at offset: Int) {
+    // Slicing checks the bounds, and any bytes are a page.
+    let page = unsafe bytes[offset..<offset + GuestMemoryFile.pageSize]
+    _ = unsafe UnsafeMutableRawBufferPointer(rebasing: page)
+      .initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
   public func page(at offset: Int) -> [UInt8] {
     unsafe Array(bytes[offset..<offset + GuestMemoryFile.pageSize])
   }

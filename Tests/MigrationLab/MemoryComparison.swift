@@ -62,6 +62,9 @@ public struct MemoryComparison: Sendable {
     }
   }
 
+  /// Where a probe page has its own address.
+  private static let probeAddress = 32
+
   private static func isAsSent(
     _ page: GuestContent.Page, _ address: UInt64, _ source: GuestMemoryFile,
     _ destination: GuestMemoryFile, _ offset: Int, _ allowance: Allowance
@@ -84,6 +87,14 @@ public struct MemoryComparison: Sendable {
       let here = source.word(UInt64.self, at: offset + 8)
       return allowance.sourceIsEmpty || here == there || allowance.runs && here < there
         || allowance.sourceGoesOn && there < here
+    case .probe:
+      // As the guest has filled it, where it was never asked to report.
+      let signature = Array(destination.page(at: offset).prefix(ProbePage.signature.count))
+      let isProbe =
+        signature == ProbePage.signature
+        && destination.word(UInt64.self, at: offset + MemoryComparison.probeAddress) == address
+      return (isProbe || destination.isFilled(with: address, at: offset))
+        && (allowance.sourceIsEmpty || equal(0..<pageSize))
     case .mark:
       // The verdict is in the copies only; counter and time go on where the guest does.
       let verdict = MarkPage.Offset.verdict..<MarkPage.Offset.verdict + 32

@@ -11,7 +11,11 @@ public final class MigrationBench: Sendable {
   public let content: GuestContent
   public let listenURI: String
   public let connectURI: String
+  /// Where the proxy takes an operator's requests.
+  public let control: SocketAddress
   private let way: Way
+  /// What the source may send, in bytes per second.
+  private let bandwidth: Int
   private let directory: String
   private let watchdog: Watchdog
 
@@ -26,13 +30,15 @@ public final class MigrationBench: Sendable {
     // As the proxy's program does: a QEMU that dies while it is written to is a migration's result.
     signal(SIGPIPE, SIG_IGN)
     var way = way
-    way.stopped = way.stopped || setting.stopsGuests
+    let stopsGuests = setting.stopsGuests && !way.mayBeDamaged
+    way.stopped = way.stopped || stopsGuests
     self.way = way
     content = GuestContent(setting.layout)
     let directory =
       FileManager.default.temporaryDirectory.path
       + "/lc\(getpid())-\(UInt32.random(in: 0 ..< .max))"
     self.directory = directory
+    control = .unix(path: "\(directory)/control")
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: false)
     do {
       var machine = TestMachine.Configuration(
@@ -43,7 +49,7 @@ public final class MigrationBench: Sendable {
       machine.name = "dst"
       machine.release = setting.destination
       machine.isDestination = true
-      machine.paused = !way.runs || setting.stopsGuests
+      machine.paused = !way.runs || stopsGuests
       machine.shares = way.sharesMemory ? source : nil
       let destination = try TestMachine(machine)
       (self.source, self.destination) = (source, destination)
@@ -59,7 +65,7 @@ public final class MigrationBench: Sendable {
       listenURI = way.overTCP ? "tcp:127.0.0.1:\(port)" : "unix:\(directory)/in"
       connectURI = way.overTCP ? "tcp:127.0.0.1:\(port + 1)" : "unix:\(directory)/out"
       guest = try ReportingGuest(
-        path: "\(directory)/hook", content: content, memory: source.memory[0],
+        path: "\(directory)/hook", content: content, memory: source.memory,
         preparation: way.preparation)
       for machine in [source, destination] {
         try machine.setCapabilities(
@@ -70,9 +76,9 @@ public final class MigrationBench: Sendable {
       // The guest dirties its stretch of memory faster than any link carries it; where it is to go
       // on for a while it must not converge by itself.
       let waits = way.postcopy != nil || way.convergesAfter != nil || bandwidth != nil
+      self.bandwidth = bandwidth ?? way.bandwidth ?? (waits ? 100 << 20 : 1 << 30)
       try source.set([
-        "downtime-limit": .number(waits ? 1 : 2000),
-        "max-bandwidth": .number(bandwidth ?? way.bandwidth ?? (waits ? 100 << 20 : 1 << 30)),
+        "downtime-limit": .number(waits ? 1 : 2000), "max-bandwidth": .number(self.bandwidth),
       ])
       for bitmap in way.dirtyBitmaps {
         try source.qmp.execute("block-dirty-bitmap-add", arguments: bitmap)
@@ -96,6 +102,7 @@ public final class MigrationBench: Sendable {
       listen: SocketAddress(listenURI)!, connect: SocketAddress(connectURI)!,
       qmp: .unix(path: source.proxySocket))
     options.hook = guest.address
+    options.control = control
     var logger = Logger(label: "proxy") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = logLevel
     return try MigrationProxy(options, logger: logger)
@@ -106,10 +113,17 @@ public final class MigrationBench: Sendable {
   /// - Parameter uri: of the proxy, or of the destination itself.
   public func migrate(to uri: String) async throws {
     if way.stopped { try source.qmp.execute("stop") }
-    try source.migrate(to: uri)
+    if way.isCompressed, uri == listenURI {
+      try await migrateSlowly(to: uri)
+    } else {
+      try source.migrate(to: uri)
+    }
     switch way.postcopy {
     case .after(let milliseconds):
       try await Task.sleep(for: .milliseconds(milliseconds))
+      try source.qmp.execute("migrate-start-postcopy")
+    case .whenRemaining(let bytes):
+      while try !source.hasLeft(lessThan: bytes) { try await Task.sleep(for: .milliseconds(5)) }
       try source.qmp.execute("migrate-start-postcopy")
     case .afterRounds(let rounds):
       // A guest that is stopped has one round.
@@ -128,6 +142,18 @@ public final class MigrationBench: Sendable {
     try await source.waitForStatus("pre-switchover")
     try await Task.sleep(for: .milliseconds(300))
     try source.qmp.execute("migrate-continue", arguments: ["state": "pre-switchover"])
+  }
+
+  /// The sockets' buffers take a large part of the guest compressed, and what goes into them before the
+  /// guest has filled its pages is not sent again: from outside that is in nobody's dirty log. So the
+  /// source sends a packet at a time until then.
+  private func migrateSlowly(to uri: String) async throws {
+    try source.set(["max-bandwidth": .number(10_000)])
+    try source.migrate(to: uri)
+    while !guest.hasReported, try !source.qmp.queryMigrate().isOver {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    try source.set(["max-bandwidth": .number(bandwidth)])
   }
 
   /// Ends both QEMUs at once, and with them whatever still goes on between them.

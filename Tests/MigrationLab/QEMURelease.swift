@@ -1,7 +1,7 @@
 import Foundation
 
 /// A QEMU program that migrations are tried with.
-public struct QEMURelease: Sendable {
+public struct QEMURelease: Sendable, CustomStringConvertible {
   /// As the tables show it, and as the newest machine type it has is called: `10.0`.
   public var version: String
   var program: String
@@ -19,6 +19,14 @@ public struct QEMURelease: Sendable {
     program: ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"].flatMap {
       $0.hasPrefix("/") ? $0 : nil
     } ?? "/usr/bin/qemu-system-x86_64")
+
+  /// The installed one, and Debian 12's where it has been unpacked (in LEAFCUTTER_STATE, or `.lab`).
+  public static let available: [QEMURelease] = {
+    let state = ProcessInfo.processInfo.environment["LEAFCUTTER_STATE"] ?? ".lab"
+    return [installed] + [try? bookworm(in: state)].compactMap(\.self)
+  }()
+
+  public var description: String { "QEMU \(version)" }
 
   /// Debian 12's own, as qemu-config/setup has unpacked it.
   public static func bookworm(in state: String) throws -> QEMURelease {

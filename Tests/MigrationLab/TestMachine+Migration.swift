@@ -45,6 +45,14 @@ extension TestMachine {
     try qmp.execute("migrate-incoming", arguments: ["uri": uri])
   }
 
+  /// Whether the running migration has less to send, or is over.
+  func hasLeft(lessThan bytes: UInt64) throws -> Bool {
+    let answer = try qmp.queryMigrate()
+    // Before the first round nothing is counted.
+    guard let ram = answer.ram, ram.dirtySyncCount > 0 else { return answer.isOver }
+    return ram.remaining < bytes
+  }
+
   public func waitForStatus(_ status: String) async throws {
     while try qmp.queryMigrate().status != status { try await Task.sleep(for: .milliseconds(10)) }
   }

@@ -6,6 +6,9 @@ public struct Way: Sendable {
     case drops
     /// Nothing is dropped, and the summary's reason contains one of these.
     case passes([String])
+    /// Nothing is dropped, the guest has filled what it holds with zeroes, and the summary's reason
+    /// says so and contains this.
+    case zeroes(String)
     /// No dead page is in the stream, for this reason.
     case meetsNone(String)
     /// QEMU does not migrate like this, with or without a proxy, and says something that contains this.
@@ -15,6 +18,8 @@ public struct Way: Sendable {
   public enum Postcopy: Sendable {
     /// Milliseconds after `migrate`.
     case after(Int)
+    /// When fewer bytes are left to be sent.
+    case whenRemaining(UInt64)
     /// When so many rounds have begun.
     case afterRounds(UInt64)
   }
@@ -49,6 +54,8 @@ public struct Way: Sendable {
   public var encrypted = false
   /// Let the guest run at the destination, so that it asks for pages.
   public var runs = false
+  /// Nobody looks at the guest's memory, so it may run in a QEMU that damages it.
+  public var mayBeDamaged = false
   /// More of QEMU's arguments, at both ends.
   public var arguments: [String] = []
   public var dirtyBitmaps: [DirtyBitmap] = []
@@ -62,10 +69,15 @@ public struct Way: Sendable {
   public init(_ name: String) { self.name = name }
 
   /// The same with something changed.
-  func with(_ change: (inout Way) -> Void) -> Way {
+  public func with(_ change: (inout Way) -> Void) -> Way {
     var way = self
     change(&way)
     return way
+  }
+
+  /// Whether pages travel compressed by QEMU.
+  var isCompressed: Bool {
+    capabilities.contains("compress") || parameters["multifd-compression"] != nil
   }
 
   /// What is on and how it is set, for a table.
@@ -77,6 +89,7 @@ public struct Way: Sendable {
     switch postcopy {
     case .after(0): all.append("switch at once")
     case .after(let milliseconds): all.append("switch after \(milliseconds) ms")
+    case .whenRemaining(let bytes): all.append("switch with \(bytes >> 20) MiB left")
     case .afterRounds(let rounds): all.append("switch after \(rounds) rounds")
     case nil: break
     }

@@ -11,13 +11,19 @@ extension Way {
         $0.name = "multifd \(method)"
         $0.parameters["multifd-compression"] = .text(method)
         $0.stopped = true
-        $0.expectation = .passes([method])
+        $0.asksForZeroes("multifd is on with \(method): pages travel compressed")
       }
       if let zeroPages {
         $0.name += ", zero pages \(zeroPages)"
         $0.parameters["zero-page-detection"] = .text(zeroPages)
       }
     }
+  }
+
+  /// Pages wait until the guest has filled what it holds.
+  private mutating func asksForZeroes(_ reason: String) {
+    expectation = .zeroes(reason)
+    preparation = 500
   }
 
   private static func capability(_ name: String) -> Way {
@@ -31,7 +37,7 @@ extension Way {
   public static let pausing = capability("pause-before-switchover")
   public static let xbzrle = capability("xbzrle").with {
     $0.convergesAfter = 800
-    $0.expectation = .passes(["xbzrle"])
+    $0.asksForZeroes("capability xbzrle is on")
   }
 
   public static let multifd1 = multifd(1)
@@ -46,11 +52,14 @@ extension Way {
     $0.parameters = ["zero-page-detection": .text("legacy")]
   }
 
+  /// Every segment's probe pages have passed by then, and held pages are left to be dropped later.
+  private static let mostHasPassed: UInt64 = 36 << 20
+
   public static let postcopyUnused = capability("postcopy-ram").with {
     $0.name = "postcopy-ram, unused"
   }
   public static let postcopy = capability("postcopy-ram").with {
-    $0.postcopy = .after(1000)
+    $0.postcopy = .whenRemaining(mostHasPassed)
   }
   public static let postcopyAfterRounds = capability("postcopy-ram").with {
     $0.name = "postcopy-ram, after rounds"
@@ -71,7 +80,7 @@ extension Way {
   }
   public static let preempt = Way("postcopy-preempt").with {
     $0.capabilities = ["postcopy-ram", "postcopy-preempt"]
-    $0.postcopy = .after(1000)
+    $0.postcopy = .whenRemaining(mostHasPassed)
   }
   public static let preemptAfterRounds = preempt.with {
     $0.name = "postcopy-preempt, after rounds"
@@ -89,19 +98,19 @@ extension Way {
   public static let tls = Way("TLS").with {
     $0.encrypted = true
     $0.overTCP = true
-    $0.expectation = .passes(["TLS"])
+    $0.asksForZeroes("encrypted (TLS)")
   }
   public static let tlsMultifd = multifd2.with {
     $0.name = "TLS, multifd 2"
     $0.encrypted = true
     $0.overTCP = true
-    $0.expectation = .passes(["TLS"])
+    $0.asksForZeroes("encrypted (TLS)")
   }
   public static let tlsPreempt = preempt.with {
     $0.name = "TLS, postcopy-preempt"
     $0.encrypted = true
     $0.overTCP = true
-    $0.expectation = .passes(["TLS"])
+    $0.asksForZeroes("encrypted (TLS)")
   }
 
   public static let autoConverge = capability("auto-converge").with {
@@ -139,7 +148,7 @@ extension Way {
 
   /// Until QEMU 9.0.
   public static let compress = capability("compress").with {
-    $0.expectation = .passes(["compress"])
+    $0.asksForZeroes("capability compress is on")
   }
   /// Until QEMU 9.0; copies disks, too.
   public static let legacyBlock = capability("block").with {

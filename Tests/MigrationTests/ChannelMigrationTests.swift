@@ -27,10 +27,10 @@ struct ChannelMigrationTests {
   ]
 
   private static func changed(_ way: Way, _ name: String, _ change: (inout Way) -> Void) -> Way {
-    var way = way
-    way.name = name
-    change(&way)
-    return way
+    way.with {
+      $0.name = name
+      change(&$0)
+    }
   }
 
   /// Those whose name contains LEAFCUTTER_WAYS, or all.
@@ -54,20 +54,33 @@ struct ChannelMigrationTests {
       $0.event == .migration(status: "postcopy-active")
     }
     #expect(postcopy == (way.postcopy != nil))
-    compare(bench, drops: drops, summary)
+    if case .zeroes(let because) = way.expectation {
+      let reason = summary.uneditedReason ?? "none"
+      #expect(reason.contains(because) && reason.contains("with zeroes instead"), "\(reason)")
+      #expect(summary.guest?.pagesZeroed == UInt64(bench.content.heldPages))
+      #expect(bench.guest.wasAskedForZeroes)
+    }
+    compare(bench, way, summary)
   }
 
-  private func compare(_ bench: MigrationBench, drops: Bool, _ summary: MigrationSummary) {
-    let comparison = bench.compare(dropped: drops)
+  private func compare(_ bench: MigrationBench, _ way: Way, _ summary: MigrationSummary) {
+    let comparison = bench.compare(dropped: way.expectation == .drops)
     #expect(
       comparison.isEqual, "\(comparison.unexpected) pages differ: \(comparison.first ?? "")")
-    guard drops else { return }
-    #expect(comparison.isDropped(atLeast: 1))
-    #expect(summary.deadPagesMet > 0 && summary.pagesDropped == summary.deadPagesMet)
-    let address = Int(GuestContent.markAddress)
-    let mark = MarkPage(parsing: bench.destination.memory[0].page(at: address))
-    #expect(mark?.verdict != nil && mark?.verdict == mark?.nonce)
-    #expect(MarkPage(parsing: bench.source.memory[0].page(at: address))?.verdict == nil)
+    switch way.expectation {
+    case .drops:
+      #expect(comparison.isDropped(atLeast: 1))
+      #expect(summary.deadPagesMet > 0 && summary.pagesDropped == summary.deadPagesMet)
+      let address = Int(GuestContent.markAddress)
+      let mark = MarkPage(parsing: bench.destination.memory[0].page(at: address))
+      #expect(mark?.verdict != nil && mark?.verdict == mark?.nonce)
+      #expect(MarkPage(parsing: bench.source.memory[0].page(at: address))?.verdict == nil)
+    case .zeroes:
+      // Filled before any of it was sent.
+      #expect(comparison.isDropped(atLeast: 1))
+    default:
+      #expect(comparison.zeroHeld.allSatisfy { $0.zero == 0 })
+    }
   }
 }
 

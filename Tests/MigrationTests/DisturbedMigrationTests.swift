@@ -58,27 +58,48 @@ struct DisturbedMigrationTests {
     #expect(wasTold)
   }
 
-  @Test("Post-copy whose connections broke is recovered through the same proxy")
-  func recovery() async throws {
+  enum Recovery: CaseIterable {
+    case atTheSamePlace, elsewhere, withoutTheProxy
+  }
+
+  @Test("Post-copy whose connections broke is recovered", arguments: Recovery.allCases)
+  func recovery(_ recovery: Recovery) async throws {
     var way = Way("recovery")
     way.capabilities = ["postcopy-ram", "postcopy-preempt"]
     way.parameters = ["max-postcopy-bandwidth": .number(20 << 20)]
-    way.postcopy = .after(1000)
+    way.postcopy = .whenRemaining(80 << 20)
     way.runs = true
     let bench = try MigrationBench(way, hung: Hang.end(way))
     let proxy = try bench.makeProxy()
     let running = Task { await proxy.run() }
     try await bench.migrate(to: bench.listenURI)
     try await bench.source.waitForStatus("postcopy-active")
+    let new = "tcp:127.0.0.1:\(Int.random(in: 30000..<32000))"
+    let retarget = OperatorRequest.retarget(try #require(SocketAddress(new)))
+    // As long as the connections are there, later ones belong to them.
+    #expect(throws: OperatorError.self) { try OperatorClient.ask(retarget, at: bench.control) }
     try await Task.sleep(for: .milliseconds(300))
     try bench.source.qmp.execute("migrate-pause")
     try await bench.source.waitForStatus("postcopy-paused")
     try await bench.destination.waitForStatus("postcopy-paused")
-    try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": bench.connectURI])
-    try bench.source.migrate(to: bench.listenURI, resume: true)
+    let uri = recovery == .atTheSamePlace ? bench.connectURI : new
+    try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": uri])
+    if recovery == .elsewhere {
+      let answer = try OperatorClient.ask(retarget, at: bench.control)
+      #expect(answer == #"{"target":"\#(new)"}"#)
+      let status = try OperatorClient.ask(.status, at: bench.control)
+      #expect(status.contains(#""state":"awaits-recovery""#), "\(status)")
+    }
+    let isDirect = recovery == .withoutTheProxy
+    try bench.source.migrate(to: isDirect ? new : bench.listenURI, resume: true)
+    if isDirect {
+      try await bench.source.waitForStatus("completed")
+      proxy.interrupt()
+    }
     let summary = await running.value
     print(way.name, summary.text, separator: "\n")
-    #expect(summary.outcome == .completed && summary.pagesDropped > 0)
+    #expect(summary.outcome == (isDirect ? .interrupted : .completed))
+    #expect(summary.pagesDropped > 0)
     let comparison = bench.compare(dropped: true)
     #expect(comparison.isEqual, "\(comparison.first ?? "")")
   }

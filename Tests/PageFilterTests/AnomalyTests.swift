@@ -43,6 +43,18 @@ import Testing
     #expect(run.failure?.description.contains("at byte \(offset) of the stream") == true)
   }
 
+  @Test(arguments: PassedSample.all)
+  func aKindThatIsNotEditedIsForwardedWithItsReasonAtEverySplit(sample: PassedSample) {
+    let stream = sample.stream
+    let dead = stream.deadPages()
+    for cut in stride(from: 0, through: stream.bytes.count, by: 3) {
+      let run = EditorRun(stream.bytes, cuts: [cut]) { $1.install(dead) }
+      #expect(same(run.output, stream.bytes), "cut at \(cut)")
+      #expect(
+        run.bypassReason?.description.contains(sample.reason) == true, "\(run.bypassReason as Any)")
+    }
+  }
+
   @Test(arguments: Anomaly.elements.filter { $0.place == .betweenSections })
   func afterTheEndOfRAMItIsForwarded(anomaly: Anomaly) {
     var build = StreamBuilder("after the end")

@@ -96,6 +96,7 @@ extension SampleStream.StopKind {
       case .firstPageRecord: .firstPageRecord
       case .endOfRAM: .endOfRAM
       case .postcopySwitchover: .postcopySwitchover
+      case .probePassed: .probePassed
       }
   }
 }

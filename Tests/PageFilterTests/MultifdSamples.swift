@@ -1,3 +1,5 @@
+import StreamSamples
+
 /// A multifd channel written packet by packet, and what an editor has to make of it, told by other
 /// means: packets are taken apart into pages, pages are changed, and packets are put together again.
 struct MultifdSample {
@@ -5,6 +7,8 @@ struct MultifdSample {
     var offset: UInt64
     /// nil for a zero page.
     var content: [UInt8]?
+
+    var number: Int { Int(offset) / pageSize }
   }
 
   enum Packet {
@@ -17,45 +21,25 @@ struct MultifdSample {
   static let pageSize = 4096
   var packets: [Packet]
 
-  static func big(_ value: UInt64, _ count: Int) -> [UInt8] {
-    (0..<count).map { UInt8(truncatingIfNeeded: value >> UInt64(8 * (count - 1 - $0))) }
-  }
-
-  static func padded(_ text: String) -> [UInt8] {
-    Array(text.utf8) + [UInt8](repeating: 0, count: 256 - text.utf8.count)
-  }
-
-  static let hello: [UInt8] =
-    big(0x1122_3344, 4) + big(1, 4) + [UInt8](repeating: 7, count: 16) + [3]
-    + [UInt8](repeating: 0, count: 39)
-
-  static func pagesHeader(
-    block: String, normal: [UInt64], zero: [UInt64], size: UInt32, flags: UInt32, number: UInt64
-  ) -> [UInt8] {
-    let offsets = normal + zero
-    return big(0x1122_3344, 4) + big(1, 4) + big(UInt64(flags), 4) + big(128, 4)
-      + big(UInt64(normal.count), 4) + big(UInt64(size), 4) + big(number, 8)
-      + big(UInt64(zero.count), 4) + [UInt8](repeating: 0, count: 28) + padded(block)
-      + offsets.flatMap { big($0, 8) }
-      + [UInt8](repeating: 0, count: 8 * (128 - offsets.count))
-  }
+  /// What a channel begins with.
+  static let hello = MultifdStream(channel: 3).bytes
 
   static func encode(_ packet: Packet) -> [UInt8] {
+    var stream = MultifdStream(channel: 3)
     switch packet {
     case .pages(let block, let pages, let sync, let number):
       let normal = pages.filter { $0.content != nil }
-      let zero = pages.filter { $0.content == nil }
-      return pagesHeader(
-        block: block, normal: normal.map(\.offset), zero: zero.map(\.offset),
-        size: UInt32(normal.count * pageSize), flags: sync ? 1 : 0, number: number)
-        + normal.flatMap { $0.content ?? [] }
+      stream.number(number)
+      stream.pages(
+        block, normal: normal.map(\.number),
+        zero: pages.filter { $0.content == nil }.map(\.number), sync: sync,
+        payload: normal.flatMap { $0.content ?? [] })
     case .stale(let block, let size, let sync):
-      return pagesHeader(
-        block: block, normal: [], zero: [], size: size, flags: sync ? 1 : 0, number: 9)
+      stream.stale(block, size: Int(size), sync: sync)
     case .device(let name, let state):
-      return big(0x1122_3344, 4) + big(1, 4) + big(0x40, 4) + padded(name) + big(5, 4)
-        + big(UInt64(state.count), 4) + state
+      stream.deviceState(name, state)
     }
+    return Array(stream.bytes[hello.count...])
   }
 
   var bytes: [UInt8] { MultifdSample.hello + packets.flatMap(MultifdSample.encode) }

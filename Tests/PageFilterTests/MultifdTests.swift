@@ -22,11 +22,12 @@ struct MultifdTests {
   struct Run {
     var output: [UInt8] = []
     var syncsSeen = 0
+    var proven: [Int] = []
     var editor = MultifdEditor()
     private var packet = MultifdPacket()
 
     init(
-      _ input: [UInt8], step: Int, dead: DeadPages?, mark: MarkRule?
+      _ input: [UInt8], step: Int, dead: DeadPages?, mark: MarkRule?, probes: [ProbeRule] = []
     ) throws(BypassReason) {
       var at = 0
       var header: [UInt8] = []
@@ -39,7 +40,7 @@ struct MultifdTests {
           header += input[at..<at + more]
           at += more
         case .firstPages:
-          editor.begin(blocks: MultifdTests.blocks, dead: dead, mark: mark)
+          editor.begin(blocks: MultifdTests.blocks, dead: dead, mark: mark, probes: probes)
         case .decided:
           output += packet.header
           for run in packet.runs {
@@ -50,6 +51,9 @@ struct MultifdTests {
             case .discard: break
             case .mark:
               editor.passMark(&bytes)
+              output += bytes
+            case .probe(_, let number):
+              if editor.passProbe(bytes, number: number) { proven.append(number) }
               output += bytes
             }
           }

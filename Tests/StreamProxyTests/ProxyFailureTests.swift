@@ -134,7 +134,7 @@ import Testing
     let summary = try await scene.play { scene in
       let source = try scene.connect()
       var build = Scene.beginning()
-      build.scenePages(mark: nil)
+      build.scenePages(mark: nil, probe: nil)
       try source.write(build.sample.bytes)
       _ = scene.guest.awaitPrepare()
       scene.qmp.migration(is: "cancelled")
@@ -163,7 +163,7 @@ import Testing
       var build = Scene.beginning()
       try source.write(build.sample.bytes)
       let migration = scene.guest.awaitPrepare() ?? .none
-      build.scenePages(mark: Scene.copy(of: migration))
+      build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
       try source.write(Array(build.sample.bytes))
       scene.destination?.die()
       // QEMU learns it from its return path and ends the migration.
@@ -191,7 +191,7 @@ import Testing
       var sent: Int
       repeat {
         sent = build.offset
-        build.scenePages(mark: Scene.copy(of: migration))
+        build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
       } while (try? source.write(Array(build.sample.bytes[sent...]))) != nil
       scene.qmp.migration(is: "failed")
       failed.raise()
@@ -225,7 +225,7 @@ import Testing
     let summary = await running
     #expect(summary.exitCode == ExitStatus.interrupted)
     #expect(await onThread { source.awaitEnd() })
-    #expect(scene.guest.state.withLock { $0.abort }?.contains("signal") == true)
+    #expect(scene.guest.state.withLock { $0.abort }?.contains("operator") == true)
   }
 
   // MARK: -
@@ -257,7 +257,7 @@ import Testing
       try source.write(build.sample.bytes)
       let migration = scene.guest.awaitPrepare() ?? .none
       let start = build.offset
-      build.scenePages(mark: Scene.copy(of: migration))
+      build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
       build.reopen(2, id: 2)
       build.page(0, 700)
       try source.write(Array(build.sample.bytes[start...].dropLast(100)))

@@ -48,7 +48,7 @@ public struct SampleStream: Sendable {
   }
 
   public enum StopKind: Equatable, Sendable {
-    case blockListKnown, firstPageRecord, endOfRAM, postcopySwitchover
+    case blockListKnown, firstPageRecord, endOfRAM, postcopySwitchover, probePassed
   }
 
   public struct StopPoint: Equatable, Sendable {

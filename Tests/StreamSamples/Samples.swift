@@ -4,11 +4,11 @@ extension SampleStream {
   public static let editable: [SampleStream] = [
     preCopy(), preCopy(footers: false, configuration: false), severalBlocks(), ignoreShared(),
     hugePages(), postCopy(), multifdMarkers(), virtioMem(first: true), virtioMem(first: false),
-    disks(), devices(), unknownCommand(),
+    disks(), devices(), unknownCommand(), dirtyBitmapsPostcopy(),
   ]
 
-  static let ram = SampleStream.Block("pc.ram", pages: 9)
-  static let rom = SampleStream.Block("pc.bios", pages: 2)
+  public static let ram = SampleStream.Block("pc.ram", pages: 9)
+  public static let rom = SampleStream.Block("pc.bios", pages: 2)
 
   /// An ordinary migration in two rounds.
   public static func preCopy(
@@ -95,7 +95,7 @@ extension SampleStream {
     return build.sample
   }
 
-  static func postCopy() -> SampleStream {
+  public static func postCopy() -> SampleStream {
     var build = StreamBuilder("post-copy")
     build.begin()
     build.command(3, [UInt8](repeating: 0, count: 16))
@@ -124,8 +124,8 @@ extension SampleStream {
     return build.sample
   }
 
-  static func multifdMarkers() -> SampleStream {
-    var build = StreamBuilder("multifd markers")
+  public static func multifdMarkers(pageBits: Int = 10) -> SampleStream {
+    var build = StreamBuilder("multifd markers", pageBits: pageBits)
     build.begin()
     build.startRAM([ram, rom])
     build.multifdFlush()
@@ -158,48 +158,6 @@ extension SampleStream {
     build.endOfSection()
     build.reopen(3, id: 2)
     build.lastRound()
-    build.tail()
-    return build.sample
-  }
-
-  /// - Parameter chunk: with 1 MiB of disk in it.
-  public static func disks(chunk: Bool = false) -> SampleStream {
-    var build = StreamBuilder("disks and their bitmaps\(chunk ? ", with a chunk" : "")")
-    build.begin()
-    build.startDiskBlocks(id: 1)
-    build.startRAM([ram, rom])
-    build.endOfSection()
-    build.startDirtyBitmap(id: 3)
-    build.partDiskBlocks(id: 1, end: false, chunk: chunk)
-    build.reopen(2, id: 2)
-    build.firstRound()
-    build.endOfSection()
-    build.partDiskBlocks(id: 1, end: true, chunk: false)
-    build.reopen(3, id: 2)
-    build.lastRound()
-    build.endDirtyBitmap(id: 3)
-    build.tail()
-    return build.sample
-  }
-
-  static func devices() -> SampleStream {
-    var build = StreamBuilder("VFIO devices")
-    build.begin()
-    build.startRAM([ram, rom])
-    build.endOfSection()
-    build.open(1, id: 9, "0000:00:05.0/vfio", version: 1)
-    build.vfio([.setup, .endOfState])
-    build.reopen(2, id: 2)
-    build.firstRound()
-    build.endOfSection()
-    build.reopen(2, id: 9)
-    build.vfio([.data, .data, .endOfState])
-    build.reopen(2, id: 9)
-    build.vfio([.initialDataSent])
-    build.reopen(3, id: 2)
-    build.lastRound()
-    build.reopen(3, id: 9)
-    build.vfio([.data, .endOfState])
     build.tail()
     return build.sample
   }

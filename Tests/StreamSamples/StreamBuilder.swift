@@ -9,6 +9,7 @@ public struct StreamBuilder {
   private var lastBlock: Int?
   private var sawPage = false
   private var switched = false
+  private var ramEnded = false
 
   /// - Parameter pageBits: 10 makes streams short enough to be split at every byte.
   public init(_ name: String, pageBits: Int = 10) {
@@ -81,7 +82,7 @@ public struct StreamBuilder {
   // MARK: Sections and commands
 
   public mutating func command(_ number: UInt16, _ payload: [UInt8] = []) {
-    if [6, 7].contains(number), !switched {
+    if [6, 7].contains(number), !switched, !ramEnded {
       switched = true
       sample.stops.append(.init(.postcopySwitchover, at: offset))
     }
@@ -146,11 +147,17 @@ public struct StreamBuilder {
     sample.stops.append(.init(.blockListKnown, at: offset))
   }
 
+  /// Blocks that another channel has announced.
+  public mutating func announce(_ blocks: [SampleStream.Block]) { sample.blocks = blocks }
+
   public mutating func multifdFlush() { put(integer: UInt64(0x200)) }
 
   /// EOS and the footer.
   public mutating func endOfSection() {
-    if inEnd { sample.stops.append(.init(.endOfRAM, at: offset)) }
+    if inEnd {
+      sample.stops.append(.init(.endOfRAM, at: offset))
+      ramEnded = true
+    }
     inEnd = false
     put(integer: UInt64(0x010))
     close()

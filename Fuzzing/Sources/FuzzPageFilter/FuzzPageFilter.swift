@@ -4,10 +4,10 @@ import PageFilter
 ///
 /// | byte | chooses |
 /// |---|---|
-/// | 0 | bit 0: nothing is dead; bit 1: dead pages are taken out between two pieces; bit 2: no mark |
+/// | 0 | bit 0: nothing is dead; bit 1: dead pages are taken out between two pieces; bit 2: no mark; bits 3 and 4: the channel (``Beginning``) |
 /// | 1 | which pages are dead (a pattern over page numbers) |
 /// | 2 to 5 | seed of the places where the stream is cut |
-/// | 6 | the mark's page |
+/// | 6 | the mark's page; the probes are behind it, and in the second block |
 /// | 7 | the bypass: after so many stops, 0 for never |
 @c(LLVMFuzzerTestOneInput)
 public func fuzzPageFilter(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
@@ -28,6 +28,8 @@ public func fuzzPageFilter(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32
   precondition(whole.failure == pieces.failure, "the failure depends on the cuts")
   precondition(whole.bypassReason == pieces.bypassReason, "the bypass depends on the cuts")
   precondition(whole.bypassOffset == pieces.bypassOffset, "the bypass's place depends on the cuts")
+  precondition(whole.unreadOffset == pieces.unreadOffset, "what is unread depends on the cuts")
+  precondition(whole.blockPages == pieces.blockPages, "the blocks' account depends on the cuts")
   guard whole.failure == nil else { return 0 }
   precondition(whole.output == pieces.output, "the output depends on the cuts")
   precondition(whole.counters == pieces.counters, "the account depends on the cuts")
@@ -38,7 +40,9 @@ public func fuzzPageFilter(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32
 struct Choices {
   let nothingIsDead: Bool
   let removesPages: Bool
+  let beginning: Beginning
   let mark: MarkRule?
+  let probes: [ProbeRule]
   let pattern: UInt64
   let bypassAfter: Int
   private let seed: UInt64
@@ -47,6 +51,7 @@ struct Choices {
     let bytes = Array(bytes)
     nothingIsDead = bytes[0] & 1 == 1
     removesPages = bytes[0] & 2 == 2
+    beginning = Beginning.allCases[Int(bytes[0] >> 3 & 3)]
     // The identification is short, so that the fuzzer finds pages that carry it.
     mark =
       bytes[0] & 4 == 4
@@ -54,6 +59,10 @@ struct Choices {
       : MarkRule(
         address: PageAddress(block: 0, page: Int(bytes[6])), identification: [0x6d],
         identificationOffset: 16, verdict: [1, 2, 3, 4], verdictOffset: 64)
+    let page = Int(bytes[6])
+    probes = [(0, page + 1), (0, page * 2 + 2), (1, page)].map {
+      ProbeRule(address: PageAddress(block: $0.0, page: $0.1), identification: [0x70])
+    }
     pattern = UInt64(bytes[1]) &* 0x0101_0101_0101_0101
     seed = bytes[2..<6].reduce(1) { $0 << 8 | UInt64($1) }
     bypassAfter = Int(bytes[7])

@@ -13,13 +13,23 @@ struct Run {
   var counters = StreamCounters()
   var bypassReason: BypassReason?
   var bypassOffset: UInt64?
+  var unreadOffset: UInt64?
+  var blockPages: [RoundCounters] = []
   private var consumed = 0
   private var edits = 0
 
   init(_ stream: [UInt8], _ choices: Choices, cutAt cuts: [Int]) {
-    var editor = StreamEditor()
+    var editor = choices.beginning.makeEditor()
     var list = EditList()
     var dead: DeadPages?
+    var proven: Set<Int> = []
+    if !editor.blocks.isEmpty {
+      // What it rests on is known from the beginning.
+      dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
+      if let dead { editor.install(dead) }
+      if let mark = choices.mark { editor.watch(mark) }
+      editor.watch(choices.probes)
+    }
     var start = 0
     for end in cuts + [stream.count] where failure == nil {
       var wantsMore = false
@@ -45,6 +55,15 @@ struct Run {
               dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
               if let dead { editor.install(dead) }
               if let mark = choices.mark { editor.watch(mark) }
+              editor.watch(choices.probes)
+            }
+            if case .probePassed(let number) = stop {
+              precondition(
+                proven.insert(number).inserted, "a probe passes for the first time twice")
+              // What it proves becomes dead behind it.
+              let block = choices.probes[number].address.block
+              let pages = editor.blocks[block].usedLength / UInt64(editor.targetPageSize)
+              if !choices.nothingIsDead { dead?.insert(0..<Int(min(pages, 8)), block: block) }
             }
             if stops.count == choices.bypassAfter { editor.bypass(.caller("told to")) }
           }
@@ -60,6 +79,9 @@ struct Run {
     counters = editor.counters
     bypassReason = editor.bypassReason
     bypassOffset = editor.bypassOffset
+    unreadOffset = editor.unread?.offset
+    blockPages = editor.blockPages
+    precondition(blockPages.count == editor.blocks.count, "the blocks' account lacks some")
   }
 
   private mutating func append(
@@ -86,6 +108,12 @@ struct Run {
       precondition(counters.droppedPages > 0, "it failed though nothing was dropped")
       return
     }
+    let normal = blockPages.reduce(0) { $0 + $1.normal }
+    let zero = blockPages.reduce(0) { $0 + $1.zero }
+    let dropped = blockPages.reduce(0) { $0 + $1.dropped }
+    precondition(
+      normal == counters.normalPages && zero == counters.zeroPages
+        && dropped == counters.droppedPages, "the blocks' account is wrong")
     precondition(counters.bytesIn == UInt64(consumed), "the input's account is wrong")
     precondition(counters.bytesOut == UInt64(output.count), "the output's account is wrong")
     precondition(

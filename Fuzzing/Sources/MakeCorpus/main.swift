@@ -2,8 +2,8 @@ import Glibc
 import HookLink
 import StreamSamples
 
-// Writes inputs for the fuzz targets to begin with: make-corpus FOLDER fills FOLDER/FuzzPageFilter
-// and FOLDER/FuzzHookLink.
+// Writes inputs for the fuzz targets to begin with, of every kind of stream that a source sends:
+// make-corpus FOLDER fills a folder in it for each target.
 
 guard CommandLine.arguments.count == 2 else {
   print("usage: make-corpus FOLDER")
@@ -21,16 +21,44 @@ func write(_ bytes: [UInt8], to name: String) {
   unsafe fclose(file)
 }
 
-for target in ["FuzzPageFilter", "FuzzHookLink"] {
+for target in ["FuzzPageFilter", "FuzzMultifd", "FuzzHookLink"] {
   // As above; a folder that is there is fine.
   _ = unsafe mkdir("\(folder)/\(target)", 0o755)
 }
 
-for (index, sample) in SampleStream.editable.enumerated() {
+/// - Parameter beginning: which channel it is, for the fuzz target's first byte.
+func write(_ sample: SampleStream, _ name: String, beginning: UInt8) {
   for (way, choices) in [
     [0, 0b0010_0110, 1, 2, 3, 4, 2, 0], [1, 0xff, 9, 8, 7, 6, 0, 0], [6, 0xff, 5, 5, 5, 5, 1, 2],
   ].enumerated() as EnumeratedSequence<[[UInt8]]> {
-    write(choices + sample.bytes, to: "FuzzPageFilter/sample-\(index)-\(way)")
+    var input = choices + sample.bytes
+    input[0] |= beginning << 3
+    write(input, to: "FuzzPageFilter/\(name)-\(way)")
+  }
+}
+
+for (index, sample) in SampleStream.editable.enumerated() {
+  write(sample, "sample-\(index)", beginning: 0)
+}
+for (index, sample) in PassedSample.all.enumerated() {
+  write(sample.stream, "passed-\(index)", beginning: 0)
+}
+// One whose pages have the size that multifd channels carry.
+write(.multifdMarkers(pageBits: 12), "multifd-main", beginning: 0)
+for ends in [false, true] {
+  // Pages as large as those of the main channel that the target knows, and of the usual size.
+  write(.preempt(ends: ends, pageBits: 10), "preempt-\(ends)", beginning: 1)
+  write(.preempt(ends: ends), "preempt-alone-\(ends)", beginning: 2)
+}
+write(.recovery(), "recovery", beginning: 3)
+
+let channels: [MultifdStream] =
+  [.modern(), .old()] + [.zlib, .zstd, .qatzip].map { .compressed($0) }
+for (index, stream) in channels.enumerated() {
+  for (way, choices) in [[0, 0b0010_0110, 7, 5], [1, 0, 200, 1], [2, 0xff, 0, 9]]
+    .enumerated() as EnumeratedSequence<[[UInt8]]>
+  {
+    write(choices + stream.bytes, to: "FuzzMultifd/channel-\(index)-\(way)")
   }
 }
 
@@ -39,11 +67,14 @@ let messages: [any Message] = [
   GuestMessage.Mark(guestPhysicalAddress: 1 << 32, time: 5, guardianVersion: "1"),
   HeldPages(firstPage: 512, bitmap: [UInt8](repeating: 0x55, count: 64)),
   GuestMessage.ReportEnd(
-    pages: 4, leavesListed: 3, leavesInManifest: 2, leavesEvicted: 1,
+    pages: 4, pagesZeroed: 0, probes: [1 << 32], leavesListed: 3, leavesInManifest: 2,
+    leavesEvicted: 1,
     steps: [StepTime(step: "evict", nanoseconds: 9)], notes: ["a note"]),
   GuestMessage.Revoke(sequence: 1, ranges: [PageRange(first: 512, count: 4)]),
   GuestMessage.Revoke(sequence: 2, ranges: nil),
-  HostMessage.Prepare(postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7),
+  HostMessage.Prepare(
+    postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7,
+    segments: [MemorySegment(start: 1 << 20, length: 1 << 30)]),
   HostMessage.Abort(reason: "because"),
 ]
 for (index, message) in messages.enumerated() {

@@ -34,6 +34,9 @@ struct HoldLimits {
   /// The link is up and the proxy acknowledges no heartbeat: it hangs, or somebody else has come to the
   /// port so fast after it that the guest never saw the port closed.
   static let silence = UInt64.seconds(20)
+  /// The same after the frames have been filled with zeroes: nothing can be lost, and where somebody
+  /// listens at the destination's port it is the only sign of the arrival.
+  static let silenceAfterZeroes = UInt64.seconds(5)
   /// A REVOKE is not acknowledged.
   static let revoke = UInt64.seconds(5)
   /// A database does not answer Release.

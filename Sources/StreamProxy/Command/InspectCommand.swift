@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import StreamProxy
 
 struct InspectCommand: ParsableCommand {
@@ -10,37 +9,44 @@ struct InspectCommand: ParsableCommand {
       Record one with QEMU's `migrate exec:cat>FILE`. Printed are the machine, RAM blocks, sections, \
       commands, pages by kind and round, device states by name, and bytes by kind.
 
+      A migration over several connections is recorded one file for each (docs/recording.md). Give \
+      them together, in any order: what they are is told by their first bytes, and counts are sums. \
+      A multifd or a postcopy-preempt channel can be read by itself too; the main channel of a \
+      post-copy recovery only beside the one that broke.
+
       Exit codes: 0 the stream is complete; 1 it is damaged, cut off or of an unknown kind (the last \
-      line says where and why); 2 the file cannot be read; 64 wrong flags.
+      line says where and why); 2 a file cannot be read; 64 wrong flags.
       """)
 
   @Argument(
-    help: ArgumentHelp("A recorded stream, or - for the standard input.", valueName: "file"))
-  var file: String
+    help: ArgumentHelp(
+      "The recorded channels of one migration; - is the standard input.", valueName: "file"))
+  var files: [String]
 
-  @Flag(help: "Print JSON: lengths in bytes, offsets from the beginning of the stream.")
+  @Flag(help: "Print JSON: lengths in bytes, offsets from the beginning of the file.")
   var json = false
+
+  func validate() throws {
+    guard files.count(where: { $0 == "-" }) <= 1 else {
+      throw ValidationError("The standard input can be read only once.")
+    }
+  }
 
   func run() throws {
     let inspection: StreamInspection
     do {
-      inspection = try StreamInspector.inspect(path: file)
+      inspection = try StreamInspector.inspect(paths: files)
     } catch {
-      printError("leafcutter inspect: \(error)")
+      Terminal.write("leafcutter inspect: \(error)\n")
       throw ExitCode(InspectionStatus.unreadable)
     }
     print(json ? try inspection.json() : inspection.text)
     if let problem = inspection.problem {
-      if json { printError("leafcutter inspect: at byte \(problem.offset): \(problem.sentence)") }
+      if json { Terminal.write("leafcutter inspect: \(problem.line)\n") }
       throw ExitCode(InspectionStatus.damaged)
     }
   }
 
-  private func printError(_ line: String) {
-    let bytes = Array("\(line)\n".utf8)
-    // The array is alive during the call; there is nothing to be done where it fails.
-    _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
-  }
 }
 
 /// The exit codes of `leafcutter inspect`, besides 0 and 64.

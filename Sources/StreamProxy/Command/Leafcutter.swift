@@ -19,7 +19,7 @@ struct Leafcutter: AsyncParsableCommand {
       pages back at the destination.
       """,
     version: leafcutterVersion,
-    subcommands: [ProxyCommand.self, InspectCommand.self])
+    subcommands: [ProxyCommand.self, ControlCommand.self, InspectCommand.self])
 }
 
 let leafcutterVersion = "0.1.0"

@@ -12,7 +12,7 @@ struct ProxyCommand: AsyncParsableCommand {
 
       Exit codes: 0 the destination has the guest; 2 refused before anything started; 3 failed \
       before the point of no return, the source guest goes on; 4 the destination refused or died; \
-      5 the source cancelled; 6 stopped by a signal; 64 wrong flags.
+      5 the source cancelled; 6 stopped by its operator; 64 wrong flags.
       """)
 
   @Option(
@@ -55,6 +55,12 @@ struct ProxyCommand: AsyncParsableCommand {
   var leaveSettings = false
 
   @Option(
+    help: ArgumentHelp(
+      "Take requests of `leafcutter control` here; the file is made with mode 0600.",
+      valueName: "unix:PATH"))
+  var control: SocketAddress?
+
+  @Option(
     name: .customLong("summary-json"),
     help: ArgumentHelp("Write the summary to this file as JSON.", valueName: "file"))
   var summaryFile: String?
@@ -65,6 +71,9 @@ struct ProxyCommand: AsyncParsableCommand {
   func validate() throws {
     if hook == nil, !noEdit {
       throw ValidationError("Give --hook, or --no-edit to pass the stream on untouched.")
+    }
+    if case .tcp = control {
+      throw ValidationError("--control takes a unix socket, which has an owner.")
     }
     guard prepareTimeout > 0, prepareTimeout <= 86_400 else {
       throw ValidationError("--prepare-timeout takes seconds, more than 0 and at most 86400.")
@@ -86,6 +95,7 @@ struct ProxyCommand: AsyncParsableCommand {
     options.prepareTimeout = .seconds(prepareTimeout)
     options.markBound = .seconds(markBound)
     options.leaveSettings = leaveSettings
+    options.control = control
     options.showsProgressLine = Terminal.isPresent
 
     let logger = Logger(label: "leafcutter")
@@ -96,7 +106,8 @@ struct ProxyCommand: AsyncParsableCommand {
       logger.error("refused: \(error)")
       throw ExitCode(ExitStatus.refused)
     }
-    TerminationSignals.whenReceived { proxy.interrupt() }
+    // The thread that waits for signals outlives the proxy, whose sockets' files go with it.
+    TerminationSignals.whenReceived { [weak proxy] in proxy?.interrupt() }
     let summary = await proxy.run()
     print(summary.text)
     if let summaryFile {

@@ -25,11 +25,13 @@ extension MigrationProxy {
   func carryOpaqueMain(_ channel: Channel, _ kind: ChannelKind) -> MigrationOutcome? {
     let reason =
       kind == .recovery
-      ? BypassReason.postcopyRecovery.description : "the stream is encrypted (TLS)"
+      ? BypassReason.postcopyRecovery.description : EncryptedPreparation.reason
     logger.warning("forwarding everything unedited: \(reason)")
     // The guest of a recovery runs at the destination, whoever carried it there.
     if kind == .recovery, !pointOfNoReturn.pass() { return .interrupted }
-    shared.decide(EditingSession.Terms())
+    // Others are decided on when the guest has been asked, if it is.
+    if kind == .recovery || hook == nil { shared.decide(EditingSession.Terms()) }
+    defer { shared.finish() }
     progress.update {
       if $0.connectedAt == nil { $0.connectedAt = .now }
       if $0.uneditedReason == nil { $0.uneditedReason = reason }
@@ -37,7 +39,7 @@ extension MigrationProxy {
       $0.awaitsRecovery = false
     }
     return carryMain(channel) { () throws(ChannelFailure) in
-      try relayRaw(channel)
+      if kind == .encrypted { try relayEncrypted(channel) } else { try relayRaw(channel) }
       return nil
     }
   }
@@ -86,6 +88,7 @@ extension MigrationProxy {
       switch channel.role {
       case .multifd: try relayMultifd(channel)
       case .preempt: try relayPreempt(channel)
+      case .encrypted: try relayEncrypted(channel)
       default: try relayRaw(channel)
       }
       channel.destination.shutDownWriting()
@@ -125,6 +128,15 @@ extension MigrationProxy {
     try relay.relay(to: channel.destination, handler: &handler) { snapshot in
       progress.update { $0.others[channel.id] = snapshot }
     }
+  }
+
+  func relayEncrypted(_ channel: Channel) throws(ChannelFailure) {
+    let relay = RawRelay(channel: channel, pausesBehind: EncryptedPreparation.freeBytes)
+    try relay.relayUntilEnd(
+      pause: { encrypted.holdUp(channel) },
+      published: { bytes in
+        progress.update { $0.others[channel.id] = ChannelSnapshot(rawBytes: bytes) }
+      })
   }
 
   func relayRaw(_ channel: Channel) throws(ChannelFailure) {

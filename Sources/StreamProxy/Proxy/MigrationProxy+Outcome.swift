@@ -62,8 +62,9 @@ extension MigrationProxy {
     guard pointOfNoReturn.pass() else { return .interrupted }
     logger.warning(
       """
-      post-copy is paused: have the destination listen on \(options.connect) again \
-      (migrate-recover), then resume the migration at the source
+      post-copy is paused: have the destination listen on \(channels.target) again \
+      (migrate-recover), or elsewhere and say so (leafcutter control retarget), then resume the \
+      migration at the source
       """)
     secondaryFailure.withLock { $0 = nil }
     progress.update { $0.awaitsRecovery = true }

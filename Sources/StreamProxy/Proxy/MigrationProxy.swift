@@ -28,6 +28,8 @@ public final class MigrationProxy: Sendable {
     /// Change nothing in the source's migration settings.
     public var leaveSettings = false
     public var showsProgressLine = false
+    /// A unix socket for the operator's requests; nil for none.
+    public var control: SocketAddress?
 
     public init(listen: SocketAddress, connect: SocketAddress, qmp: SocketAddress) {
       self.listen = listen
@@ -48,6 +50,7 @@ public final class MigrationProxy: Sendable {
   let options: Options
   let logger: Logger
   let listener: Listener
+  let operatorSocket: OperatorSocket?
   let qmp: QMPClient
   let hook: HookConnection?
   let setup: MigrationSetup
@@ -56,6 +59,7 @@ public final class MigrationProxy: Sendable {
   let channels: ChannelSet
   let shared = EditingSession()
   let marks = MarkLedger()
+  let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
   let secondaryFailure = Mutex<ChannelFailure?>(nil)
 
@@ -71,7 +75,10 @@ public final class MigrationProxy: Sendable {
       HookConnection(try Socket.connect(to: address), logger: logger)
     }
     listener = try Listener(options.listen, receiveBuffer: MigrationProxy.receiveBuffer)
+    operatorSocket = try options.control.map { try OperatorSocket(at: $0) }
     setup = MigrationSetup(client: qmp)
+    encrypted = EncryptedPreparation(
+      options: options, qmp: qmp, hook: hook, progress: progress, shared: shared, logger: logger)
     channels = ChannelSet(destination: DestinationLeg(address: options.connect)) { [qmp] in
       ChannelRoster.Expectation(reading: qmp)
     }
@@ -85,6 +92,7 @@ public final class MigrationProxy: Sendable {
   /// Carries the migration and puts back what was changed.
   public func run() async -> MigrationSummary {
     hook?.start()
+    operatorSocket?.serve { request throws(OperatorError) in try self.answer(request) }
     logger.info("waiting for the source at \(listener.address)")
     let control = ControlTask(
       progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
@@ -96,6 +104,7 @@ public final class MigrationProxy: Sendable {
     ticking.cancel()
     await BlockingThread.run("finish") { self.finish(outcome) }
     await ticking.value
+    await BlockingThread.run("operator-end") { self.operatorSocket?.close() }
     qmp.close()
     let values = progress.now
     let began = values.connectedAt ?? ended
@@ -105,14 +114,18 @@ public final class MigrationProxy: Sendable {
   /// Ends the migration on the operator's wish: before the point of no return both legs are closed
   /// and the source guest goes on; after it the migration is carried to its end, unless
   /// post-copy has lost its connections.
-  public func interrupt() {
+  public func interrupt() { _ = tryInterrupt() }
+
+  /// - Returns: false where the migration is carried to its end.
+  func tryInterrupt() -> Bool {
     guard claimsInterrupt() else {
       logger.warning("the point of no return has passed; carrying the migration to its end")
-      return
+      return false
     }
     listener.cancel()
     channels.finish(.interrupted)
     channels.shutDownAll()
+    return true
   }
 
   /// Before the point of no return it is claimed that nobody passes it.

@@ -27,6 +27,36 @@ extension RealMigrations {
       here.machine.kill()
     }
 
+    /// XBZRLE forbids editing: the guest fills what it holds with zeroes, and learns at the
+    /// destination from nobody's answer that it has arrived.
+    @Test func aGuestWhoseStreamCannotBeEditedArrivesWithItsCacheToo() throws {
+      let bench = try Workbench()
+      defer { bench.tidy() }
+      let here = try bench.bootServing("delta0")
+      let there = try bench.boot("delta1", waits: true)
+      let watch = try HookWatch(there.machine)
+      let address = bench.address(of: there.machine.name)
+      for guest in [here, there] {
+        try guest.machine.qmp.setMigrateCapabilities(["xbzrle": true])
+      }
+      try Migration.listen(there.machine, at: address)
+      let proxy = try bench.proxy(from: here, to: address)
+      _ = try Migration.run(
+        from: here.machine, to: there.machine, uri: proxy.address, timeout: 180)
+      let summary = try proxy.finish()
+      #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
+      #expect(summary.pagesDropped == 0)
+      #expect(summary.uneditedReason?.contains("with zeroes instead") == true)
+      here.machine.kill()
+      let resumed = try watch.waitForResumed(timeout: 120)
+      #expect(resumed.leavesInManifest > 0)
+      #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
+      let content = try there.verifyEverything()
+      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.tablesFailed == 0)
+      there.machine.kill()
+    }
+
     private func migrate(
       from here: Guest, to there: Guest, trip: Int, pauses: Bool, on bench: Workbench
     ) throws {

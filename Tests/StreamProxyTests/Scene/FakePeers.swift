@@ -43,6 +43,7 @@ final class FakeDestination: Sendable {
 final class FakeGuest: Sendable {
   struct State {
     var migration: MigrationID?
+    var prepare: HostMessage.Prepare?
     var acknowledged: [UInt64] = []
     var abort: String?
     var link: Socket?
@@ -69,7 +70,8 @@ final class FakeGuest: Sendable {
 
   private func obey(_ frame: Frame, _ whenAsked: (MigrationID) -> [any Message]) {
     switch try? HostMessage(frame) {
-    case .prepare:
+    case .prepare(let request):
+      state.withLock { $0.prepare = request }
       for message in whenAsked(frame.migration) { say(message, in: frame.migration) }
       state.withLock { $0.migration = frame.migration }
     case .acknowledge(let message):

@@ -7,12 +7,20 @@ import Synchronization
 final class FakeQMP: Sendable {
   struct State {
     var capabilities = ["return-path": true, "events": false, "xbzrle": false, "multifd": false]
+    /// Behind those with numbers in query-migrate-parameters, each with a comma before it.
+    var otherParameters = ""
     /// What query-migrate says.
     var migration = "active"
     /// Every command that came, in order.
     var commands: [String] = []
     /// Every migrate-set-capabilities, as it came.
     var settings: [String] = []
+    /// Those that have numbers. A QEMU before 8.2 lacks avail-switchover-bandwidth.
+    var parameters: [String: UInt64] = [
+      "downtime-limit": 300, "avail-switchover-bandwidth": 0, "max-bandwidth": 0,
+    ]
+    /// What migrate-set-parameters is answered with instead of being obeyed.
+    var refusal: String?
     var client: Socket?
     var pending: [UInt8] = []
     /// What query-migrate waits for before it is answered.
@@ -73,10 +81,14 @@ final class FakeQMP: Sendable {
       }
       var line: String?
       var capabilities: [Capability]?
+      var downtimeLimit: UInt64?
+      var bandwidth: UInt64?
 
       private enum CodingKeys: String, CodingKey {
         case line = "command-line"
         case capabilities
+        case downtimeLimit = "downtime-limit"
+        case bandwidth = "avail-switchover-bandwidth"
       }
     }
     var execute: String
@@ -95,7 +107,14 @@ final class FakeQMP: Sendable {
         if request.execute == "query-migrate", let obstacle {
           _ = waitReadable(obstacle.descriptor, or: nil, for: .seconds(20))
         }
-        say(#"{"return":\#(answer(request)),"id":\#(request.id)}"#)
+        if request.execute == "migrate-set-parameters",
+          let refusal = state.withLock({ $0.refusal })
+        {
+          say(
+            #"{"error":{"class":"GenericError","desc":"\#(refusal)"},"id":\#(request.id)}"#)
+        } else {
+          say(#"{"return":\#(answer(request)),"id":\#(request.id)}"#)
+        }
       }
     }
   }
@@ -116,7 +135,16 @@ final class FakeQMP: Sendable {
         }
         return "{}"
       case "query-migrate-parameters":
-        return #"{"downtime-limit":300,"avail-switchover-bandwidth":0,"max-bandwidth":0}"#
+        let list = state.parameters.map { #""\#($0.key)":\#($0.value)"# }
+        return "{\(list.joined(separator: ","))\(state.otherParameters)}"
+      case "migrate-set-parameters":
+        if let limit = request.arguments?.downtimeLimit {
+          state.parameters["downtime-limit"] = limit
+        }
+        if let bandwidth = request.arguments?.bandwidth {
+          state.parameters["avail-switchover-bandwidth"] = bandwidth
+        }
+        return "{}"
       case "query-chardev": return "[]"
       case "query-migrate": return #"{"status":"\#(state.migration)"}"#
       case "human-monitor-command":

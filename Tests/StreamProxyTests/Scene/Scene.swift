@@ -9,10 +9,12 @@ import Synchronization
 /// A migration through a real proxy, between a source, a destination, a QMP server and a guest that
 /// are played by the test, over unix sockets in a folder of their own.
 ///
-/// The guest has 5 GiB, and reports pages ``held``; its mark page is at ``markPage``.
+/// The guest has 5 GiB, and reports pages ``held``; its mark page is at ``markPage``, and a probe at
+/// ``probePage``, which passes before them.
 final class Scene: Sendable {
   static let held = 512..<520
   static let markPage = 600
+  static let probePage = 509
   static let guestTime: UInt64 = 1_000_000_000_000
 
   let folder: String
@@ -91,9 +93,12 @@ final class Scene: Sendable {
     return HeldPages(firstPage: UInt64(first), bitmap: bitmap)
   }
 
-  static func end(_ pages: Int = held.count) -> GuestMessage.ReportEnd {
+  static func end(
+    _ pages: Int = held.count, zeroed: UInt64 = 0, probes: [Int] = [probePage]
+  ) -> GuestMessage.ReportEnd {
     .init(
-      pages: UInt64(pages), leavesListed: 20, leavesInManifest: 10, leavesEvicted: 10, steps: [],
+      pages: UInt64(pages), pagesZeroed: zeroed, probes: probes.map { UInt64($0) * 4096 },
+      leavesListed: 20, leavesInManifest: 10, leavesEvicted: 10, steps: [],
       notes: [])
   }
 
@@ -109,6 +114,11 @@ final class Scene: Sendable {
     writer.put(guestTime - age)
     let front = MarkPage.identification(for: migration) + writer.bytes
     return front + [UInt8](repeating: 0, count: 4096 - front.count)
+  }
+
+  /// A copy of the probe page.
+  static func probe(of migration: MigrationID, at page: Int = probePage) -> [UInt8] {
+    ProbePage.content(for: migration, at: UInt64(page * 4096))
   }
 
   // MARK: The stream
@@ -128,9 +138,10 @@ final class Scene: Sendable {
 }
 
 extension StreamBuilder {
-  /// The first round: held pages, others, and the mark page.
-  mutating func scenePages(mark: [UInt8]?) {
+  /// The first round: the probe page, held pages, others, and the mark page.
+  mutating func scenePages(mark: [UInt8]?, probe: [UInt8]?) {
     reopen(2, id: 2)
+    if let probe { page(0, Scene.probePage, content: probe) }
     for page in 510..<522 { page == 511 ? zero(0, page) : self.page(0, page) }
     if let mark { page(0, Scene.markPage, content: mark) }
     endOfSection()

@@ -14,6 +14,8 @@ struct SourceScript: Sendable {
   /// The mark page in the first round and in END; nil where it does not come.
   var firstMark: @Sendable (MigrationID) -> [UInt8]? = { Scene.copy(of: $0) }
   var lastMark: @Sendable (MigrationID) -> [UInt8]? = { Scene.copy(of: $0) }
+  /// The probe page in the first round; nil where it does not come.
+  var probe: @Sendable (MigrationID) -> [UInt8]? = { Scene.probe(of: $0) }
   /// What happens between the first round and the guest's STOP.
   var between: @Sendable (Scene, Socket, MigrationID) throws -> Void = { _, _, _ in }
   /// Bytes that are put behind the first round.
@@ -29,7 +31,7 @@ struct SourceScript: Sendable {
 
     /// What a proxy makes of it that drops the held pages and writes the verdict.
     func edited(dropping: Range<Int> = Scene.held) -> [UInt8] {
-      sent.edited(mark: oracle) { place, _ in dropping.contains(place.page) }
+      sent.edited(mark: mark) { place, _ in dropping.contains(place.page) }
     }
 
     /// With the verdict only.
@@ -41,7 +43,7 @@ struct SourceScript: Sendable {
       return bytes.dropLast(sent.bytes.count - end)
     }
 
-    private var oracle: SampleStream.Mark {
+    var mark: SampleStream.Mark {
       .init(
         place: Scene.oracleMark, identification: MarkPage.identification(for: migration),
         identificationOffset: 0, verdict: MarkPage.verdict(for: migration), verdictOffset: 64)
@@ -54,7 +56,7 @@ struct SourceScript: Sendable {
     try source.write(build.sample.bytes)
     let migration = awaitsPrepare ? scene.guest.awaitPrepare() ?? .none : .none
     var sent = build.offset
-    build.scenePages(mark: firstMark(migration))
+    build.scenePages(mark: firstMark(migration), probe: probe(migration))
     build.put(anomaly)
     // A proxy that has given up takes no more.
     try? source.write(Array(build.sample.bytes[sent...]))

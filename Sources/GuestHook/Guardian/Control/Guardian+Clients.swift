@@ -23,7 +23,7 @@ extension Guardian {
       "version: \(guardianVersion)",
       "port: \(options.port), \(port.isConnected ? "connected" : "nobody at the other end")",
       "migration: \(migration.map { "\($0.id) \($0.phase.rawValue)" } ?? "none")",
-      "held pages: \(migration.flatMap { $0.holdsFrames ? $0.pagesReported : nil } ?? 0)",
+      "held pages: \(migration.flatMap { $0.holdsFrames ? $0.pagesReported + $0.pagesZeroed : nil } ?? 0)",
       "last migration: \(lastOutcome)",
       "databases: \(databases.count)",
     ]

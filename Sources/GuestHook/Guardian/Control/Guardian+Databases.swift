@@ -113,7 +113,7 @@ extension Guardian {
     case .holding:
       // Its ring's duplicates hold the frames until the proxy has cleared them.
       if migration.holdsFrames, database.ring != nil {
-        revokeAll(migration, because: "database \(database.home) is gone")
+        giveFramesBack(migration, because: "database \(database.home) is gone")
       }
     case .releasing, .resuming: break
     }

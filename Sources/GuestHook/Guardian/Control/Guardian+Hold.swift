@@ -62,13 +62,18 @@ extension Guardian {
       logger.warning("memory is tight (\(complaint)): the ballast has been given back")
       migration.reclaimer = nil
     } else if migration.holdsFrames {
-      revokeAll(migration, because: "memory is tight (\(complaint))")
+      giveFramesBack(migration, because: "memory is tight (\(complaint))")
     }
   }
 
-  /// Asks the proxy to give every frame back. They stay held until it has answered.
-  func revokeAll(_ migration: Migration, because reason: String) {
+  /// Lets every frame go for which there is no proxy to ask; the others when it has answered.
+  func giveFramesBack(_ migration: Migration, because reason: String) {
     guard migration.holdsFrames, migration.revoking == nil else { return }
+    if migration.request.zeroHeldFrames {
+      logger.warning("letting the zeroed frames go: \(reason)")
+      letFramesGo(migration)
+      return
+    }
     logger.warning("revoking every held frame: \(reason)")
     let sequence = migration.nextSequence()
     migration.revoking = (sequence, monotonicNanoseconds())
@@ -85,14 +90,17 @@ extension Guardian {
     letFramesGo(migration)
   }
 
-  /// In post-copy a RELEASED may travel too late: then only the lease counts.
+  /// In post-copy a RELEASED may travel too late: then only the lease counts. Where nothing is dropped
+  /// nothing has to be waited for.
   private func leaseIsOver(_ migration: Migration) -> Bool {
-    !migration.request.postcopyPossible
+    !migration.request.postcopyPossible || migration.request.zeroHeldFrames
       || monotonicNanoseconds() - migration.lastAcknowledgement > HoldLimits.lease
   }
 
   /// A link that has hung up may mean that the proxy is gone, that it still drops, or that this is
-  /// the destination; the verdict is looked at before (``advance()``).
+  /// the destination; the verdict is looked at before (``advance()``). Where the stream cannot be
+  /// edited there is no verdict: that nobody speaks any more is how the destination's guest learns
+  /// that it is over, and right at the source too.
   private func watchLink(_ migration: Migration) {
     let now = monotonicNanoseconds()
     if !port.isConnected, migration.linkLostSince == nil {
@@ -100,10 +108,12 @@ extension Guardian {
       migration.linkLostSince = now
     }
     let lost = migration.linkLostSince != nil
-    let silent =
-      migration.phase == .holding && now - migration.lastAcknowledgement > HoldLimits.silence
+    let patience =
+      migration.request.zeroHeldFrames ? HoldLimits.silenceAfterZeroes : HoldLimits.silence
+    let silent = migration.phase == .holding && now - migration.lastAcknowledgement > patience
     guard lost || silent, leaseIsOver(migration) else { return }
     logger.warning("nobody speaks for migration \(migration.id) any more: this guest goes on")
+    migration.endedUntold = migration.request.zeroHeldFrames
     end(migration, atDestination: false)
   }
 

@@ -2,7 +2,7 @@ import CGuestSystem
 import Glibc
 import HookLink
 
-/// From PREPARE to the end of the report.
+/// From PREPARE to the report.
 extension Guardian {
   func receiveFromHost(_ frame: Frame) {
     let message: HostMessage
@@ -118,41 +118,6 @@ extension Guardian {
       report(migration, prepared)
     }
     migration.reclaimer?.databasesAreDone()
-  }
-
-  private func report(_ migration: Migration, _ prepared: [LocalMessage.Prepared]) {
-    let began = monotonicNanoseconds()
-    var frames = FrameSet()
-    for database in migration.databases where database.ring != nil {
-      do throws(SystemError) {
-        if migration.request.zeroHeldFrames {
-          try HeldFrameEraser.erase(database.pieces, of: database.pid)
-          migration.note("the held frames were filled with zeroes, and none is reported")
-        } else {
-          var reader = try PagemapReader(pid: database.pid)
-          for piece in database.pieces { try reader.read(piece, into: &frames) }
-          if reader.refused > 0 {
-            migration.note(
-              "\(reader.refused) pages of \(database.home) are not held as they must be")
-          }
-        }
-      } catch {
-        migration.note("database \(database.home): \(error)")
-      }
-    }
-    migration.noteStep("read frame numbers", since: began)
-    migration.pagesReported = frames.count
-    migration.holdsFrames = migration.pagesReported > 0
-    for piece in frames.pieces() { port.send(piece, for: migration.id) }
-    migration.noteStep("guardian: PREPARE to report", since: migration.began)
-    port.send(
-      GuestMessage.ReportEnd(
-        pages: migration.pagesReported,
-        leavesListed: prepared.reduce(0) { $0 + $1.leavesListed },
-        leavesInManifest: prepared.reduce(0) { $0 + $1.leavesInManifest },
-        leavesEvicted: prepared.reduce(0) { $0 + $1.leavesEvicted },
-        steps: migration.steps, notes: migration.notes), for: migration.id)
-    logger.info("reported \(migration.pagesReported) held pages")
   }
 
   private func startReclaimer(_ migration: Migration) {

@@ -56,7 +56,7 @@ extension Guardian {
       leavesRefaulted: answers.reduce(0) { $0 + $1.leavesRefaulted },
       leavesResident: answers.reduce(0) { $0 + $1.leavesResident }, steps: migration.steps)
     lastOutcome = """
-      \(migration.id) \(resumed.atDestination ? "arrived here" : "stayed here"); \
+      \(migration.id) \(migration.place); \
       \(resumed.leavesRefaulted) of \(resumed.leavesInManifest) leaves read back, \
       \(resumed.leavesResident) resident
       """

@@ -26,10 +26,14 @@ final class Migration {
   var notes: [String] = []
   var reclaimer: Reclaimer?
   var pagesReported: UInt64 = 0
-  /// Frames are held that a proxy may drop.
+  /// Held pages that were filled with zeroes: nobody drops them, and they may be let go at any time.
+  var pagesZeroed: UInt64 = 0
+  /// Frames are held for the migration's sake.
   var holdsFrames = false
   /// This guest runs at the destination.
   var atDestination = false
+  /// It ended because nobody spoke for it any more, and no verdict could have come.
+  var endedUntold = false
 
   /// Of messages that want an acknowledgement.
   private(set) var sequence: UInt64 = 0
@@ -55,6 +59,12 @@ final class Migration {
   func enter(_ phase: Phase) {
     self.phase = phase
     phaseBegan = monotonicNanoseconds()
+  }
+
+  /// Where it has left this guest.
+  var place: String {
+    if atDestination { return "arrived here" }
+    return endedUntold ? "ended, and nobody said where" : "stayed here"
   }
 
   /// Adds a note for the operator, once.

@@ -28,6 +28,13 @@ struct FrameSet {
     words[lastStart + Int(bit / 64)] |= 1 << (bit % 64)
   }
 
+  /// A page that is not in it stays out.
+  mutating func remove(_ page: UInt64) {
+    guard let start = starts[page / FrameSet.chunkPages] else { return }
+    let bit = page % FrameSet.chunkPages
+    words[start + Int(bit / 64)] &= ~(1 << (bit % 64))
+  }
+
   var count: UInt64 { words.reduce(0) { $0 + UInt64($1.nonzeroBitCount) } }
 
   /// The pieces of a report: neighbouring chunks together, up to what one message carries.

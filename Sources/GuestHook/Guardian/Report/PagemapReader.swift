@@ -12,6 +12,8 @@ import HookLink
   private let buffer: UnsafeMutableBufferPointer<UInt64>
   /// Pages in the pieces that are not held as they must be, and so are not reported.
   private(set) var refused: UInt64 = 0
+  /// Held pages that lie in no segment of the memory that the host knows, and so are not reported.
+  private(set) var unknown: UInt64 = 0
 
   /// - Throws: ``SystemError`` where the process is gone.
   init(pid: pid_t) throws(SystemError) {
@@ -23,9 +25,11 @@ import HookLink
 
   /// Adds the held pages of one piece.
   ///
+  /// - Parameter database: the index by which `candidates` know whose it is.
   /// - Throws: ``SystemError`` where the kernel does not tell.
   mutating func read(
-    _ piece: LocalMessage.AddressRange, into frames: inout FrameSet
+    _ piece: LocalMessage.AddressRange, of database: Int, into frames: inout FrameSet,
+    _ candidates: inout ProbeCandidates
   ) throws(SystemError) {
     // The other end is not trusted: user space ends at 2^56 at the latest, and entries are read
     // rather than computed, so a lie costs only reading.
@@ -46,14 +50,18 @@ import HookLink
       for index in 0..<count {
         let word = unsafe buffer[index]
         let frame = PagemapEntry(word).frame
-        if PagemapEntry.isHeld(word), frame >= PagemapReader.firstReportable {
+        guard PagemapEntry.isHeld(word), frame >= PagemapReader.firstReportable else {
+          refused += 1
+          continue
+        }
+        let address = (page + UInt64(index)) * 4096
+        if candidates.add(.init(frame: frame, address: address, database: database)) {
           frames.insert(frame)
         } else {
-          refused += 1
+          unknown += 1
         }
       }
       page += UInt64(count)
     }
   }
-
 }

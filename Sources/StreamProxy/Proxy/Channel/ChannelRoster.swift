@@ -119,6 +119,16 @@ struct ChannelRoster {
 
   private var mainEstablished: Bool { establishedRoles.contains(where: \.isMain) }
 
+  /// A main channel is carried or about to be, and what else comes belongs to it.
+  var carriesMain: Bool {
+    phases.values.contains {
+      switch $0 {
+      case .dialling(let role), .established(let role): role.isMain
+      default: false
+      }
+    }
+  }
+
   private var mainTaken: Bool { roles.contains(where: \.isMain) }
 
   private var roles: [ChannelRole] {

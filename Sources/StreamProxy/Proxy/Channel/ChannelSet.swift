@@ -96,6 +96,27 @@ final class ChannelSet: Sendable {
     }
   }
 
+  /// Has the next connections dialled at `address`: before the first, or where the main channel has
+  /// ended and a recovery's is to follow. Waits a little, because who retargets may know of the
+  /// break before this does.
+  ///
+  /// - Returns: why it cannot be done, or nil.
+  func retarget(_ address: SocketAddress, within time: Duration = .seconds(2)) -> String? {
+    let refusal: String?? = state.wait(until: .now + time) { state in
+      if state.roster.isClosed { return "the migration is over" }
+      guard !state.roster.carriesMain else { return nil }
+      destination.address = address
+      return .some(nil)
+    }
+    return refusal ?? """
+      the migration is being carried to \(destination.address), where all of its connections \
+      belong; it can be retargeted before it begins and while post-copy is paused
+      """
+  }
+
+  /// Where the next connections are dialled.
+  var target: SocketAddress { destination.address }
+
   /// The source has ended this channel; its thread still waits for the destination.
   func ending(_ channel: Channel) { update { $0.roster.ending(channel.id) } }
 

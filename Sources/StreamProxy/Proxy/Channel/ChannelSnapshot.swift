@@ -12,6 +12,10 @@ public struct ChannelSnapshot: Sendable {
 
   init() {}
 
+  /// With multifd the offsets are on other channels, and each round ends with a synchronisation; the
+  /// first one is in the START section.
+  var rounds: Int { max(counters.rounds, counters.multifdFlushes - 1) }
+
   /// A channel that is passed on as it is.
   init(rawBytes bytes: Int) {
     counters.bytesIn = UInt64(bytes)

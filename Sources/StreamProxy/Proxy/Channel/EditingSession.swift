@@ -13,8 +13,13 @@ final class EditingSession: Sendable {
   /// What channels may do with pages.
   struct Terms: Sendable {
     var blocks: [RAMBlock] = []
-    var dead: DeadPages?
+    /// What the guest has reported; nil where nothing is dropped.
+    var reported: ReportedPages?
     var mark: MarkRule?
+    /// By them ``reported`` is proven, by their numbers.
+    var probes: [ProbeRule] = []
+
+    var dead: DeadPages? { reported?.dead }
   }
 
   /// The size of the pages, in bytes, that other channels than the main one are read with.
@@ -48,7 +53,7 @@ final class EditingSession: Sendable {
     state.update { state in
       guard state.terms == nil else { return }
       state.terms = terms
-      if state.refusal != nil { state.terms?.dead = nil }
+      if state.refusal != nil { state.terms?.reported = nil }
     }
   }
 
@@ -102,7 +107,7 @@ final class EditingSession: Sendable {
   func refuseDropping(_ reason: String) -> Bool {
     state.update { state in
       if state.refusal == nil { state.refusal = reason }
-      state.terms?.dead?.removeAll()
+      state.terms?.reported?.revokeAll()
       return state.isJudged || !state.hasDropped
     }
   }

@@ -105,9 +105,13 @@ struct KernelPipe: ~Copyable {
 /// Passes a channel on as it is, source to destination.
 struct RawRelay: Sendable {
   let channel: Channel
+  /// So many bytes pass before ``relayUntilEnd(pause:published:)`` pauses.
+  var pausesBehind = Int.max
 
   /// Relays until the source ends it; `published` is told how many bytes have gone so far.
-  func relayUntilEnd(published: (_ bytes: Int) -> Void) throws(ChannelFailure) {
+  func relayUntilEnd(
+    pause: () -> Void = {}, published: (_ bytes: Int) -> Void
+  ) throws(ChannelFailure) {
     let pipe: KernelPipe
     do throws(SystemError) {
       pipe = try KernelPipe(from: channel.source)
@@ -117,11 +121,14 @@ struct RawRelay: Sendable {
     var rate = WireRate(now: .now)
     var total = 0
     while true {
+      let isFree = total >= pausesBehind
       let moved = try pipe.forward(
-        atMost: KernelPipe.capacity, to: channel.destination, rate: &rate)
+        atMost: isFree ? KernelPipe.capacity : min(KernelPipe.capacity, pausesBehind - total),
+        to: channel.destination, rate: &rate)
       guard moved > 0 else { return }
       total += moved
       published(total)
+      if !isFree, total >= pausesBehind { pause() }
     }
   }
 }

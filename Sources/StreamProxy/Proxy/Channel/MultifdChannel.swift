@@ -14,6 +14,7 @@ struct MultifdChannel: ~Copyable {
   private var rate = WireRate(now: .now)
   private var snapshot = ChannelSnapshot()
   private var mayDrop = false
+  private var reported: ReportedPages?
 
   /// - Parameter running: how long the guest has run, in nanoseconds.
   init(
@@ -81,7 +82,9 @@ struct MultifdChannel: ~Copyable {
         }
       case .firstPages:
         let terms = session.awaitTerms()
-        editor.begin(blocks: terms.blocks, dead: terms.dead, mark: terms.mark)
+        reported = terms.reported
+        editor.begin(
+          blocks: terms.blocks, dead: terms.dead, mark: terms.mark, probes: terms.probes)
       case .decided:
         snapshot.counters.bytesIn += UInt64(header.count + packet.payloadLength)
         if editor.counters.droppedPages > 0, !mayDrop {
@@ -110,6 +113,11 @@ struct MultifdChannel: ~Copyable {
         editor.passMark(&page)
         noteMark()
         try write(page)
+      case .probe(let count, let number):
+        var page: [UInt8] = []
+        guard try read(to: count, into: &page) else { return try write(page) }
+        if editor.passProbe(page, number: number) { reported?.prove(number) }
+        try write(page)
       }
     }
     editor.passed(packet)
@@ -129,6 +137,8 @@ struct MultifdChannel: ~Copyable {
     guard session.refuseDropping(reason.description) else {
       throw .closeBoth("on a multifd channel, after pages had been dropped: \(reason)")
     }
+    // What cannot be read may be pages that the guest is about to fill with zeroes.
+    _ = session.awaitTerms()
     session.becameRaw(channel.id)
     snapshot.bypassReason = "on a multifd channel: \(reason)"
     snapshot.counters.bytesIn += UInt64(header.count)

@@ -14,8 +14,9 @@ struct GuestSession {
   }
 
   let migration: MigrationID
-  /// Where reported pages are entered and revoked ones are taken out.
-  let pages: ReportedPages
+  /// Where reported pages are entered and revoked ones are taken out; nil where the guest was asked
+  /// for zeroes and not for a report.
+  let pages: ReportedPages?
 
   private(set) var mark: GuestMessage.Mark?
   /// What the guest's own times, in its messages, say of its clock.
@@ -32,7 +33,7 @@ struct GuestSession {
   /// Messages of other migrations, which were ignored.
   private(set) var lateMessages = 0
 
-  init(migration: MigrationID, pages: ReportedPages) {
+  init(migration: MigrationID, pages: ReportedPages?) {
     self.migration = migration
     self.pages = pages
   }
@@ -70,9 +71,9 @@ struct GuestSession {
     case .revoke(let revoke):
       // The order is the whole point: the bits are gone before the acknowledgement is even made.
       if let ranges = revoke.ranges {
-        for range in ranges { pages.revoke(range) }
+        for range in ranges { pages?.revoke(range) }
       } else {
-        pages.revokeAll()
+        pages?.revokeAll()
       }
       pagesRevoked = true
       return HostMessage.Acknowledge(sequence: revoke.sequence)
@@ -95,6 +96,10 @@ struct GuestSession {
       refuse("the guest reported pages after its report was complete")
       return
     }
+    guard let pages else {
+      refuse("the guest reported pages and was asked to fill them with zeroes")
+      return
+    }
     do throws(ReportError) {
       pagesNamed += UInt64(try pages.add(held))
     } catch {
@@ -115,7 +120,12 @@ struct GuestSession {
       refuse("the guest's report says \(end.pages) pages and names \(pagesNamed)")
       return
     }
-    report = .complete(end)
+    do throws(ReportError) {
+      try pages?.add(probes: end.probes)
+      report = .complete(end)
+    } catch {
+      refuse("the guest's probe pages are not used: \(error)")
+    }
   }
 
   /// Uses nothing the guest reported. Once the report has been put to use, taking it back is not
@@ -127,13 +137,13 @@ struct GuestSession {
     // The first reason is the one that explains the others.
     case .refused: break
     }
-    pages.revokeAll()
+    pages?.revokeAll()
   }
 
   /// Ends the waiting for the report from the proxy's side: too late, or nobody there.
   mutating func giveUp(_ reason: String) {
     guard report == .awaited else { return }
     report = .refused(reason)
-    pages.revokeAll()
+    pages?.revokeAll()
   }
 }

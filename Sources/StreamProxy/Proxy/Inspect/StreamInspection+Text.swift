@@ -2,15 +2,19 @@ extension StreamInspection {
   /// The form for people.
   public var text: String {
     var lines = ["migration stream of \(bytes) bytes"]
-    lines.append(
-      "machine \(machine ?? "not named"), pages of \(targetPageSize) bytes, "
-        + (returnPath ? "return path" : "no return path"))
+    if channels.contains(where: { $0.kind == "main" || $0.kind == "unknown" }) {
+      lines.append(
+        "machine \(machine ?? "not named"), pages of \(targetPageSize) bytes, "
+          + (returnPath ? "return path" : "no return path"))
+    }
+    lines += channelTables
     lines += table(
-      "RAM blocks", ["name", "bytes", "host page size", "region address"],
+      "RAM blocks", ["name", "bytes", "host page size", "region address", "normal", "zero"],
       blocks.map {
         [
           $0.name, "\($0.bytes)", $0.hostPageSize.map { "\($0)" } ?? "",
-          $0.regionAddress.map { "0x" + String($0, radix: 16) } ?? "",
+          $0.regionAddress.map { "0x" + String($0, radix: 16) } ?? "", "\($0.pages.normal)",
+          "\($0.pages.zero)",
         ]
       })
     lines += table(
@@ -39,9 +43,33 @@ extension StreamInspection {
     lines += table(
       "bytes by kind", ["kind", "bytes"], bytesByKind.map { [$0.kind, "\($0.bytes)"] })
     lines.append("")
-    lines.append(
-      problem.map { "at byte \($0.offset): \($0.sentence)" } ?? "the stream is complete")
+    lines.append(problem?.line ?? "the stream is complete")
     return lines.joined(separator: "\n")
+  }
+
+  /// Nothing for a main channel alone, of which all is said elsewhere.
+  private var channelTables: [String] {
+    guard channels.count > 1 || channels.contains(where: { $0.kind != "main" }) else { return [] }
+    return table(
+      "channels", ["file", "kind", "bytes", "normal", "zero"],
+      channels.map {
+        [$0.file, $0.kind, "\($0.bytes)", "\($0.pages.normal)", "\($0.pages.zero)"]
+      })
+      + table(
+        "multifd", ["file", "id", "packets", "sync", "device state", "compression"],
+        channels.compactMap { channel in
+          channel.multifd.map {
+            [
+              channel.file, $0.id.map { "\($0)" } ?? "", "\($0.packets)", "\($0.syncPackets)",
+              "\($0.deviceStatePackets)", $0.compression ?? "",
+            ]
+          }
+        })
+      + table(
+        "pages by channel and block", ["file", "block", "normal", "zero"],
+        channels.filter { $0.kind != "main" }.flatMap { channel in
+          channel.blocks.map { [channel.file, $0.name, "\($0.normal)", "\($0.zero)"] }
+        })
   }
 
   /// Nothing where there are no rows. The first column stands at the left, the others at the right.
@@ -60,5 +88,13 @@ extension StreamInspection {
       return String(line.reversed().drop { $0 == " " }.reversed())
     }
     return ["", title] + lines
+  }
+}
+
+extension StreamInspection.Problem {
+  /// The form for people.
+  public var line: String {
+    let place = "at byte \(offset)"
+    return "\(file.map { "\($0), \(place)" } ?? place): \(sentence)"
   }
 }

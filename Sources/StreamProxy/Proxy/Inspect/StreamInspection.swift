@@ -4,13 +4,17 @@ import PageFilter
 /// What a recorded migration stream contains; what `leafcutter inspect` prints.
 ///
 /// As JSON (``json``) the members are written in snake_case, lengths in bytes and offsets from the
-/// beginning of the stream; members that are nil are left out.
+/// beginning of the stream; members that are nil are left out. Of a migration that was recorded
+/// channel by channel the members are sums over ``channels``, and an offset is one in its channel's
+/// file.
 public struct StreamInspection: Encodable, Sendable {
   public struct Block: Encodable, Sendable {
     public var name: String
     public var bytes: UInt64
     public var hostPageSize: UInt64?
     public var regionAddress: UInt64?
+    /// On all channels.
+    public var pages: Pages
   }
 
   /// One section id. FULL sections behind the end of RAM are ``DeviceState``s.
@@ -36,8 +40,15 @@ public struct StreamInspection: Encodable, Sendable {
   public struct Pages: Encodable, Equatable, Sendable {
     /// Sent whole; query-migrate calls them normal.
     public var normal: Int
-    /// Sent as ZERO records; query-migrate calls them duplicate.
+    /// Sent as ZERO records or on a multifd packet's zero list; query-migrate calls them duplicate.
     public var zero: Int
+
+    static let none = Pages(normal: 0, zero: 0)
+
+    static func += (sum: inout Pages, other: Pages) {
+      sum.normal += other.normal
+      sum.zero += other.zero
+    }
   }
 
   public struct DeviceState: Encodable, Equatable, Sendable {
@@ -50,7 +61,8 @@ public struct StreamInspection: Encodable, Sendable {
   }
 
   public struct Share: Encodable, Equatable, Sendable {
-    /// "preamble", "commands", a section's name, "device states", "end", "description", or "unread".
+    /// "preamble", "commands", a section's name, "device states", "end", "description",
+    /// "multifd headers", "multifd pages", "multifd device states", "preempt records", or "unread".
     public var kind: String
     public var bytes: UInt64
   }
@@ -59,6 +71,8 @@ public struct StreamInspection: Encodable, Sendable {
   public struct Problem: Encodable, Equatable, Sendable {
     public var offset: UInt64
     public var sentence: String
+    /// In which of several recorded channels.
+    public var file: String?
   }
 
   public var bytes: UInt64
@@ -80,6 +94,8 @@ public struct StreamInspection: Encodable, Sendable {
   public var deviceStatesNote: String?
   /// Adds up to ``bytes``.
   public var bytesByKind: [Share]
+  /// Every file, in the order in which they were given.
+  public var channels: [Channel] = []
 
   init(_ editor: borrowing StreamEditor, tail: DeviceStates, problem: Problem?) {
     let counters = editor.counters
@@ -88,10 +104,10 @@ public struct StreamInspection: Encodable, Sendable {
     machine = editor.machine
     targetPageSize = editor.targetPageSize
     returnPath = counters.returnPathOpened
-    blocks = editor.blocks.map {
+    blocks = editor.blocks.enumerated().map { index, block in
       Block(
-        name: $0.name, bytes: $0.usedLength, hostPageSize: $0.hostPageSize,
-        regionAddress: $0.regionAddress)
+        name: block.name, bytes: block.usedLength, hostPageSize: block.hostPageSize,
+        regionAddress: block.regionAddress, pages: Pages(editor.blockPages[index]))
     }
     sections = editor.sections.map {
       Section(
@@ -102,7 +118,7 @@ public struct StreamInspection: Encodable, Sendable {
       Command(number: $0.key, name: StreamInspection.commandName($0.key), count: $0.value)
     }
     pages = Pages(normal: counters.normalPages, zero: counters.zeroPages)
-    rounds = editor.rounds.map { Pages(normal: $0.normal, zero: $0.zero) }
+    rounds = editor.rounds.map { Pages($0) }
     multifdFlushes = counters.multifdFlushes
     deviceStates = tail.states
     deviceStatesNote = tail.note
@@ -116,9 +132,29 @@ public struct StreamInspection: Encodable, Sendable {
       Share(kind: "end", bytes: tail.endBytes),
       Share(kind: "description", bytes: tail.descriptionBytes),
     ]
+    bytesByKind = StreamInspection.complete(shares, to: bytes)
+  }
+
+  /// A stream of which nothing is known but what will be added.
+  init(targetPageSize: Int) {
+    bytes = 0
+    self.targetPageSize = targetPageSize
+    returnPath = false
+    blocks = []
+    sections = []
+    commands = []
+    pages = .none
+    rounds = []
+    multifdFlushes = 0
+    deviceStates = []
+    bytesByKind = []
+  }
+
+  /// The shares that are any, with what is left of `bytes` as unread.
+  static func complete(_ shares: [Share], to bytes: UInt64) -> [Share] {
     let known = shares.reduce(0) { $0 + $1.bytes }
-    shares.append(Share(kind: "unread", bytes: bytes - min(bytes, known)))
-    bytesByKind = shares.filter { $0.bytes > 0 }
+    return (shares + [Share(kind: "unread", bytes: bytes - min(bytes, known))])
+      .filter { $0.bytes > 0 }
   }
 
   /// `savevm.c:enum qemu_vm_cmd`.
@@ -134,6 +170,7 @@ public struct StreamInspection: Encodable, Sendable {
   private enum CodingKeys: CodingKey {
     case bytes, isComplete, problem, machine, targetPageSize, returnPath, blocks, sections, commands
     case pages, rounds, multifdFlushes, deviceStates, deviceStatesNote, bytesByKind
+    case channels
   }
 
   public func encode(to encoder: any Encoder) throws {
@@ -153,6 +190,7 @@ public struct StreamInspection: Encodable, Sendable {
     try object.encode(deviceStates, forKey: .deviceStates)
     try object.encodeIfPresent(deviceStatesNote, forKey: .deviceStatesNote)
     try object.encode(bytesByKind, forKey: .bytesByKind)
+    try object.encode(channels, forKey: .channels)
   }
 
   /// The form for programs.
@@ -162,4 +200,8 @@ public struct StreamInspection: Encodable, Sendable {
     encoder.keyEncodingStrategy = .convertToSnakeCase
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
+}
+
+extension StreamInspection.Pages {
+  init(_ counted: RoundCounters) { self.init(normal: counted.normal, zero: counted.zero) }
 }

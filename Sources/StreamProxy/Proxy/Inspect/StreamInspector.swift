@@ -1,96 +1,91 @@
-import Glibc
 import PageFilter
 
-/// Reads a recorded stream from a file or a pipe, once and in large pieces; of what it reads only
-/// the device states at the end are kept.
+/// Reads the recorded channels of one migration, each once.
+///
+/// The main one is read first, whatever the order: it announces what the others speak of. A recovery
+/// is read behind it. Without the main one a recovery cannot be read, and other channels can.
 public enum StreamInspector {
-  private static let pieceSize = 1 << 20
-  /// Device states longer than this are not looked at.
-  private static let maximumTail = 256 << 20
+  /// - Parameter paths: files or pipes; "-" reads the standard input.
+  /// - Throws: ``SystemError`` where one cannot be opened or read.
+  public static func inspect(paths: [String]) throws(SystemError) -> StreamInspection {
+    var files: [RecordedChannel] = []
+    for path in paths { files.append(try RecordedChannel(path: path)) }
+    return try inspect(files)
+  }
 
-  /// - Parameter path: "-" reads the standard input.
-  /// - Throws: ``SystemError`` where the file cannot be opened or read.
+  /// One file.
   public static func inspect(path: String) throws(SystemError) -> StreamInspection {
-    guard path != "-" else { return try inspect(descriptor: STDIN_FILENO, name: "standard input") }
-    // The path is a string for the duration of the call.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError("open \(path)") }
-    defer { close(descriptor) }
-    return try inspect(descriptor: descriptor, name: path)
+    try inspect(paths: [path])
   }
 
-  /// Reads `descriptor` to its end.
-  static func inspect(
-    descriptor: Int32, name: String
-  ) throws(SystemError) -> StreamInspection {
-    var editor = StreamEditor()
-    var edits = EditList()
-    var tail: [UInt8] = []
-    var tailIsTooLong = false
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: pieceSize + StreamEditor.longestElement, alignment: 4096)
-    defer { unsafe buffer.deallocate() }
-    var start = 0
-    var end = 0
-    while true {
-      // What is left over is less than one element, so a piece fits behind it.
-      unsafe memmove(buffer.baseAddress!, buffer.baseAddress! + start, end - start)
-      end -= start
-      start = 0
-      let count = unsafe read(descriptor, buffer.baseAddress! + end, pieceSize)
-      guard count >= 0 else {
-        if errno == EINTR { continue }
-        throw SystemError("read \(name)")
-      }
-      if count == 0 { break }
-      end += count
-      var wantsMore = false
-      while !wantsMore {
-        edits.reset()
-        let before = editor.counters.rawBytes
-        // The bytes between start and end are the ones that were read.
-        let input = unsafe UnsafeRawBufferPointer(rebasing: buffer[start..<end])
-        // Nothing is dropped here, so nothing is thrown.
-        guard let progress = try? editor.process(unsafe input.bytes, into: &edits) else { break }
-        switch progress {
-        case .needsInput(let consumed):
-          start += consumed
-          wantsMore = true
-        case .outputFull(let consumed), .stopped(_, let consumed):
-          start += consumed
+  private static func inspect(_ files: [RecordedChannel]) throws(SystemError) -> StreamInspection {
+    var found = [StreamInspection?](repeating: nil, count: files.count)
+    let main = files.firstIndex { $0.kind == .main }
+    var reader: MainInspector?
+    if let main {
+      let begun = try MainInspector.read(files[main])
+      found[main] = begun.inspection
+      reader = begun
+    }
+    for (index, file) in files.enumerated() where index != main {
+      found[index] =
+        switch file.kind {
+        case .multifd: try MultifdInspector.inspect(file, main: reader?.inspection)
+        case .preempt: try MainInspector.readPreempt(file, main: reader).inspection
+        case .recovery: try recovery(file, main: reader)
+        case .main: unreadable(file, "the migration has a main channel already")
+        case .encrypted: unreadable(file, "the channel is encrypted (TLS)", kind: "encrypted")
+        case .empty: empty(file, isAlone: files.count == 1)
+        case .unknown: try MainInspector.read(file, kind: "unknown").inspection
         }
-        let raw = Int(editor.counters.rawBytes - before)
-        guard raw > 0, editor.counters.ramEnded else { continue }
-        tailIsTooLong = tailIsTooLong || tail.count + raw > maximumTail
-        // Raw bytes are the last ones of what was consumed.
-        if !tailIsTooLong { unsafe tail.append(contentsOf: buffer[start - raw..<start]) }
-      }
     }
-    return summarize(
-      editor, tail: tailIsTooLong ? [] : tail, leftOver: end - start,
-      note: tailIsTooLong ? "the device states are longer than \(maximumTail) bytes" : nil)
+    return sum(found.compactMap(\.self), main: main)
   }
 
-  private static func summarize(
-    _ editor: borrowing StreamEditor, tail: [UInt8], leftOver: Int, note: String?
-  ) -> StreamInspection {
-    let states = DeviceStates(
-      tail: tail, offset: editor.counters.bytesIn - UInt64(tail.count),
-      hasFooters: editor.counters.footers > 0,
-      early: Set(editor.sections.filter { $0.fulls > 0 }.map(\.name)))
-    let end = editor.counters.bytesIn + UInt64(leftOver)
-    var problem: StreamInspection.Problem?
-    if let reason = editor.bypassReason {
-      problem = .init(
-        offset: editor.bypassOffset ?? end,
-        sentence: "the stream cannot be followed from here on: \(reason)")
-    } else if end == 0 {
-      problem = .init(offset: 0, sentence: "the stream is empty")
-    } else if let truncation = editor.truncation() {
-      problem = .init(offset: end, sentence: truncation)
+  private static func recovery(
+    _ file: RecordedChannel, main: MainInspector?
+  ) throws(SystemError) -> StreamInspection {
+    guard let main else {
+      return unreadable(
+        file,
+        """
+        this is the stream of a post-copy recovery, which rests on the list of blocks of the \
+        connection that broke; give the record of that main channel too
+        """, kind: "recovery")
     }
-    var inspection = StreamInspection(editor, tail: states, problem: problem)
-    inspection.deviceStatesNote = note ?? inspection.deviceStatesNote
+    return try MainInspector.readRecovery(file, main: main).inspection
+  }
+
+  private static func empty(_ file: RecordedChannel, isAlone: Bool) -> StreamInspection {
+    // Beside others it is a preempt channel that had nothing to carry.
+    isAlone
+      ? unreadable(file, "the stream is empty", kind: "empty")
+      : unreadable(file, nil, kind: "empty")
+  }
+
+  private static func unreadable(
+    _ file: RecordedChannel, _ sentence: String?, kind: String = "main"
+  ) -> StreamInspection {
+    var inspection = StreamInspection(targetPageSize: 4096)
+    let problem = sentence.map { StreamInspection.Problem(offset: 0, sentence: $0) }
+    inspection.problem = problem
+    inspection.channels = [
+      .init(
+        file: file.name, kind: kind, bytes: 0, problem: problem, pages: .none, blocks: [])
+    ]
     return inspection
+  }
+
+  /// All channels together; what only a main channel has is its own.
+  private static func sum(_ found: [StreamInspection], main: Int?) -> StreamInspection {
+    guard found.count > 1 else { return found[0] }
+    var named = found
+    for (index, inspection) in found.enumerated() {
+      named[index].problem?.file = inspection.channels[0].file
+    }
+    var sum = main.map { named[$0] } ?? StreamInspection(targetPageSize: 4096)
+    for (index, inspection) in named.enumerated() where index != main { sum.add(inspection) }
+    sum.channels = named.flatMap(\.channels)
+    return sum
   }
 }

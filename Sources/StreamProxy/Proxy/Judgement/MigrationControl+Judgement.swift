@@ -35,9 +35,23 @@ extension MigrationControl {
     throw .closeBoth(reason)
   }
 
+  /// What was reported and never dropped, because no probe has shown where it is. Not an offence: a
+  /// probe page that was revoked may have changed before its turn came.
+  private func noteUnprovenPages() {
+    guard let reported else { return }
+    reported.close()
+    guard !reported.unproven(withProbe: true).isEmpty else { return }
+    noteUnproven(
+      reported, withProbe: true,
+      because: "no probe page has passed where QEMU's memory map says it is")
+    guard !reported.isAnythingProven, progress.now.uneditedReason == nil else { return }
+    leaveUnedited("no probe page of the guest has passed where QEMU's memory map says it is")
+  }
+
   /// With nothing dropped no proof is needed.
   mutating func judge(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
+    noteUnprovenPages()
     guard hasDropped(editor) else { return }
     do throws(ProofFailure) {
       try prove()
@@ -54,17 +68,22 @@ extension MigrationControl {
     _ editor: borrowing StreamEditor
   ) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    guard let session = hook?.snapshot().session, case .complete = session.report else { return }
+    noteUnprovenPages()
+    guard let reported, reported.isAnythingProven else { return }
     do throws(ProofFailure) {
       let stopped = try proveStopped()
-      try marks.judgeSoFar(of: migration)
+      do throws(ProofFailure) {
+        try marks.judgeSoFar(of: migration)
+      } catch .markNeverPassed {
+        // Its turn in the first round has not come; probes have shown that the map is right.
+      }
       try proveLease(stopped)
       proven = "proven before post-copy: the guest holds every dropped page, and its lease runs"
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
         throw .closeBoth("not proven before post-copy: \(error)")
       }
-      session.pages.revokeAll()
+      reported.revokeAll()
       leaveUnedited("not proven before post-copy: \(error)")
     }
   }

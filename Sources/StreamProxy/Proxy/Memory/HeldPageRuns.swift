@@ -40,7 +40,8 @@ extension GuestMemoryMap {
     }
   }
 
-  private func streamIndex(of segment: Segment) -> Int? {
+  /// The place of a segment's block in the stream's list; nil where the stream does not list it.
+  func streamIndex(of segment: Segment) -> Int? {
     streamIndices.isEmpty ? segment.block : streamIndices[segment.block]
   }
 

@@ -23,6 +23,14 @@ public final class MigrationSetup: Sendable {
     case restored
   }
 
+  /// What ``scaleDowntimeLimit(by:)`` did.
+  public enum Scaling: Equatable, Sendable {
+    /// The limit is this now, in milliseconds.
+    case set(UInt64)
+    /// ``restore()`` came before: nothing is changed any more.
+    case restored
+  }
+
   /// The proxy needs to learn of a failure before the source reports success, and to follow rounds.
   public static let wanted = ["return-path", "events"]
 
@@ -34,6 +42,8 @@ public final class MigrationSetup: Sendable {
     var isOpen = false
     var capabilities: [String] = []
     var bandwidth: (before: UInt64, pinned: UInt64)?
+    /// In milliseconds.
+    var downtimeLimit: (before: UInt64, scaled: UInt64)?
   }
 
   private let client: QMPClient
@@ -97,6 +107,38 @@ public final class MigrationSetup: Sendable {
     }
   }
 
+  /// Has QEMU stop the guest only when what is left fits into a share of its downtime limit; for
+  /// releases that know no `avail-switchover-bandwidth`.
+  ///
+  /// May be repeated, also while a migration runs, always with the share of what the operator has
+  /// set: a limit that is not the last scaled one is a new wish of theirs.
+  ///
+  /// - Parameter factor: more than 0 and at most 1.
+  public func scaleDowntimeLimit(by factor: Double) throws(QMPError) -> Scaling {
+    precondition(factor > 0 && factor <= 1)
+    return try changes.withLock { changes throws(QMPError) in
+      guard changes.isOpen else { return .restored }
+      guard let current = try client.migrateParameters().downtimeLimit else {
+        throw .unexpectedReply(
+          command: "query-migrate-parameters", detail: "there is no downtime-limit")
+      }
+      let former = changes.downtimeLimit
+      let before = former?.scaled == current ? former?.before ?? current : current
+      // QEMU takes whole milliseconds, and with none it never stops the guest.
+      let scaled = min(before, max(1, UInt64((Double(before) * factor).rounded())))
+      guard scaled != current else { return .set(scaled) }
+      // Recorded first: should the answer get lost, the value may still have been set.
+      changes.downtimeLimit = (before, scaled)
+      do throws(QMPError) {
+        try client.setMigrateParameters(MigrationParameters(downtimeLimit: scaled))
+      } catch {
+        if case .refused = error { changes.downtimeLimit = former }
+        throw error
+      }
+      return .set(scaled)
+    }
+  }
+
   /// Puts back exactly what was changed; what somebody else has changed again since stays.
   ///
   /// Capabilities can be put back only when no migration runs. What could not be put back is tried
@@ -112,6 +154,11 @@ public final class MigrationSetup: Sendable {
       } catch {
         problems.append("avail-switchover-bandwidth is not put back: \(error)")
       }
+      do throws(QMPError) {
+        try restoreDowntimeLimit(&changes)
+      } catch {
+        problems.append("downtime-limit is not put back: \(error)")
+      }
       var left: [String] = []
       for name in changes.capabilities {
         do throws(QMPError) {
@@ -124,6 +171,14 @@ public final class MigrationSetup: Sendable {
       changes.capabilities = left
       return problems
     }
+  }
+
+  private func restoreDowntimeLimit(_ changes: inout Changes) throws(QMPError) {
+    guard let (before, scaled) = changes.downtimeLimit else { return }
+    if try client.migrateParameters().downtimeLimit == scaled {
+      try client.setMigrateParameters(MigrationParameters(downtimeLimit: before))
+    }
+    changes.downtimeLimit = nil
   }
 
   private func restoreBandwidth(_ changes: inout Changes) throws(QMPError) {

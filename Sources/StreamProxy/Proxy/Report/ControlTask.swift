@@ -19,12 +19,13 @@ struct ControlTask: Sendable {
 
   func run() async {
     var tick = 0
+    var correction = Correction()
     var before = (bytes: 0, at: ContinuousClock.now)
     while !Task.isCancelled {
       try? await Task.sleep(for: ControlTask.interval)
       let values = progress.now
       guard values.connectedAt != nil else { continue }
-      if pins, values.uneditedReason == nil { await pinBandwidth(values) }
+      if pins, values.uneditedReason == nil { await correctBandwidth(values, &correction) }
       tick += 1
       guard showsLine || tick % ControlTask.ticksPerLogLine == 0 else { continue }
       let now = ContinuousClock.now
@@ -37,10 +38,26 @@ struct ControlTask: Sendable {
   }
 
   /// Dropping inflates the bandwidth that QEMU believes in, so it would stop the guest too early.
-  private func pinBandwidth(_ values: SharedProgress.Values) async {
-    guard let rate = values.total.wireRate, values.total.counters.droppedPages > 0,
-      !values.total.counters.ramEnded
+  /// QEMU is told the bandwidth, or, before 8.2, a smaller downtime limit.
+  private func correctBandwidth(
+    _ values: SharedProgress.Values, _ correction: inout Correction
+  ) async {
+    let scale = correction.scale.enter(values.total, at: .now)
+    // A burst of pages to drop may be over in a moment: whatever can be done is done before it.
+    guard let rate = values.total.wireRate,
+      values.total.counters.droppedPages > 0 || values.report.map({ $0.pages > 0 }) == true,
+      !values.total.counters.ramEnded, !pointOfNoReturn.isPassed
     else { return }
+    if correction.takesBandwidth {
+      await pinBandwidth(rate, values, &correction)
+    } else if let scale, correction.isDue(scale) {
+      await scaleDowntimeLimit(by: scale)
+    }
+  }
+
+  private func pinBandwidth(
+    _ rate: Double, _ values: SharedProgress.Values, _ correction: inout Correction
+  ) async {
     let wanted = UInt64(rate)
     if let pinned = values.pinnedBandwidth,
       abs(rate - Double(pinned)) < Double(pinned) * ControlTask.tolerance
@@ -48,10 +65,36 @@ struct ControlTask: Sendable {
       return
     }
     let setup = self.setup
-    let pinned = await BlockingThread.run("pin") {
-      (try? setup.pin(bytesPerSecond: wanted)) == .pinned
+    let result = await BlockingThread.run("pin") { try? setup.pin(bytesPerSecond: wanted) }
+    switch result {
+    case .pinned: progress.update { $0.pinnedBandwidth = wanted }
+    case .unsupported: correction.takesBandwidth = false
+    case .restored, nil: break
     }
-    if pinned { progress.update { $0.pinnedBandwidth = wanted } }
+  }
+
+  private func scaleDowntimeLimit(by factor: Double) async {
+    let setup = self.setup
+    let result = await BlockingThread.run("downtime") { try? setup.scaleDowntimeLimit(by: factor) }
+    if case .set(let limit) = result { progress.update { $0.scaledDowntimeLimit = limit } }
+  }
+
+  /// What is known of how QEMU can be corrected.
+  private struct Correction {
+    /// It knows `avail-switchover-bandwidth` (8.2), as far as is known.
+    var takesBandwidth = true
+    var scale = DowntimeScale()
+    private var lastFactor = 1.0
+    private var lastScaled = ContinuousClock.now
+
+    /// A limit is lowered at once, and raised once a second; each time it is noted.
+    mutating func isDue(_ factor: Double) -> Bool {
+      let lowers = factor < lastFactor * (1 - ControlTask.tolerance)
+      guard lowers || lastScaled.duration(to: .now) >= DowntimeScale.window else { return false }
+      lastFactor = factor
+      lastScaled = .now
+      return true
+    }
   }
 
   private func line(_ values: SharedProgress.Values, rate: Double) async -> String {

@@ -37,7 +37,7 @@ public enum MigrationOutcome: Equatable, Sendable {
     switch self {
     case .completed: nil
     case .failed(let reason), .destinationEnded(let reason), .sourceEnded(let reason): reason
-    case .interrupted: "the proxy was stopped by a signal"
+    case .interrupted: "the proxy was stopped by its operator"
     }
   }
 }

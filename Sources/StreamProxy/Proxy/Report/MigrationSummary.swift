@@ -8,6 +8,8 @@ public struct MigrationSummary: Encodable, Sendable {
     /// From PREPARE sent to the report's end, in seconds.
     public var prepareSeconds: Double
     public var pagesHeld: UInt64
+    /// Of streams that cannot be edited: held pages that the guest has filled with zeroes.
+    public var pagesZeroed: UInt64
     public var leavesListed: UInt64
     public var leavesInManifest: UInt64
     public var leavesEvicted: UInt64
@@ -47,6 +49,9 @@ public struct MigrationSummary: Encodable, Sendable {
   public var wireBytesPerSecond: Double?
   /// What `avail-switchover-bandwidth` was pinned to, in bytes per second.
   public var pinnedBandwidth: UInt64?
+  /// What `downtime-limit` was scaled to last where there is nothing to pin (before 8.2), in
+  /// milliseconds.
+  public var scaledDowntimeLimit: UInt64?
   public var guest: GuestReport?
   public var proxy: Proxy
 
@@ -66,6 +71,7 @@ public struct MigrationSummary: Encodable, Sendable {
     case uneditedReason = "unedited_reason"
     case wireBytesPerSecond = "wire_bytes_per_s"
     case pinnedBandwidth = "pinned_bandwidth"
+    case scaledDowntimeLimit = "scaled_downtime_limit_ms"
   }
 
   init(_ outcome: MigrationOutcome, _ values: SharedProgress.Values, total: Duration) {
@@ -81,16 +87,17 @@ public struct MigrationSummary: Encodable, Sendable {
     pagesZero = counters.zeroPages
     deadPagesMet = counters.deadPagesMet
     pagesDropped = counters.droppedPages
-    // With multifd the offsets are on other channels, and each round ends with a synchronisation; the
-    // first one is in the START section.
-    rounds = max(counters.rounds, counters.multifdFlushes - 1)
+    rounds = values.total.rounds
     markCopies = counters.markCopies
     uneditedReason = values.uneditedReason ?? values.total.bypassReason
     wireBytesPerSecond = values.total.wireRate
     pinnedBandwidth = values.pinnedBandwidth
+    scaledDowntimeLimit = values.scaledDowntimeLimit
     guest = values.report.map { report in
       GuestReport(
-        prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1), pagesHeld: report.pages,
+        prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1),
+        pagesHeld: report.pages + report.pagesZeroed,
+        pagesZeroed: report.pagesZeroed,
         leavesListed: report.leavesListed, leavesInManifest: report.leavesInManifest,
         leavesEvicted: report.leavesEvicted,
         steps: report.steps.map { Step(name: $0.step, seconds: Double($0.nanoseconds) / 1e9) },

@@ -17,6 +17,8 @@ final class SharedProgress: Sendable {
     var awaitsRecovery = false
     var connectedAt: ContinuousClock.Instant?
     var pinnedBandwidth: UInt64?
+    /// What `downtime-limit` was set to last, in milliseconds.
+    var scaledDowntimeLimit: UInt64?
 
     /// The main channel is passed on unread, so nobody here sees where it is.
     var isBlind: Bool { channel.bypassReason != nil }

@@ -7,10 +7,14 @@ public final class Listener: Sendable {
   private let descriptor: Int32
   private let stop = WakeUp()
 
-  /// - Parameter receiveBuffer: SO_RCVBUF of the accepted sockets in bytes; the kernel wants it set
-  ///   before they are accepted (tcp(7)).
+  /// - Parameters:
+  ///   - receiveBuffer: SO_RCVBUF of the accepted sockets in bytes; the kernel wants it set before
+  ///     they are accepted (tcp(7)).
+  ///   - ownerOnly: a unix socket that nobody but its owner can connect to (mode 0600).
   /// - Throws: ``SystemError``, for instance where the port is in use.
-  public init(_ address: SocketAddress, receiveBuffer: Int32) throws(SystemError) {
+  public init(
+    _ address: SocketAddress, receiveBuffer: Int32, ownerOnly: Bool = false
+  ) throws(SystemError) {
     self.address = address
     let action = "listen on \(address)"
     if case .unix(let path) = address { try Listener.removeStale(path, action: action) }
@@ -19,7 +23,8 @@ public final class Listener: Sendable {
       let socket = try candidate.makeSocket(action: action)
       setSocketOption(socket, SOL_SOCKET, SO_REUSEADDR, 1)
       setSocketOption(socket, SOL_SOCKET, SO_RCVBUF, receiveBuffer)
-      if candidate.bind(socket), listen(socket, 16) == 0 {
+      // Between bind and listen nobody can connect, so the mode is never too wide.
+      if candidate.bind(socket), !ownerOnly || Listener.restrict(address), listen(socket, 16) == 0 {
         descriptor = socket
         return
       }
@@ -49,6 +54,12 @@ public final class Listener: Sendable {
 
   /// Makes a waiting ``accept()`` and every later one return nil.
   public func cancel() { stop.raise() }
+
+  private static func restrict(_ address: SocketAddress) -> Bool {
+    guard case .unix(let path) = address else { return false }
+    // The path is a string for the duration of the call.
+    return unsafe chmod(path, 0o600) == 0
+  }
 
   private static func remove(_ path: String) {
     // The path is a string for the duration of the call; a file that is gone is fine.

@@ -48,7 +48,7 @@ public final class VirtualMachine: Sendable {
 
   /// Everything TCG can do, but for the fast string instructions: it runs them a byte at a time, and
   /// kernel and C library clear and copy memory with them where a processor says that they are fast.
-  static let processor = "max,erms=off,fsrm=off"
+  static let processor = "max,erms=off,fsrm=off,sse4.2=off"
 
   /// Quiet and without mitigations, which only cost an emulated guest time; a crash reboots at once, so
   /// that it cannot be mistaken for slowness. Huge pages only where they are asked for: what WiredTiger's

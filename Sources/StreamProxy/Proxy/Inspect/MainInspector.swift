@@ -1,0 +1,126 @@
+import PageFilter
+
+/// Reads a recorded channel that the stream editor follows: a main one, the main one of a post-copy
+/// recovery, or a preempt one. Of what it reads only the device states at the end are kept.
+final class MainInspector {
+  /// Device states longer than this are not looked at.
+  private static let maximumTail = 256 << 20
+
+  let inspection: StreamInspection
+  /// At the end of the channel; recoveries and preempt channels rest on what a main one has told it.
+  private let editor: StreamEditor
+
+  static func read(
+    _ file: RecordedChannel, kind: String = "main"
+  ) throws(SystemError) -> MainInspector {
+    try MainInspector(file, StreamEditor(), kind: kind)
+  }
+
+  /// - Parameter main: the connection that broke, or an earlier recovery of it.
+  static func readRecovery(
+    _ file: RecordedChannel, main: MainInspector
+  ) throws(SystemError) -> MainInspector {
+    try MainInspector(file, StreamEditor(recoveryOf: main.editor), kind: "recovery")
+  }
+
+  /// - Parameter main: the channel whose blocks its records name, if it is at hand.
+  static func readPreempt(
+    _ file: RecordedChannel, main: MainInspector?
+  ) throws(SystemError) -> MainInspector {
+    let editor = StreamEditor(
+      preemptChannelOf: main?.editor.blocks ?? [],
+      targetPageSize: main?.editor.targetPageSize ?? 4096, learnsBlocks: main == nil)
+    return try MainInspector(file, editor, kind: "postcopy-preempt")
+  }
+
+  private init(
+    _ file: RecordedChannel, _ begun: consuming StreamEditor, kind: String
+  ) throws(SystemError) {
+    var editor = begun
+    var tail: [UInt8] = []
+    var tailIsTooLong = false
+    var edits = EditList()
+    while try file.readMore() {
+      var wantsMore = false
+      while !wantsMore {
+        edits.reset()
+        let before = editor.counters.rawBytes
+        // Borrowed for the call only. Nothing is dropped here, so nothing is thrown.
+        guard let progress = try? editor.process(unsafe file.bytes.bytes, into: &edits) else {
+          break
+        }
+        let count: Int
+        switch progress {
+        case .needsInput(let consumed):
+          count = consumed
+          wantsMore = true
+        case .outputFull(let consumed), .stopped(_, let consumed):
+          count = consumed
+        }
+        let raw = Int(editor.counters.rawBytes - before)
+        if raw > 0, editor.counters.ramEnded {
+          tailIsTooLong = tailIsTooLong || tail.count + raw > MainInspector.maximumTail
+          // Raw bytes are the last ones of what was consumed.
+          if !tailIsTooLong { unsafe tail.append(contentsOf: file.bytes[count - raw..<count]) }
+        }
+        file.consume(count)
+      }
+    }
+    inspection = MainInspector.summarize(
+      editor, tail: tailIsTooLong ? [] : tail, file: file, kind: kind,
+      note: tailIsTooLong
+        ? "the device states are longer than \(MainInspector.maximumTail) bytes" : nil)
+    self.editor = editor
+  }
+
+  private static func summarize(
+    _ editor: borrowing StreamEditor, tail: [UInt8], file: RecordedChannel, kind: String,
+    note: String?
+  ) -> StreamInspection {
+    let isPreempt = kind == "postcopy-preempt"
+    let states = DeviceStates(
+      tail: isPreempt ? [] : tail, offset: editor.counters.bytesIn - UInt64(tail.count),
+      hasFooters: editor.counters.footers > 0,
+      early: Set(editor.sections.filter { $0.fulls > 0 }.map(\.name)))
+    let end = file.offset + UInt64(file.count)
+    var inspection = StreamInspection(
+      editor, tail: states,
+      problem: problem(editor, end: end, isPreempt: isPreempt, leftOver: file.count))
+    inspection.deviceStatesNote = note ?? inspection.deviceStatesNote
+    if isPreempt {
+      // Requested pages come in any order: there are no rounds.
+      inspection.rounds = []
+      inspection.bytesByKind = StreamInspection.complete(
+        [.init(kind: "preempt records", bytes: editor.counters.bytesIn - editor.counters.rawBytes)],
+        to: inspection.bytes)
+    }
+    let blocks = editor.blocks.indices.map { index in
+      StreamInspection.BlockPages(
+        name: editor.blocks[index].name, normal: editor.blockPages[index].normal,
+        zero: editor.blockPages[index].zero)
+    }
+    inspection.channels = [
+      .init(
+        file: file.name, kind: kind, bytes: end, problem: inspection.problem,
+        pages: inspection.pages, blocks: blocks.filter { $0.normal + $0.zero > 0 })
+    ]
+    return inspection
+  }
+
+  private static func problem(
+    _ editor: borrowing StreamEditor, end: UInt64, isPreempt: Bool, leftOver: Int
+  ) -> StreamInspection.Problem? {
+    let cannotFollow = "the stream cannot be followed from here on"
+    if let reason = editor.bypassReason {
+      return .init(offset: editor.bypassOffset ?? end, sentence: "\(cannotFollow): \(reason)")
+    }
+    if let unread = editor.unread {
+      return .init(offset: unread.offset, sentence: "\(cannotFollow): \(unread.reason)")
+    }
+    // It ends by its close, between two records.
+    if isPreempt {
+      return leftOver == 0 ? nil : .init(offset: end, sentence: "the channel ends inside a record")
+    }
+    return editor.truncation().map { .init(offset: end, sentence: $0) }
+  }
+}

@@ -1,0 +1,166 @@
+import FoundationEssentials
+import StreamSamples
+import Testing
+
+@testable import StreamProxy
+
+/// Inspects channels that have been put into files, in the given order.
+private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
+  let files = channels.map { _ in
+    FileManager.default.temporaryDirectory
+      .appending(path: "leafcutter-\(UUID().uuidString).stream")
+  }
+  defer { for file in files { try? FileManager.default.removeItem(at: file) } }
+  for (file, bytes) in zip(files, channels) { try Data(bytes).write(to: file) }
+  return try StreamInspector.inspect(paths: files.map(\.path))
+}
+
+@Suite struct ChannelInspectionTests {
+  @Test func aMultifdChannelIsCountedByItself() throws {
+    let found = try inspect(MultifdStream.modern(channel: 3).bytes)
+    let channel = try #require(found.channels.first)
+    #expect(found.isComplete && channel.kind == "multifd")
+    #expect(
+      channel.multifd
+        == .init(id: 3, packets: 7, syncPackets: 3, deviceStatePackets: 1, compression: "none"))
+    #expect(channel.pages == .init(normal: 4, zero: 4) && found.pages == channel.pages)
+    #expect(
+      channel.blocks == [
+        .init(name: "pc.bios", normal: 0, zero: 2), .init(name: "pc.ram", normal: 4, zero: 2),
+      ])
+    let shares = Dictionary(uniqueKeysWithValues: found.bytesByKind.map { ($0.kind, $0.bytes) })
+    #expect(shares["multifd headers"] == 64 + 6 * 1344 + 276)
+    #expect(shares["multifd pages"] == 4 * 4096)
+    #expect(shares["multifd device states"] == 40 && shares.count == 3)
+  }
+
+  @Test func aSizeThatIsLeftFromAnEarlierPacketIsNoPayload() throws {
+    let found = try inspect(MultifdStream.old().bytes)
+    #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+    #expect(found.pages == .init(normal: 5, zero: 0))
+    #expect(found.channels.first?.multifd?.syncPackets == 3)
+  }
+
+  @Test(arguments: [
+    (MultifdStream.Compression.zlib, "zlib"), (.zstd, "zstd"), (.qatzip, "qatzip"),
+  ])
+  func compressedPagesAreCountedAndSkipped(
+    _ method: MultifdStream.Compression, name: String
+  ) throws {
+    let found = try inspect(MultifdStream.compressed(method).bytes)
+    #expect(found.isComplete && found.pages == .init(normal: 3, zero: 0))
+    #expect(found.channels.first?.multifd?.compression == name)
+  }
+
+  @Test func theChannelsOfOneMigrationAddUpInAnyOrder() throws {
+    let main = SampleStream.multifdMarkers(pageBits: 12)
+    let alone = try inspect(main.bytes)
+    let channels = [MultifdStream.modern(channel: 1).bytes, MultifdStream.modern(channel: 0).bytes]
+    for found in [
+      try inspect(main.bytes, channels[0], channels[1]),
+      try inspect(channels[1], main.bytes, channels[0]),
+    ] {
+      #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+      #expect(found.pages.normal == alone.pages.normal + 8)
+      #expect(found.pages.zero == alone.pages.zero + 8)
+      #expect(found.multifdFlushes == alone.multifdFlushes && found.multifdFlushes > 0)
+      #expect(found.machine == alone.machine)
+      #expect(found.channels.count == 3)
+      let ram = found.blocks.first { $0.name == "pc.ram" }
+      let before = alone.blocks.first { $0.name == "pc.ram" }
+      #expect(ram?.pages.normal == (before?.pages.normal ?? 0) + 8)
+      #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
+      #expect(found.bytes == UInt64(main.bytes.count + channels[0].count + channels[1].count))
+    }
+  }
+
+  @Test func aPageOutsideTheAnnouncedBlocksIsNamedWithItsFile() throws {
+    var stream = MultifdStream(channel: 0)
+    stream.sync()
+    stream.pages("pc.ram", normal: [9])
+    let main = SampleStream.multifdMarkers(pageBits: 12)
+    let problem = try #require(try inspect(main.bytes, stream.bytes).problem)
+    #expect(problem.offset == 64 + 1344)
+    #expect(problem.sentence.contains("lies beyond RAM block 'pc.ram'"))
+    #expect(problem.file?.hasSuffix(".stream") == true)
+    #expect(problem.line.contains("\(problem.file ?? "-"), at byte \(64 + 1344): "))
+  }
+
+  @Test func aMultifdChannelCutAnywhereButBetweenPacketsIsNotTakenForComplete() throws {
+    let bytes = MultifdStream.modern().bytes
+    let whole: Set = [64, 64 + 1344, bytes.count]
+    for cut in Array(stride(from: 4, to: bytes.count, by: 211)) + whole {
+      let problem = try inspect(Array(bytes[..<cut])).problem
+      if whole.contains(cut) {
+        #expect(problem == nil, "cut at \(cut)")
+      } else {
+        #expect(problem?.offset == UInt64(cut), "cut at \(cut)")
+      }
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func aPreemptChannelIsCountedByItselfAndBesideItsMainOne(ends: Bool) throws {
+    let sample = SampleStream.preempt(ends: ends)
+    let alone = try inspect(sample.bytes)
+    let channel = try #require(alone.channels.first)
+    #expect(alone.isComplete && channel.kind == "postcopy-preempt")
+    #expect(alone.pages == .init(normal: 4, zero: 1))
+    #expect(
+      channel.blocks == [
+        .init(name: "pc.ram", normal: 3, zero: 1), .init(name: "pc.bios", normal: 1, zero: 0),
+      ])
+    let main = SampleStream.preCopy(pageBits: 12)
+    let both = try inspect(sample.bytes, main.bytes)
+    #expect(both.isComplete)
+    #expect(both.pages.normal == 4 + main.records.count { !$0.isZero })
+    #expect(both.channels.map(\.kind) == ["postcopy-preempt", "main"])
+  }
+
+  @Test func aPreemptChannelThatEndsInsideARecordIsNotTakenForComplete() throws {
+    let bytes = SampleStream.preempt().bytes
+    let problem = try inspect(Array(bytes.dropLast())).problem
+    #expect(problem?.offset == UInt64(bytes.count - 1))
+  }
+
+  @Test func aPreemptChannelThatCarriedNothingIsNoDamage() throws {
+    let found = try inspect(SampleStream.preCopy().bytes, [])
+    #expect(found.isComplete && found.channels.last?.kind == "empty")
+  }
+
+  @Test func aRecoveryIsReadBesideTheConnectionThatBroke() throws {
+    let main = SampleStream.postCopy()
+    let recovery = SampleStream.recovery()
+    let found = try inspect(recovery.bytes, main.bytes)
+    #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+    #expect(found.pages.normal == (main.records + recovery.records).count { !$0.isZero })
+    #expect(found.commands.first { $0.name == "recv-bitmap" }?.count == 2)
+    #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
+
+    let alone = try #require(try inspect(recovery.bytes).problem)
+    #expect(alone.sentence.contains("post-copy recovery") && alone.offset == 0)
+  }
+
+  @Test func anythingUnknownBehindTheSwitchoverIsSaid() throws {
+    var build = StreamBuilder("post-copy and more")
+    build.begin()
+    build.startRAM([.init("pc.ram", pages: 4)])
+    build.endOfSection()
+    build.packaged([1, 2, 3])
+    let offset = UInt64(build.offset)
+    build.put([0x55, 1, 2])
+    let problem = try #require(try inspect(build.sample.bytes).problem)
+    #expect(problem.offset == offset && problem.sentence.contains("0x55"))
+  }
+
+  @Test func whatTheOldMembersSaidTheyStillSay() throws {
+    let main = SampleStream.multifdMarkers(pageBits: 12).bytes
+    let text = try inspect(main, MultifdStream.modern().bytes).json()
+    for member in [
+      "channels", "file", "packets", "sync_packets", "device_state_packets", "compression",
+      "multifd_flushes", "pages", "blocks",
+    ] {
+      #expect(text.contains("\"\(member)\" :"), "\(member)")
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import FoundationEssentials
+import Logging
+import Testing
+
+@testable import StreamProxy
+
+/// QEMU before 8.2 takes dropped pages for sent, so its downtime limit is made smaller meanwhile.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct DowntimeTests {
+  /// A source, of 7.2 where it is old, and the proxy's client of it.
+  private final class Source {
+    let folder: String
+    let qmp: FakeQMP
+    let client: QMPClient
+    let setup: MigrationSetup
+
+    init(isOld: Bool = true) throws {
+      folder =
+        FileManager.default.temporaryDirectory
+        .appending(path: "leafcutter-\(UUID().uuidString.prefix(8))").path
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let address = SocketAddress.unix(path: "\(folder)/qmp")
+      qmp = try FakeQMP(at: address, fixture: .i440fx5G)
+      if isOld { qmp.state.withLock { $0.parameters["avail-switchover-bandwidth"] = nil } }
+      client = try QMPClient.connect(to: QMPAddress(address))
+      setup = MigrationSetup(client: client)
+      _ = try setup.prepare()
+    }
+
+    deinit {
+      client.close()
+      qmp.close()
+      try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    var limit: UInt64? {
+      get { qmp.state.withLock { $0.parameters["downtime-limit"] } }
+      set { qmp.state.withLock { $0.parameters["downtime-limit"] = newValue } }
+    }
+  }
+
+  private func snapshot(_ bytesIn: Double, written: Double, rate: Double?) -> ChannelSnapshot {
+    var snapshot = ChannelSnapshot()
+    snapshot.counters.bytesIn = UInt64(bytesIn)
+    snapshot.bytesWritten = Int(written)
+    snapshot.wireRate = rate
+    snapshot.counters.droppedPages = 1
+    return snapshot
+  }
+
+  /// The factor after two seconds at these rates, in bytes per second.
+  private func factor(absorbed: Double, written: Double, wire: Double?) -> Double? {
+    var scale = DowntimeScale()
+    var last: Double?
+    let start = ContinuousClock.now
+    for tick in 0...8 {
+      let seconds = Double(tick) / 4
+      last = scale.enter(
+        snapshot(absorbed * seconds, written: written * seconds, rate: wire),
+        at: start + .seconds(seconds))
+    }
+    return last
+  }
+
+  @Test func theFactorIsWhatTheWireTakesOfWhatIsAbsorbed() throws {
+    let found = try #require(factor(absorbed: 400e6, written: 100e6, wire: 100e6))
+    #expect(abs(found - 0.25) < 0.001)
+  }
+
+  @Test func whereNothingHasPushedBackNothingIsScaled() {
+    #expect(factor(absorbed: 400e6, written: 100e6, wire: nil) == nil)
+  }
+
+  @Test func aSourceThatSendsLessThanTheWireTakesKeepsItsLimit() {
+    #expect(factor(absorbed: 5e6, written: 1e6, wire: 100e6) == 1)
+    #expect(factor(absorbed: 0, written: 0, wire: 100e6) == 1)
+  }
+
+  @Test func aWireThatHasBecomeFasterIsNotHeldToItsOldRate() {
+    #expect(factor(absorbed: 100e6, written: 100e6, wire: 10e6) == 1)
+    #expect(
+      factor(absorbed: 200e6, written: 100e6, wire: 10e6).map { abs($0 - 0.5) < 0.001 } == true)
+  }
+
+  @Test func aBurstOfDroppedPagesCountsWhole() throws {
+    var scale = DowntimeScale()
+    let start = ContinuousClock.now
+    var bytes = 0.0
+    var last: Double?
+    for tick in 0...8 {
+      last = scale.enter(
+        snapshot(bytes, written: 25e6 * Double(tick), rate: 100e6),
+        at: start + .milliseconds(250 * tick))
+      // A gigabyte per second for a quarter of one.
+      bytes += tick == 6 ? 250e6 : 25e6
+    }
+    #expect(abs(try #require(last) - 0.1) < 0.001)
+  }
+
+  @Test func theLimitIsScaledFromTheOperatorsAndPutBack() throws {
+    let source = try Source()
+    #expect(try source.setup.pin(bytesPerSecond: 1) == .unsupported)
+    #expect(try source.setup.scaleDowntimeLimit(by: 0.5) == .set(150))
+    #expect(try source.setup.scaleDowntimeLimit(by: 0.1) == .set(30))
+    #expect(try source.setup.scaleDowntimeLimit(by: 0.0001) == .set(1))
+    #expect(source.limit == 1)
+    #expect(source.setup.restore().isEmpty && source.limit == 300)
+    #expect(try source.setup.scaleDowntimeLimit(by: 0.5) == .restored)
+    #expect(source.limit == 300)
+  }
+
+  @Test func aLimitThatTheOperatorSetsMeanwhileIsTheirs() throws {
+    let source = try Source()
+    #expect(try source.setup.scaleDowntimeLimit(by: 0.5) == .set(150))
+    source.limit = 1000
+    #expect(try source.setup.scaleDowntimeLimit(by: 0.5) == .set(500))
+    source.limit = 2000
+    #expect(source.setup.restore().isEmpty && source.limit == 2000)
+  }
+
+  @Test func aLimitThatIsRefusedLeavesNothingToPutBack() throws {
+    let source = try Source()
+    source.qmp.state.withLock { $0.refusal = "no" }
+    #expect(throws: QMPError.self) { try source.setup.scaleDowntimeLimit(by: 0.5) }
+    #expect(source.limit == 300 && source.setup.restore().isEmpty)
+  }
+
+  @Test func aSourceThatKnowsTheBandwidthIsToldItAndKeepsItsLimit() async throws {
+    let source = try Source(isOld: false)
+    let progress = SharedProgress()
+    let task = ControlTask(
+      progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
+      setup: source.setup, showsLine: false, pins: true, logger: Logger(label: "test"))
+    let ticking = Task { await task.run() }
+    let start = ContinuousClock.now
+    progress.update { $0.connectedAt = start }
+    while start.duration(to: .now) < .milliseconds(2500) {
+      let seconds = start.duration(to: .now) / .seconds(1)
+      progress.update {
+        $0.channel = self.snapshot(400e6 * seconds, written: 100e6 * seconds, rate: 100e6)
+      }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    ticking.cancel()
+    await ticking.value
+    let parameters = source.qmp.state.withLock { $0.parameters }
+    #expect(parameters["avail-switchover-bandwidth"] == 100_000_000)
+    #expect(parameters["downtime-limit"] == 300)
+    #expect(source.setup.restore().isEmpty)
+    #expect(source.qmp.state.withLock { $0.parameters["avail-switchover-bandwidth"] } == 0)
+  }
+
+  @Test func itIsDoneWhileAMigrationDropsAndNotAfterThePointOfNoReturn() async throws {
+    let source = try Source()
+    let progress = SharedProgress()
+    let point = PointOfNoReturn()
+    let task = ControlTask(
+      progress: progress, pointOfNoReturn: point, qmp: source.client, setup: source.setup,
+      showsLine: false, pins: true, logger: Logger(label: "test"))
+    let ticking = Task { await task.run() }
+    let start = ContinuousClock.now
+    progress.update { $0.connectedAt = start }
+    while source.limit == 300, start.duration(to: .now) < .seconds(20) {
+      let seconds = start.duration(to: .now) / .seconds(1)
+      progress.update {
+        $0.channel = self.snapshot(400e6 * seconds, written: 100e6 * seconds, rate: 100e6)
+      }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    // Four ticks of a machine that is busy are no exact quarters of a second.
+    #expect((50...100).contains(try #require(source.limit)))
+    #expect(soon { progress.now.scaledDowntimeLimit == source.limit })
+    #expect(point.pass())
+    source.limit = 777
+    try await Task.sleep(for: .milliseconds(1500))
+    #expect(source.limit == 777)
+    ticking.cancel()
+    await ticking.value
+  }
+
+  @Test func anInterruptPutsTheLimitBack() async throws {
+    let scene = try Scene()
+    scene.qmp.state.withLock { $0.parameters["avail-switchover-bandwidth"] = nil }
+    let proxy = try scene.makeProxy()
+    let running = Task { await proxy.run() }
+    #expect(try proxy.setup.scaleDowntimeLimit(by: 0.2) == .set(60))
+    scene.qmp.migration(is: "cancelled")
+    proxy.interrupt()
+    let summary = await running.value
+    #expect(summary.outcome == .interrupted)
+    #expect(scene.qmp.state.withLock { $0.parameters["downtime-limit"] } == 300)
+  }
+}
