@@ -5,33 +5,37 @@ import Glibc
 public final class GuestMemoryFile: @unchecked Sendable {
   public static let pageSize = 4096
 
-  /// nil for a file that only a process has open.
-  public let path: String?
+  /// Where another process opens it while this object lives; nil for a file that only QEMU has open.
+  let path: String?
   public let size: Int
   // Mapped shared for the object's whole life; the guest writes it too, so values may be in motion.
   private let bytes: UnsafeMutableRawBufferPointer
-  private let ownsFile: Bool
+  /// Open for the object's whole life where others open it by ``path``, or -1.
+  private let descriptor: Int32
 
-  /// A new file in shared memory, without any page yet; its end is that of the object.
+  /// A new file in shared memory, without any page yet, and without a name: nothing is left behind,
+  /// whatever becomes of the program.
   init(named name: String, size: Int) throws {
     let path = "/dev/shm/leafcutter-test-\(getpid())-\(UInt32.random(in: 0 ..< .max))-\(name)"
-    // The path is a string for the duration of the call.
+    // The path is a string for the duration of the calls, and random, so it is nobody else's.
     let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0, ftruncate(descriptor, size) == 0 else {
+    guard descriptor >= 0, unsafe unlink(path) == 0, ftruncate(descriptor, size) == 0 else {
       throw LabError("no file of \(size) bytes can be made at \(path)")
     }
     unsafe bytes = try GuestMemoryFile.map(descriptor, size)
-    (self.path, self.size, ownsFile) = (path, size, true)
+    (self.path, self.size) = ("/proc/\(getpid())/fd/\(descriptor)", size)
+    self.descriptor = descriptor
   }
 
   /// A file that another guest has, too.
   init(sharing other: GuestMemoryFile) throws {
     guard let path = other.path else {
-      throw LabError("a memory file without a name is not shared")
+      throw LabError("a memory file that only QEMU has open is not shared")
     }
     let descriptor = unsafe open(path, O_RDWR | O_CLOEXEC)
     unsafe bytes = try GuestMemoryFile.map(descriptor, other.size)
-    (self.path, self.size, ownsFile) = (path, other.size, false)
+    (self.path, self.size) = ("/proc/\(getpid())/fd/\(descriptor)", other.size)
+    self.descriptor = descriptor
   }
 
   /// The memory that a QEMU made itself (memory-backend-memfd): the first such file it has open.
@@ -46,15 +50,15 @@ public final class GuestMemoryFile: @unchecked Sendable {
       else { continue }
       found = unsafe open(link, O_RDWR | O_CLOEXEC)
     }
+    defer { if found >= 0 { close(found) } }
     unsafe bytes = try GuestMemoryFile.map(found, size)
-    (self.path, self.size, ownsFile) = (nil, size, false)
+    (self.path, self.size, descriptor) = (nil, size, -1)
   }
 
   private static func map(
     _ descriptor: Int32, _ size: Int
   ) throws -> UnsafeMutableRawBufferPointer {
     guard descriptor >= 0 else { throw LabError("the file behind a guest's memory is not there") }
-    defer { close(descriptor) }
     // A new shared mapping of a file of this size.
     let start = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     guard unsafe start != MAP_FAILED else {
@@ -65,13 +69,7 @@ public final class GuestMemoryFile: @unchecked Sendable {
 
   deinit {
     unsafe munmap(bytes.baseAddress, bytes.count)
-    removeName()
-  }
-
-  /// Once everybody has it open: nothing is left behind then, whatever becomes of the program.
-  func removeName() {
-    // The name is random, so it is never somebody else's.
-    if ownsFile, let path { _ = unsafe unlink(path) }
+    if descriptor >= 0 { close(descriptor) }
   }
 
   public func word<Word: FixedWidthInteger & BitwiseCopyable>(

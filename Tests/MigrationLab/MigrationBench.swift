@@ -53,7 +53,6 @@ public final class MigrationBench: Sendable {
       machine.shares = way.sharesMemory ? source : nil
       let destination = try TestMachine(machine)
       (self.source, self.destination) = (source, destination)
-      for file in source.memory + destination.memory { file.removeName() }
       try source.plug(setting.layout)
       watchdog = Watchdog(seconds: seconds) {
         hung("\(source.complaints)\(destination.complaints)")

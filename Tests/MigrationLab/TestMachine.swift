@@ -58,12 +58,10 @@ public final class TestMachine: Sendable {
       arguments += ["-object", "tls-creds-anon,id=tls0,endpoint=\(end)"]
     }
     let process = Process()
-    process.executableURL = URL(filePath: machine.release.program)
-    process.arguments = arguments + machine.arguments
     _ = FileManager.default.createFile(atPath: log, contents: nil)
     process.standardError = FileHandle(forWritingAtPath: log)
     process.standardOutput = FileHandle.nullDevice
-    try process.run()
+    try BoundProcess.run(process, machine.release.program, arguments + machine.arguments)
     let number = process.processIdentifier
     Leftovers.add(number)
     self.process = process
