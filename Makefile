@@ -23,13 +23,16 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup build demo test format
+.PHONY: help setup build demo matrix test format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
 	@echo "make build    build the programs and the demo's guest"
 	@echo "make demo     migrate a guest with a busy database, without and with Leafcutter"
 	@echo "                JSON=FILE writes the figures, OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make matrix   migrate between QEMU 7.2 and 10.0 in every way and compare all memory"
+	@echo "                JSON=FILE writes the rows, SHORT=1 runs those that stand for the others,"
+	@echo "                OPTIONS=... is passed on (OPTIONS=--help)"
 	@echo "make test     check the style and run the tests"
 	@echo "make format   format the sources"
 
@@ -53,11 +56,17 @@ demo: build
 	  --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
 	  $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
+matrix: setup
+	@echo "building the matrix"
+	$(call build,--static-swift-stdlib --product leafcutter-matrix)
+	@$(RELEASE)/leafcutter-matrix $(if $(SHORT),--short) $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
 # The programs are built first, because the end-to-end tests migrate the demo's guest.
 test: build
 	@$(LINT) $(SOURCES)
 	@swift test
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --filter MigrationTests\\.
+	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 300"
 	@swift test --package-path $(DEMO_PACKAGE)
 	@Fuzzing/run 60
 	@swift test --package-path $(END_TO_END)

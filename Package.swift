@@ -112,12 +112,27 @@ let package = Package(
         "Guardian", "CGuestSystem",
       ],
       swiftSettings: strict),
-    .testTarget(
-      name: "MigrationTests",
+    // Two QEMUs and a guest that reports; the tests' and the matrix's.
+    .target(
+      name: "MigrationLab",
       dependencies: [
         "StreamProxy", "HookLink", .product(name: "Logging", package: "swift-log"),
       ],
+      path: "Tests/MigrationLab", swiftSettings: strict),
+    .testTarget(
+      name: "MigrationTests",
+      dependencies: [
+        "MigrationLab", "StreamProxy", "HookLink",
+      ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "leafcutter-matrix",
+      dependencies: [
+        "MigrationLab", "StreamProxy",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      path: "Tests/Matrix", swiftSettings: strict),
     .testTarget(
       name: "GuestHookTests",
       dependencies: [

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import MigrationLab
 import Testing
 
 @testable import StreamProxy
@@ -8,13 +9,14 @@ import Testing
 @Suite(
   .serialized, .enabled(if: ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"] != nil))
 struct BandwidthTests {
-  @Test("While pages are dropped QEMU is told what the wire takes, and everything is put back")
-  func correctsAndPutsBack() async throws {
-    var way = Way(name: "slow wire")
-    if let machine = ProcessInfo.processInfo.environment["LEAFCUTTER_MACHINE"] {
-      way.machine = machine
-    }
-    let bench = try MigrationBench(way)
+  @Test(
+    "While pages are dropped QEMU is told what the wire takes, and everything is put back",
+    arguments: QEMURelease.available)
+  func correctsAndPutsBack(_ release: QEMURelease) async throws {
+    let way = Way("slow wire").with { $0.mayBeDamaged = true }
+    let bench = try MigrationBench(
+      way, in: MigrationSetting(source: release, destination: release), hung: Hang.end(way))
+    let proxy = try bench.makeProxy()
     let folder =
       FileManager.default.temporaryDirectory.path
       + "/lcb\(getpid())-\(UInt32.random(in: 0 ..< .max))"
@@ -27,7 +29,7 @@ struct BandwidthTests {
       at: wire, to: end, in: folder,
       bytesPerSecond: rate)
     defer { relay.stop() }
-    let running = Task { await bench.proxy.run() }
+    let running = Task { await proxy.run() }
     _ = try OperatorClient.ask(.retarget(wire), at: bench.control)
     // Too short to be kept, whatever QEMU believes in.
     try bench.source.set(["downtime-limit": .number(20)])
@@ -35,11 +37,12 @@ struct BandwidthTests {
     try bench.source.migrate(to: bench.listenURI)
     var lowest = UInt64.max
     var last: UInt64?
-    var dropped: ContinuousClock.Instant?
-    while dropped.map({ $0.duration(to: .now) < .seconds(3) }) ?? true {
+    var dropped = (pages: UInt64(0), at: ContinuousClock.now)
+    while dropped.pages == 0 || dropped.at.duration(to: .now) < .seconds(3) {
       last = try bench.source.qmp.migrateParameters().downtimeLimit
       lowest = min(lowest, last ?? .max)
-      if dropped == nil, bench.proxy.progress.now.total.counters.droppedPages > 0 { dropped = .now }
+      let pages = UInt64(proxy.progress.now.total.counters.droppedPages)
+      if pages > dropped.pages { dropped = (pages, .now) }
       try await Task.sleep(for: .milliseconds(20))
     }
     // No page is dropped any more, so nothing is overrated.

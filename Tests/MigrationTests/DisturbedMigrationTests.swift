@@ -1,5 +1,6 @@
 import Foundation
 import HookLink
+import MigrationLab
 import Testing
 
 @testable import StreamProxy
@@ -12,23 +13,25 @@ struct DisturbedMigrationTests {
     case release, destinationDies, cancel, interrupt
   }
 
-  static let ways = [
-    Way(name: "plain"),
-    Way(
-      name: "multifd 4", capabilities: ["multifd"], parameters: ["multifd-channels": .number(4)],
-      overTCP: true),
-    Way(name: "postcopy-preempt", capabilities: ["postcopy-ram", "postcopy-preempt"]),
+  static let ways: [Way] = [
+    Way("plain"), .multifd4,
+    {
+      var way = Way("postcopy-preempt")
+      way.capabilities = ["postcopy-ram", "postcopy-preempt"]
+      return way
+    }(),
   ]
 
   @Test(
     "A migration that is disturbed fails, and the guest goes on at the source",
     arguments: ways, Disturbance.allCases)
   func goesOnAtTheSource(_ way: Way, _ disturbance: Disturbance) async throws {
-    let bench = try MigrationBench(way, bandwidth: 40 << 20)
-    let running = Task { await bench.proxy.run() }
+    let bench = try MigrationBench(way, bandwidth: 40 << 20, hung: Hang.end(way))
+    let proxy = try bench.makeProxy()
+    let running = Task { await proxy.run() }
     try bench.source.migrate(to: bench.listenURI)
     // Until some of the held pages have been dropped; the mark page passes at the same time.
-    while bench.proxy.progress.now.total.counters.droppedPages == 0 {
+    while proxy.progress.now.total.counters.droppedPages == 0 {
       try await Task.sleep(for: .milliseconds(20))
     }
     try await Task.sleep(for: .milliseconds(300))
@@ -38,7 +41,7 @@ struct DisturbedMigrationTests {
       try bench.source.set(["max-bandwidth": .number(1 << 30), "downtime-limit": .number(2000)])
     case .destinationDies: bench.destination.kill()
     case .cancel: try bench.source.qmp.execute("migrate_cancel")
-    case .interrupt: bench.proxy.interrupt()
+    case .interrupt: proxy.interrupt()
     }
     let summary = await running.value
     print(way.name, disturbance, summary.text, separator: "\n")
@@ -61,26 +64,24 @@ struct DisturbedMigrationTests {
 
   @Test("Post-copy whose connections broke is recovered", arguments: Recovery.allCases)
   func recovery(_ recovery: Recovery) async throws {
-    var way = Way(
-      name: "recovery", capabilities: ["postcopy-ram", "postcopy-preempt"],
-      parameters: ["max-postcopy-bandwidth": .number(20 << 20)], postcopyAfter: 1500)
+    var way = Way("recovery")
+    way.capabilities = ["postcopy-ram", "postcopy-preempt"]
+    way.parameters = ["max-postcopy-bandwidth": .number(20 << 20)]
+    way.postcopy = .whenRemaining(80 << 20)
     way.runs = true
-    let bench = try MigrationBench(way)
-    let running = Task { await bench.proxy.run() }
-    try bench.source.migrate(to: bench.listenURI)
-    try await Task.sleep(for: .milliseconds(1500))
-    try bench.source.qmp.execute("migrate-start-postcopy")
-    try await bench.waitForSourceStatus("postcopy-active")
+    let bench = try MigrationBench(way, hung: Hang.end(way))
+    let proxy = try bench.makeProxy()
+    let running = Task { await proxy.run() }
+    try await bench.migrate(to: bench.listenURI)
+    try await bench.source.waitForStatus("postcopy-active")
     let new = "tcp:127.0.0.1:\(Int.random(in: 30000..<32000))"
     let retarget = OperatorRequest.retarget(try #require(SocketAddress(new)))
     // As long as the connections are there, later ones belong to them.
     #expect(throws: OperatorError.self) { try OperatorClient.ask(retarget, at: bench.control) }
     try await Task.sleep(for: .milliseconds(300))
     try bench.source.qmp.execute("migrate-pause")
-    try await bench.waitForSourceStatus("postcopy-paused")
-    while try bench.destination.qmp.queryMigrate().status != "postcopy-paused" {
-      try await Task.sleep(for: .milliseconds(50))
-    }
+    try await bench.source.waitForStatus("postcopy-paused")
+    try await bench.destination.waitForStatus("postcopy-paused")
     let uri = recovery == .atTheSamePlace ? bench.connectURI : new
     try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": uri])
     if recovery == .elsewhere {
@@ -92,18 +93,14 @@ struct DisturbedMigrationTests {
     let isDirect = recovery == .withoutTheProxy
     try bench.source.migrate(to: isDirect ? new : bench.listenURI, resume: true)
     if isDirect {
-      try await bench.waitForSourceStatus("completed")
-      bench.proxy.interrupt()
+      try await bench.source.waitForStatus("completed")
+      proxy.interrupt()
     }
     let summary = await running.value
     print(way.name, summary.text, separator: "\n")
     #expect(summary.outcome == (isDirect ? .interrupted : .completed))
     #expect(summary.pagesDropped > 0)
-    let different = bench.source.memory.differences(
-      from: bench.destination.memory, in: 0x10_0000..<Firmware.memorySize)
-    let unexpected = different.filter {
-      $0 != Firmware.markAddress && !Firmware.changing.contains($0) && !Firmware.held.contains($0)
-    }
-    #expect(unexpected.isEmpty)
+    let comparison = bench.compare(dropped: true)
+    #expect(comparison.isEqual, "\(comparison.first ?? "")")
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import MigrationLab
 import Testing
 
 @testable import StreamProxy
@@ -8,22 +9,19 @@ import Testing
 @Suite(
   .serialized, .enabled(if: ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"] != nil))
 struct RecordedMigrationTests {
-  private static let machine =
-    ProcessInfo.processInfo.environment["LEAFCUTTER_MACHINE"] ?? "pc-q35-10.0"
-
-  /// A folder of its own for sockets and records.
+  /// A folder of its own for the records.
   private func inFolder(_ body: (String) async throws -> Void) async throws {
     let folder =
       FileManager.default.temporaryDirectory.path
       + "/lcr\(getpid())-\(UInt32.random(in: 0 ..< .max))"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let watchdog = Watchdog(seconds: 120) {
-      print("HANG while a migration was recorded")
-      exit(99)
-    }
-    defer { watchdog.cancel() }
     try await body(folder)
+  }
+
+  private func bench(_ way: Way, _ release: QEMURelease) throws -> MigrationBench {
+    try MigrationBench(
+      way, in: MigrationSetting(source: release, destination: release), hung: Hang.end(way))
   }
 
   private func waitForEnd(_ source: TestMachine, _ recorder: ChannelRecorder) async throws {
@@ -32,20 +30,16 @@ struct RecordedMigrationTests {
     }
   }
 
-  @Test("Counts of recorded multifd channels equal QEMU's own", arguments: [2, 4])
-  func multifd(channels: Int) async throws {
+  @Test(
+    "Counts of recorded multifd channels equal QEMU's own",
+    arguments: [Way.multifd2, .multifd4], QEMURelease.available)
+  func multifd(_ way: Way, _ release: QEMURelease) async throws {
     try await inFolder { folder in
-      let source = try TestMachine(name: "src", in: folder, machine: Self.machine)
-      source.waitUntilReady()
-      // QEMU 7.2 damages a running guest by itself (TCG).
-      try source.qmp.execute("stop")
-      try source.setCapabilities(["multifd"])
-      try source.set([
-        "multifd-channels": .number(channels), "max-bandwidth": .number(1 << 30),
-      ])
+      let bench = try bench(way.with { $0.stopped = true }, release)
+      let source = bench.source
       let recorder = try ChannelRecorder(at: .unix(path: "\(folder)/in"), in: folder)
       defer { recorder.stop() }
-      try source.migrate(to: "unix:\(folder)/in")
+      try await bench.migrate(to: "unix:\(folder)/in")
       try await waitForEnd(source, recorder)
 
       let status = try source.qmp.queryMigrate()
@@ -58,6 +52,7 @@ struct RecordedMigrationTests {
       // QEMU up to 8.0 does not count what a channel begins with.
       let counted = try source.qmp.execute("query-migrate", returning: Account.self)
       let sent = found.channels.filter { $0.kind == "multifd" }.reduce(0) { $0 + $1.bytes }
+      let channels = way.name.hasSuffix("4") ? 4 : 2
       let hello = UInt64(64 * channels)
       #expect([counted.ram.multifdBytes, counted.ram.multifdBytes + hello].contains(sent))
       #expect(found.pages.zero == Int(ram.duplicate))
@@ -79,27 +74,23 @@ struct RecordedMigrationTests {
     }
   }
 
-  @Test("Counts of a recorded preempt channel and its main one equal QEMU's own")
-  func preempt() async throws {
+  @Test(
+    "Counts of a recorded preempt channel and its main one equal QEMU's own",
+    arguments: QEMURelease.available)
+  func preempt(_ release: QEMURelease) async throws {
     try await inFolder { folder in
-      let source = try TestMachine(name: "src", in: folder, machine: Self.machine)
-      let destination = try TestMachine(
-        name: "dst", in: folder, machine: Self.machine, incoming: "defer")
-      source.waitUntilReady()
-      for machine in [source, destination] {
-        try machine.setCapabilities(["postcopy-ram", "postcopy-preempt"])
+      let way = Way.preempt.with {
+        $0.parameters = ["max-postcopy-bandwidth": .number(40 << 20)]
+        $0.postcopy = .after(800)
+        $0.runs = true
+        $0.mayBeDamaged = true
       }
-      try source.set([
-        "downtime-limit": .number(1), "max-bandwidth": .number(100 << 20),
-        "max-postcopy-bandwidth": .number(40 << 20),
-      ])
-      try destination.listen(at: "unix:\(folder)/out")
-      let recorder = try ChannelRecorder(
-        at: .unix(path: "\(folder)/in"), to: .unix(path: "\(folder)/out"), in: folder)
+      let bench = try bench(way, release)
+      let (source, destination) = (bench.source, bench.destination)
+      let end = try #require(SocketAddress(bench.connectURI))
+      let recorder = try ChannelRecorder(at: .unix(path: "\(folder)/in"), to: end, in: folder)
       defer { recorder.stop() }
-      try source.migrate(to: "unix:\(folder)/in")
-      try await Task.sleep(for: .milliseconds(800))
-      try source.qmp.execute("migrate-start-postcopy")
+      try await bench.migrate(to: "unix:\(folder)/in")
       try await waitForEnd(source, recorder)
 
       let status = try source.qmp.queryMigrate()

@@ -175,6 +175,32 @@ import Testing
     #expect(scene.guest.state.withLock { $0.abort } != nil)
   }
 
+  @Test("A source that answers QMP only when its write has failed is not waited for")
+  func aSourceThatIsBusyWritingIsNotAsked() async throws {
+    let scene = try Scene()
+    let began = ContinuousClock.now
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      var build = Scene.beginning()
+      try source.write(build.sample.bytes)
+      let migration = scene.guest.awaitPrepare() ?? .none
+      let failed = WakeUp()
+      scene.qmp.state.withLock { $0.obstacle = failed }
+      scene.destination?.die()
+      // QEMU holds its big lock while it writes the last part.
+      var sent: Int
+      repeat {
+        sent = build.offset
+        build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
+      } while (try? source.write(Array(build.sample.bytes[sent...]))) != nil
+      scene.qmp.migration(is: "failed")
+      failed.raise()
+      source.shutDown()
+    }
+    #expect(summary.exitCode == ExitStatus.destinationEnded)
+    #expect(began.duration(to: .now) < .seconds(8), "QMP was waited for")
+  }
+
   @Test func anInterruptBeforeAByteHasComeEndsTheProxy() async throws {
     let scene = try Scene()
     let proxy = try scene.makeProxy()

@@ -7,6 +7,27 @@ import Testing
 
 /// Whole migrations through the proxy that come to their end: edited, or unedited with the reason.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyForwardingTests {
+  @Test(
+    "COLO and snapshots do not bear a return path, so none is turned on",
+    arguments: ["x-colo", "background-snapshot"])
+  func settingsStayWhereTheyWouldBreakTheMigration(_ capability: String) async throws {
+    let scene = try Scene()
+    scene.qmp.state.withLock {
+      $0.capabilities[capability] = true
+      $0.capabilities["return-path"] = false
+    }
+    var script = SourceScript()
+    script.awaitsPrepare = false
+    script.returnPath = false
+    // As a device's state before the end of RAM, which ends the parsing: the first reason stands.
+    script.anomaly =
+      [0x04, 0, 0, 0, 9, 5] + Array("timer".utf8) + [0, 0, 0, 0, 0, 0, 0, 1]
+    let (summary, result, received) = try await scene.play(script)
+    #expect(summary.outcome == .completed && received == result.sent.bytes)
+    #expect(scene.qmp.state.withLock { $0.settings }.isEmpty)
+    #expect(summary.uneditedReason?.contains("capability \(capability) is on") == true)
+  }
+
   @Test func heldPagesDoNotCrossAndTheMarkCarriesTheVerdict() async throws {
     let scene = try Scene()
     let (summary, result, received) = try await scene.play(SourceScript())

@@ -57,7 +57,6 @@ extension MigrationProxy {
       channels.ending(channel)
     } catch {
       channels.ending(channel)
-      let outcome = outcome(of: error)
       if case .closeBoth = error {
         // Nobody may take what has crossed for a whole guest.
         channels.shutDownAll()
@@ -67,6 +66,9 @@ extension MigrationProxy {
         returnPath.join(for: MigrationProxy.closingTime)
         channel.shutDown()
       }
+      // QEMU is asked only now: one that writes its devices' state answers nothing before the write
+      // has ended, which nobody reads any more.
+      let outcome = outcome(of: error)
       return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
     }
     channel.destination.shutDownWriting()

@@ -23,6 +23,8 @@ final class FakeQMP: Sendable {
     var refusal: String?
     var client: Socket?
     var pending: [UInt8] = []
+    /// What query-migrate waits for before it is answered.
+    var obstacle: WakeUp?
   }
 
   let state = Mutex(State())
@@ -100,6 +102,10 @@ final class FakeQMP: Sendable {
       _ = lines.append(bytes[...], limit: 1 << 20) { line in
         guard let request = try? JSONDecoder().decode(Request.self, from: Data(line)) else {
           return
+        }
+        let obstacle = state.withLock { $0.obstacle }
+        if request.execute == "query-migrate", let obstacle {
+          _ = waitReadable(obstacle.descriptor, or: nil, for: .seconds(20))
         }
         if request.execute == "migrate-set-parameters",
           let refusal = state.withLock({ $0.refusal })

@@ -123,7 +123,8 @@ struct MigrationControl: StopPointHandler {
     bypassNoted = true
     // Expected, and what the guest has filled with zeroes is of use whatever is read here.
     guard zeroing == nil else { return }
-    leaveUnedited(reason)
+    // What was known before explains more, and may explain this.
+    if progress.now.uneditedReason == nil { leaveUnedited(reason) }
     // Nothing will be dropped, so the guest need not wait for the end.
     hook?.abort("the stream cannot be edited: \(reason)")
   }

@@ -34,6 +34,10 @@ public final class MigrationSetup: Sendable {
   /// The proxy needs to learn of a failure before the source reports success, and to follow rounds.
   public static let wanted = ["return-path", "events"]
 
+  /// Capabilities that do not bear it: COLO speaks its own protocol on the return path (`colo.c`), and
+  /// a snapshot has none. Nothing is edited with either.
+  private static let unbearing = ["x-colo", "background-snapshot"]
+
   private struct Changes {
     var isOpen = false
     var capabilities: [String] = []
@@ -57,6 +61,7 @@ public final class MigrationSetup: Sendable {
       var turnedOn: [String] = []
       var refusals: [String] = []
       let before = try client.migrateCapabilities()
+      let changing = changing && !MigrationSetup.unbearing.contains { before[$0] == true }
       for name in MigrationSetup.wanted where changing && before[name] == false {
         do throws(QMPError) {
           try client.setMigrateCapabilities([name: true])

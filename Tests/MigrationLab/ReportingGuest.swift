@@ -4,19 +4,27 @@ import StreamProxy
 import Synchronization
 
 /// Stands in for the guardian: answers PREPARE with the mark page and with the pages that the guest
-/// never touches again, and sends heartbeats. It writes the mark page from outside; the guest's own
-/// writes make it dirty.
-final class ReportingGuest: Sendable {
+/// never touches again, or fills those with zeroes where that is asked, and sends heartbeats. It writes
+/// from outside, which is in nobody's dirty log: the mark page is made dirty by the guest, and the rest
+/// lies behind what was sent before the guest was asked.
+public final class ReportingGuest: Sendable {
   let address: SocketAddress
-  private let memory: GuestMemoryFile
+  private let content: GuestContent
+  private let memory: [GuestMemoryFile]
   private let listener: Listener
   private let heard = Mutex<[HostMessage]>([])
 
   private let preparation: Int
+  private let reported = Atomic(false)
 
-  /// - Parameter preparation: how long it takes to report, in milliseconds.
-  init(path: String, memory: GuestMemoryFile, preparation: Int = 0) throws {
+  /// - Parameters:
+  ///   - memory: the layout's blocks; the mark page is in the first.
+  ///   - preparation: how long it takes to report, in milliseconds.
+  init(
+    path: String, content: GuestContent, memory: [GuestMemoryFile], preparation: Int = 0
+  ) throws {
     self.preparation = preparation
+    self.content = content
     address = .unix(path: path)
     self.memory = memory
     listener = try Listener(address, receiveBuffer: 64 * 1024)
@@ -29,7 +37,17 @@ final class ReportingGuest: Sendable {
 
   func stop() { listener.cancel() }
 
-  var messages: [HostMessage] { heard.withLock { $0 } }
+  public var messages: [HostMessage] { heard.withLock { $0 } }
+
+  /// Once, at least.
+  var hasReported: Bool { reported.load(ordering: .acquiring) }
+
+  /// Whether a proxy has asked to fill what is held with zeroes.
+  public var wasAskedForZeroes: Bool {
+    messages.contains {
+      if case .prepare(let request) = $0 { request.zeroHeldFrames } else { false }
+    }
+  }
 
   private func serve(_ socket: Socket) {
     var decoder = FrameDecoder()
@@ -60,51 +78,65 @@ final class ReportingGuest: Sendable {
   }
 
   /// Lets everything go without an acknowledgement, as a guest does that has lost its proxy.
-  func release() { write(.released) }
+  public func release() { write(.released) }
 
   private func write(_ state: MarkPage.State) {
-    memory.write(
+    memory[0].write(
       (0..<8).map { UInt8(truncatingIfNeeded: state.rawValue >> (8 * $0)) },
-      at: Firmware.markAddress + MarkPage.Offset.state)
+      at: mark + MarkPage.Offset.state)
   }
 
   private var time: UInt64 {
-    memory.word(UInt64.self, at: Firmware.markAddress + MarkPage.Offset.time)
+    memory[0].word(UInt64.self, at: mark + MarkPage.Offset.time)
   }
+
+  private var mark: Int { Int(GuestContent.markAddress) }
 
   private func answer(
     _ request: HostMessage.Prepare, of migration: MigrationID, on socket: Socket
   ) {
-    let mark = Firmware.markAddress
-    memory.write(MarkPage.identification(for: migration), at: mark)
+    memory[0].write(MarkPage.identification(for: migration), at: mark)
     write(.holding)
     let announced = GuestMessage.Mark(
       guestPhysicalAddress: UInt64(mark), time: time, guardianVersion: "test")
     send(announced.frame(for: migration), on: socket)
     usleep(UInt32(preparation * 1000))
-    let pages = Firmware.held.count / GuestMemoryFile.pageSize
+    var end = GuestMessage.ReportEnd(
+      pages: 0, pagesZeroed: 0, probes: [], leavesListed: 0, leavesInManifest: 0,
+      leavesEvicted: 0, steps: [], notes: [])
     if request.zeroHeldFrames {
-      memory.zero(Firmware.held)
+      end.pagesZeroed = zeroHeldPages()
     } else {
-      let held = HeldPages(
-        firstPage: UInt64(Firmware.held.lowerBound / GuestMemoryFile.pageSize),
-        bitmap: [UInt8](repeating: 0xff, count: pages / 8))
-      send(held.frame(for: migration), on: socket)
+      // Written before they are reported, as the guest's own would be.
+      writeProbes(migration)
+      let pieces = content.heldPieces()
+      for piece in pieces { send(piece.frame(for: migration), on: socket) }
+      end.pages = UInt64(pieces.reduce(0) { $0 + $1.count })
+      end.probes = content.probes.flatMap { $0 }
     }
-    let end = GuestMessage.ReportEnd(
-      pages: request.zeroHeldFrames ? 0 : UInt64(pages),
-      pagesZeroed: request.zeroHeldFrames ? UInt64(pages) : 0,
-      probes: request.zeroHeldFrames ? [] : writeProbe(migration), leavesListed: 0,
-      leavesInManifest: 0, leavesEvicted: 0, steps: [],
-      notes: [])
     send(end.frame(for: migration), on: socket)
+    reported.store(true, ordering: .releasing)
   }
 
-  /// A page beside the mark page, which the guest never touches either. Its memory is one segment.
-  private func writeProbe(_ migration: MigrationID) -> [UInt64] {
-    let address = UInt64(Firmware.markAddress + GuestMemoryFile.pageSize)
-    memory.write(ProbePage.content(for: migration, at: address), at: Int(address))
-    return [address]
+  private func writeProbes(_ migration: MigrationID) {
+    for (segment, probes) in zip(content.layout.segments, content.probes) {
+      for address in probes {
+        memory[segment.block].write(
+          ProbePage.content(for: migration, at: address), at: segment.offset(of: address))
+      }
+    }
+  }
+
+  /// How many there are.
+  private func zeroHeldPages() -> UInt64 {
+    var count: UInt64 = 0
+    for (index, segment) in content.layout.segments.enumerated() {
+      content.forEachHeldPage(ofSegment: index) { address in
+        memory[segment.block].zeroPage(at: segment.offset(of: address))
+        count += 1
+      }
+    }
+    return count
   }
 
   private func send(_ bytes: [UInt8], on socket: Socket) {

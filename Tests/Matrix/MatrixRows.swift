@@ -1,0 +1,94 @@
+import MigrationLab
+
+/// The rows of the matrix: not every combination, but each way with each pair of QEMUs on one
+/// memory layout, and each layout with each pair on a few ways.
+struct MatrixRows {
+  private let releases: [QEMURelease]
+  private(set) var rows: [MatrixRow] = []
+
+  /// - Parameter releases: 7.2 and 10.0.
+  init(_ releases: [QEMURelease]) {
+    self.releases = releases
+    for destination in releases.reversed() {
+      for source in releases.reversed() {
+        addWays(from: source, to: destination)
+      }
+    }
+    for destination in releases.reversed() {
+      for source in releases.reversed() {
+        addLayouts(from: source, to: destination)
+      }
+    }
+  }
+
+  private mutating func add(_ way: Way, _ setting: MigrationSetting, short: Bool) {
+    let row = MatrixRow(setting: setting, way: way, isShort: short)
+    rows.append(row)
+    if row.needsControl { rows.append(row.control) }
+  }
+
+  private mutating func addWays(from source: QEMURelease, to destination: QEMURelease) {
+    let setting = MigrationSetting(source: source, destination: destination, layout: .q35)
+    for way in MatrixRows.everywhere {
+      add(way, setting, short: MatrixRows.short(of: setting).contains(way.name))
+    }
+    let more: [Way] =
+      switch (source.version, destination.version) {
+      case ("7.2", "7.2"): MatrixRows.before9
+      case ("7.2", _), (_, "7.2"): []
+      default: MatrixRows.since9
+      }
+    for way in more { add(way, setting, short: MatrixRows.short(of: setting).contains(way.name)) }
+  }
+
+  private mutating func addLayouts(from source: QEMURelease, to destination: QEMURelease) {
+    for layout in MatrixRows.layouts {
+      let setting = MigrationSetting(source: source, destination: destination, layout: layout)
+      for way in [Way.plain, .multifd2, .preempt] {
+        add(way, setting, short: way.name == Way.plain.name && !setting.stopsGuests)
+      }
+    }
+    let setting = MigrationSetting(source: source, destination: destination)
+    guard !setting.stopsGuests else { return }
+    for layout in [GuestLayout.q35Large, .i440fxLarge, .microvmLarge] {
+      for way in [Way.plain, .multifd4] {
+        add(
+          way, MigrationSetting(source: source, destination: destination, layout: layout),
+          short: false)
+      }
+    }
+  }
+
+  // MARK: What is combined
+
+  private static let everywhere: [Way] = [
+    .plain, .withoutReturnPath, .multifd1, .multifd2, .multifd4, .preempt, .postcopy,
+    .postcopyUnused, .postcopyAtOnce, .preemptAtOnce, .pausing, .xbzrle, .zlib, .zstd, .tls,
+    .tlsMultifd, .tlsPreempt, .autoConverge, .zeroBlocks, .lateBlockActivate, .releaseRAM,
+    .validateUUID, .ignoreShared, .dirtyBitmaps, .zeroCopySend, .backgroundSnapshot, .colo,
+  ]
+  /// Capabilities that were taken out later.
+  private static let before9: [Way] = [.compress, .legacyBlock]
+  /// Capabilities that are newer, and what needs a guest that runs.
+  private static let since9: [Way] = [
+    .postcopyAfterRounds, .preemptAfterRounds, .manyRounds, .plainLegacyZeroPages,
+    .legacyZeroPages, .noZeroPages, .switchoverAck, .mappedRAM,
+  ]
+
+  private static let layouts: [GuestLayout] = [
+    .low, .i440fx, .numa, .hugetlb, .coldDIMM, .hotDIMM, .hotDIMMi440fx, .microvm,
+  ]
+
+  /// The names of the ways that the short form has.
+  private static func short(of setting: MigrationSetting) -> [String] {
+    let always: [Way] = [.plain, .multifd2, .preempt]
+    let more: [Way] =
+      setting.stopsGuests
+      ? []
+      : [
+        .withoutReturnPath, .multifd4, .xbzrle, .zlib, .tls, .postcopyAfterRounds,
+        .preemptAfterRounds, .legacyZeroPages,
+      ]
+    return (always + more).map(\.name)
+  }
+}
