@@ -12,7 +12,7 @@ public final class HookRelay: Sendable {
   public init(_ machine: VirtualMachine) throws(LabError) {
     path = machine.socketPath(.hook) + "-relay"
     do {
-      listener = try Listener(.unix(path: path))
+      listener = try Listener(.unix(path: path), receiveBuffer: 64 * 1024)
     } catch {
       throw LabError("the hook link's relay cannot listen: \(error)")
     }

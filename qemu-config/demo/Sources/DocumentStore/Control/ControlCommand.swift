@@ -39,7 +39,8 @@ public enum ControlCommand: Equatable, Sendable {
     default:
       throw Refusal(
         word: word.isEmpty ? "-" : word,
-        sentence: "unknown command; known are info, warm, run, halt, verify, close, ping, memory, fault")
+        sentence: "unknown command; known are info, warm, run, halt, verify, close, ping, memory, "
+          + "fault")
     }
     guard values.isEmpty else {
       throw Refusal(word: word, sentence: "this command takes no values")
