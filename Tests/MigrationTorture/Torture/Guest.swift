@@ -26,14 +26,16 @@ struct Guest {
   }
 
   /// What tells a guest that has run on from one that has booted again, and a store from its successor.
-  var mark: Mark? {
-    store.lastBeat.map { Mark(uptime: $0.guestTime, sequence: $0.sequence) }
+  func identity() throws(LabError) -> Identity {
+    let answer = try store.ask("info")
+    guard let boot = answer["boot"], let process = answer["process"] else {
+      throw machine.error("the store does not say which it is")
+    }
+    return Identity(boot: boot, process: process)
   }
 
-  struct Mark {
-    /// Nanoseconds of the guest's own clock.
-    var uptime: UInt64
-    /// Of the store's signs of life.
-    var sequence: UInt64
+  struct Identity: Equatable {
+    var boot: String
+    var process: String
   }
 }

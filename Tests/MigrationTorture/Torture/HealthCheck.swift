@@ -5,49 +5,51 @@ struct HealthCheck {
   let guest: Guest
   let plan: RoundPlan
   /// What it was before the migration.
-  let before: Guest.Mark
-  let passesBefore: Int
+  let before: Guest.Identity
   let corruptedBefore: Int
-  let struckAt: UInt64?
 
   /// Seconds for which the keeper and the database's own library hold on when the guardian has been
   /// killed, and a bit.
   private static let keeperPatience = 45.0
 
-  /// Waits until it is well; what is wrong but lets it go on is returned.
-  func run() throws(Incident) -> [Incident] {
+  /// Waits until it is well.
+  ///
+  /// - Returns: what is wrong but lets it go on, and whether a fault that ends the store, or all of the
+  ///   guest, has done so.
+  func run() throws(Incident) -> (found: [Incident], wasHit: Bool) {
     var found: [Incident] = []
+    let now: Guest.Identity
     do throws(LabError) {
       let arrival = HostClock.now
       _ = try guest.store.waitForBeat(after: arrival, timeout: Bench.patience)
       try guest.waitUntilItServes(timeout: Bench.patience)
+      now = try guest.identity()
     } catch {
       throw .hang(error.sentence)
     }
-    try expectSameGuest()
+    try expectSameGuest(now)
     do throws(LabError) {
       if plan.fault == .diskFull { try guest.store.ask("fault free-disk") }
       try waitUntilTheCacheIsBack()
+      let passes = try guest.ask("memory")["passes"]
       let halted = try guest.ask("halt", timeout: 60)
       let verified = try guest.ask("verify", timeout: 300)
       let missing = Bench.documents - verified["documents"]
       let bad = verified["bad"] + abs(missing) + halted["errors"]
       if bad != 0 { found.append(.badDocuments(bad)) }
-      let corrupted = try verifyMemory()
+      let corrupted = try verifyMemory(after: passes, isNew: now.boot != before.boot)
       if corrupted > 0 { found.append(.corruptedPages(corrupted)) }
     } catch {
       throw .hang(error.sentence)
     }
-    return found
+    return (found, now != before)
   }
 
-  /// A guest that answers with less uptime than before has crashed, unless it was told to boot.
-  private func expectSameGuest() throws(Incident) {
-    guard let now = guest.mark else { throw .hang("the store gives no sign of life") }
-    if now.uptime < before.uptime, !plan.fault.reboots {
+  private func expectSameGuest(_ now: Guest.Identity) throws(Incident) {
+    if now.boot != before.boot, !plan.fault.reboots {
       throw .guestLost("the guest has booted again without being told to")
     }
-    if now.uptime > before.uptime, now.sequence < before.sequence, !plan.fault.restartsStore {
+    if now != before, !plan.fault.restartsStore {
       throw .guestLost("the database has ended without being told to")
     }
   }
@@ -64,21 +66,20 @@ struct HealthCheck {
     }
   }
 
-  /// Waits for one pass over all of the memory from now on: the one that is under way is not enough.
+  /// Waits for a pass over all of the memory that began after the guest was well: the one that was under
+  /// way is not enough.
   ///
   /// - Returns: how many pages were corrupted since the last round.
-  private func verifyMemory() throws(LabError) -> Int {
-    let first = try guest.ask("memory")
-    let wanted = first["passes"] + 2
-    var last = first
-    while last["passes"] < wanted {
-      guard HostClock.seconds(from: struckAt ?? HostClock.now, to: HostClock.now) < 300 else {
-        throw LabError("the memory is not verified any more")
+  private func verifyMemory(after passes: Int, isNew: Bool) throws(LabError) -> Int {
+    let began = HostClock.now
+    var last = try guest.ask("memory")
+    while last["passes"] < passes + 2 {
+      guard HostClock.seconds(from: began, to: HostClock.now) < Bench.patience else {
+        throw guest.machine.error("the memory is not verified any more")
       }
       HostClock.sleep(0.2)
       last = try guest.ask("memory")
     }
-    let isNew = plan.fault.reboots && (guest.mark?.uptime ?? 0) < before.uptime
     return last["corrupted"] - (isNew ? 0 : corruptedBefore)
   }
 }

@@ -47,9 +47,11 @@ struct Round {
       judgeNeed(place, summary, seconds, &result)
       guard let guest = settle(place, source, destination) else { return result }
       let check = HealthCheck(
-        guest: guest, plan: plan, before: before.mark, passesBefore: before.passes,
-        corruptedBefore: before.corrupted, struckAt: strike.struckAt)
-      result.incidents += try check.run()
+        guest: guest, plan: plan, before: before.identity,
+        corruptedBefore: before.corrupted)
+      let (found, wasHit) = try check.run()
+      result.incidents += found
+      if plan.fault.restartsStore, !wasHit { result.note += ", not hit" }
       result.guest = guest
     } catch {
       result.incidents.append(error)
@@ -62,7 +64,7 @@ struct Round {
   /// The workload runs, and it is noted what has been seen so far.
   private func prepare(
     _ source: Guest
-  ) throws(LabError) -> (mark: Guest.Mark, passes: Int, corrupted: Int) {
+  ) throws(LabError) -> (identity: Guest.Identity, corrupted: Int) {
     let memory = try source.ask("memory")
     if plan.fault == .diskFull {
       // Without writes, so that it is the manifest that lacks the room and not the database.
@@ -72,9 +74,7 @@ struct Round {
       try source.store.ask(
         "run mix=B rate=\(Bench.operationsPerSecond) threads=2 seed=\(plan.number)")
     }
-    _ = try source.store.waitForBeat(after: HostClock.now, timeout: 10)
-    guard let mark = source.mark else { throw LabError("the store gives no sign of life") }
-    return (mark, memory["passes"], memory["corrupted"])
+    return (try source.identity(), memory["corrupted"])
   }
 
   private func startProxy(
@@ -158,16 +158,16 @@ struct Round {
   }
 
   private func note(_ place: Whereabouts, _ summary: ProxyProcess.Summary?) -> String {
-    let where_ =
+    let found =
       switch place {
       case .source: "at the source"
       case .destination: "at the destination"
       case .killed: "killed at the destination"
       }
-    guard let summary else { return where_ }
+    guard let summary else { return found }
     let reason = summary.reason ?? summary.uneditedReason
     return
-      "\(where_), \(summary.pagesDropped) pages dropped, \(summary.result)"
+      "\(found), \(summary.pagesDropped) pages dropped, \(summary.result)"
       + (reason.map { " (\($0))" } ?? "")
   }
 }

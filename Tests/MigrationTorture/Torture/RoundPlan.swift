@@ -14,18 +14,21 @@ struct RoundPlan: Equatable, Sendable {
   /// with a proxy that is silent.
   let stall: Double
 
-  /// One round in so many is plain.
-  static let plainEvery = 6
+  /// Of the rounds whose fault can do without the proxy, one in so many is plain.
+  static let plainEvery = 4
   static let longStall = 24.0
 
+  /// - Parameter number: from 1.
   init(seed: UInt64, number: Int) {
-    // The numbers of one seed's rounds lie far from those of the next.
-    var random = Random(seed: seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(number))
     self.number = number
-    isPlain = random.below(RoundPlan.plainEvery) == 0
-    let plain = isPlain
-    let faults = Fault.allCases.filter { !plain || $0.fitsPlain }
-    fault = faults[random.below(faults.count)]
+    // As many rounds as there are faults have each of them once, so that a short run has them all.
+    let count = Fault.allCases.count
+    let (turn, place) = (number - 1).quotientAndRemainder(dividingBy: count)
+    var order = Random(seed: seed, stream: UInt64(turn) << 1)
+    let deal = order.shuffled(Fault.allCases)
+    fault = deal[place]
+    var random = Random(seed: seed, stream: UInt64(number) << 1 | 1)
+    isPlain = deal[place].fitsPlain && random.below(RoundPlan.plainEvery) == 0
     moment = random.unit() * 1.1
     switch fault {
     // Memory is not taken at once, and then the guardian has to notice.
@@ -43,6 +46,13 @@ struct Random {
 
   init(seed: UInt64) { state = seed }
 
+  /// Streams of one seed, and of seeds that lie beside each other, have nothing in common.
+  init(seed: UInt64, stream: UInt64) {
+    var outer = Random(seed: seed)
+    var inner = Random(seed: outer.next() &+ stream)
+    state = inner.next()
+  }
+
   mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var z = state
@@ -53,6 +63,15 @@ struct Random {
 
   /// Of 0 ..< limit; the bias of the remainder is below 2⁻⁵⁰ for the limits here.
   mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+
+  /// In an order in which each is as likely as any other (Fisher and Yates).
+  mutating func shuffled<Element>(_ elements: [Element]) -> [Element] {
+    var result = elements
+    for last in stride(from: result.count - 1, to: 0, by: -1) {
+      result.swapAt(last, below(last + 1))
+    }
+    return result
+  }
 
   /// Of 0 ..< 1.
   mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }

@@ -42,7 +42,9 @@ struct Tally: Equatable, Sendable {
     ]
     return
       ([line("fault", ["rounds", "during", "arrived"])] + kinds + [""]
-      + ["\(rounds) rounds, \(plainRounds) of them without the proxy; \(pagesDropped) pages dropped"]
+      + [
+        "\(rounds) rounds, \(plainRounds) of them without the proxy; \(pagesDropped) pages dropped"
+      ]
       + sums.map { "\($0.0.padded(to: width))  \("\($0.1)".leftPadded(to: 8))" })
       .joined(separator: "\n")
   }

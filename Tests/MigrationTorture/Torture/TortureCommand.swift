@@ -73,7 +73,8 @@ struct TortureCommand: ParsableCommand {
       .init(documents: Bench.documents), store: store, state: state, files: files
     ) { Terminal.complain($0) }
     return Bench(
-      files: files, image: image, disk: try image.copy(to: "\(files.scratch)/guest.img", files: files),
+      files: files, image: image,
+      disk: try image.copy(to: "\(files.scratch)/guest.img", files: files),
       guestDirectory: guest, proxyProgram: proxy)
   }
 }

@@ -62,7 +62,8 @@ struct TortureRun {
   private func report(_ plan: RoundPlan, _ result: Round.Result, _ began: UInt64) {
     let tenths = Int(HostClock.seconds(from: began, to: HostClock.now) * 10)
     Terminal.complain(
-      "\(plan.number)".leftPadded(to: 4) + "  " + "\(tenths / 10).\(tenths % 10) s".leftPadded(to: 7)
+      "\(plan.number)".leftPadded(to: 4) + "  "
+        + "\(tenths / 10).\(tenths % 10) s".leftPadded(to: 7)
         + "  \(plan.fault.rawValue)\(plan.isPlain ? ", plain" : "")"
         + "\(plan.fault == .none || result.struckDuring ? "" : ", struck late"): \(result.note)")
     for incident in result.incidents { Terminal.complain("      \(incident)") }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Serves the control port's commands, one after the other, until `close`, a signal or a failure.
@@ -106,7 +107,8 @@ public final class ControlServer: Sendable {
       let cache = try store.cache()
       return .line(
         "ok info documents=\(store.shape.documents) cache_bytes=\(cache.limit) "
-          + "cache_used=\(cache.used) cache_dirty=\(cache.dirty)")
+          + "cache_used=\(cache.used) cache_dirty=\(cache.dirty) "
+          + "boot=\(BootIdentity.text) process=\(getpid())")
     case .warm:
       let began = MonotonicClock.now
       let warmed = try Warmer(store, stop: stop).warm(files: !options.usesDirectIO)
