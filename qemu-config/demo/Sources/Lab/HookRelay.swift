@@ -9,14 +9,19 @@ public final class HookRelay: Sendable {
   private let ends = Mutex((isCut: false, sockets: [Socket]()))
 
   /// - Parameter machine: whose hook port is passed on.
-  public init(_ machine: VirtualMachine) throws(LabError) {
-    path = machine.socketPath(.hook) + "-relay"
+  public convenience init(_ machine: VirtualMachine) throws(LabError) {
+    let port = machine.socketPath(.hook)
+    try self.init(at: "\(port)-relay", to: port)
+  }
+
+  /// Listens at `path`, and connects to the socket `port` for each connection that comes.
+  init(at path: String, to port: String) throws(LabError) {
+    self.path = path
     do {
       listener = try Listener(.unix(path: path), receiveBuffer: 64 * 1024)
     } catch {
       throw LabError("the hook link's relay cannot listen: \(error)")
     }
-    let port = machine.socketPath(.hook)
     _ = BlockingThread("hook relay") { [weak self, listener] in
       while let client = try? listener.accept() {
         guard let self, let guest = try? Socket.connect(to: .unix(path: port)) else { return }
