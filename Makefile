@@ -4,16 +4,22 @@
 STATE ?= $(CURDIR)/.lab
 DEMO_PACKAGE := qemu-config/demo
 END_TO_END := Tests/EndToEnd
+TORTURE_PACKAGE := Tests/MigrationTorture
 
 # Where SwiftPM puts what it builds. The guest's program is linked without any shared library and has
 # a scratch path of its own, because the flag would reach everything else.
 RELEASE := .build/release
 STATIC := .build-static/release
 DEMO := $(DEMO_PACKAGE)/.build/release
+TORTURE := $(TORTURE_PACKAGE)/.build/release/leafcutter-torture
 
 GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
   $(RELEASE)/libleafcutter_wt.so $(RELEASE)/libleafcutter_hold.so
 LINT := swift format lint --strict --recursive
+# `make torture`: rounds, and what decides the faults. In `make test` a time takes the rounds' place.
+ROUNDS ?= 20
+SEED ?= 1
+TORTURE_SECONDS := 180
 SOURCES := Sources Tests Fuzzing/Sources Fuzzing/Package.swift Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift
 
 # $(call build,OPTIONS) builds and shows what the tools say only when they fail: the linker warns about
@@ -23,7 +29,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup build demo matrix test format
+.PHONY: help setup build build-torture demo matrix torture test format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -33,6 +39,8 @@ help:
 	@echo "make matrix   migrate between QEMU 7.2 and 10.0 in every way and compare all memory"
 	@echo "                JSON=FILE writes the rows, SHORT=1 runs those that stand for the others,"
 	@echo "                OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make torture  migrate a guest ROUNDS times while things go wrong, and count what is lost"
+	@echo "                SEED=S repeats a run, JSON=FILE writes the counts, OPTIONS=... is passed on"
 	@echo "make test     check the style and run the tests"
 	@echo "make format   format the sources"
 
@@ -61,8 +69,18 @@ matrix: setup
 	$(call build,--static-swift-stdlib --product leafcutter-matrix)
 	@$(RELEASE)/leafcutter-matrix $(if $(SHORT),--short) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
+build-torture: build
+	@echo "building the torture"
+	$(call build,--package-path $(TORTURE_PACKAGE) --static-swift-stdlib --product leafcutter-torture)
+
+torture = $(TORTURE) --state $(STATE) --guest $(STATE)/guest --proxy $(RELEASE)/leafcutter \
+  --store $(DEMO)/leafcutter-store --seed $(SEED)
+
+torture: build-torture
+	@$(torture) --rounds $(ROUNDS) $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
 # The programs are built first, because the end-to-end tests migrate the demo's guest.
-test: build
+test: build-torture
 	@$(LINT) $(SOURCES)
 	@swift test
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --filter MigrationTests\\.
@@ -70,6 +88,8 @@ test: build
 	@swift test --package-path $(DEMO_PACKAGE)
 	@Fuzzing/run 60
 	@swift test --package-path $(END_TO_END)
+	@swift test --package-path $(TORTURE_PACKAGE)
+	@$(torture) --rounds 1000 --seconds $(TORTURE_SECONDS)
 
 format:
 	@swift format --in-place --recursive $(SOURCES)

@@ -72,7 +72,7 @@ struct DemoCommand: ParsableCommand {
   }
 
   func run() throws {
-    Interrupts.cleanUpWhenReceived()
+    Interrupts.cleanUpWhenReceived(as: "leafcutter-demo")
     defer { Cleanup.run() }
     let setup: DemoSetup
     do {

@@ -22,8 +22,14 @@ public final class ChildProcess: Sendable {
   public let name: String
   public let pid: pid_t
   public let log: String
+  private static let endsWithStarter = Atomic(false)
   private let ending = Mutex(Ending?.none)
   private let cleanup = Mutex(Int?.none)
+
+  /// From now on the kernel kills every program when the **thread** that started it ends, be it because
+  /// the laboratory was killed. For programs that start everything from a thread that lasts: those of
+  /// Swift's pool do not.
+  public static func endAllWithTheirStarter() { endsWithStarter.store(true, ordering: .relaxed) }
 
   /// Starts `arguments`, of which the first is looked for in PATH. Standard input is empty; standard
   /// output and error go to the file `log`, which is made anew.
@@ -66,6 +72,9 @@ public final class ChildProcess: Sendable {
     _ = wait(for: 10)
   }
 
+  /// Stops it, or lets a stopped one go on.
+  func setStopped(_ stopped: Bool) { send(stopped ? SIGSTOP : SIGCONT) }
+
   private func send(_ signal: Int32) {
     // The number belongs to this child until its end has been collected.
     guard endingIfAny == nil else { return }
@@ -92,7 +101,10 @@ public final class ChildProcess: Sendable {
   public func error(_ sentence: String) -> LabError { LabError(sentence, logs: logs) }
 
   private static func spawn(_ arguments: [String], log: String) throws(LabError) -> pid_t {
-    let packed = arguments.flatMap { Array($0.utf8CString) }
+    // setpriv(1) sets PR_SET_PDEATHSIG, which posix_spawn(3) cannot.
+    let starter =
+      endsWithStarter.load(ordering: .relaxed) ? ["setpriv", "--pdeathsig", "KILL", "--"] : []
+    let packed = (starter + arguments).flatMap { Array($0.utf8CString) }
     // Both are alive during the call, and each argument ends with its zero byte.
     let pid = unsafe leafcutter_spawn(packed, packed.count, log)
     guard pid > 0 else {

@@ -24,7 +24,7 @@ public enum HostClock {
   /// Asks `condition` every `interval` seconds until it gives a value, at most for `timeout` seconds.
   ///
   /// - Returns: nil when the time is over.
-  static func poll<Value, Failure: Error>(
+  public static func poll<Value, Failure: Error>(
     every interval: Double, for timeout: Double,
     _ condition: () throws(Failure) -> Value?
   ) throws(Failure) -> Value? {

@@ -57,16 +57,18 @@ public final class ProxyProcess: Sendable {
   ///   - program: the program `leafcutter`.
   ///   - edits: false lets the stream pass untouched and asks nothing of the guest.
   ///   - host: the network namespace of the source, or nil for the network of this process.
+  ///   - listen: where the source connects to.
+  ///   - hook: the path of a ``HookRelay``, or nil for the guest's own port.
   public init(
     program: String, source: VirtualMachine, destination: String, edits: Bool, host: String?,
-    port: Int = 4444, files: LabFiles
+    listen: String = "tcp:127.0.0.1:4444", hook: String? = nil, files: LabFiles
   ) throws(LabError) {
-    address = "tcp:127.0.0.1:\(port)"
+    address = listen
     summaryPath = "\(files.logs)/\(source.name)-proxy.json"
     var arguments = [
       program, "proxy", "--listen", address, "--connect", destination,
       "--qmp", "unix:\(source.socketPath(.proxyQMP))",
-      "--hook", "unix:\(source.socketPath(.hook))",
+      "--hook", "unix:\(hook ?? source.socketPath(.hook))",
       "--summary-json", summaryPath,
     ]
     if !edits { arguments.append("--no-edit") }
@@ -111,4 +113,7 @@ public final class ProxyProcess: Sendable {
   public var logs: [String] { process.logs }
 
   public func kill() { process.kill() }
+
+  /// SIGSTOP, or SIGCONT.
+  public func setStopped(_ stopped: Bool) { process.setStopped(stopped) }
 }

@@ -115,6 +115,9 @@ public final class StoreConsole: Sendable {
       }, uniquingKeysWith: { _, last in last })
   }
 
+  /// Sends a command whose answer nobody waits for, for instance because its effect forestalls it.
+  public func tell(_ command: String) throws(LabError) { try port.write(command + "\n") }
+
   /// How far the host's clock was ahead of the guest's, in nanoseconds, where the line took the
   /// shortest way: the smallest difference seen. It differs before and after a migration, because the
   /// guest's clock stands still while the guest is stopped.

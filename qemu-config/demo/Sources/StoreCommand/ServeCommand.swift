@@ -7,7 +7,7 @@ struct ServeCommand: ParsableCommand {
     abstract: "Serve a database and take commands on the control port.",
     discussion: """
       Commands, one a line: info, warm, run mix=A|B|C rate=OPS threads=N seed=S, halt, verify, close, \
-      ping. Each has one answer: 'ok WORD name=value …' or 'error WORD SENTENCE'. Besides the answers \
+      ping; with --torture also memory and fault NAME. Each has one answer: 'ok WORD name=value …' or 'error WORD SENTENCE'. Besides the answers \
       the store sends 'beat SEQUENCE NANOSECONDS' every 5 ms and 'ops FROM_NS READS WRITES ERRORS \
       P99_US' for each 100 ms, on the guest's CLOCK_MONOTONIC.
 
@@ -32,6 +32,12 @@ struct ServeCommand: ParsableCommand {
   @Flag(name: .customLong("direct-io"), help: "Read and write the tables past the page cache.")
   var directIO = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Pass faults on to the script that carries them out, by the named pipe in this directory.",
+      valueName: "dir"))
+  var torture: String?
+
   func validate() throws {
     guard (16...1_048_576).contains(cache) else {
       throw ValidationError("--cache takes MiB, from 16 to 1048576.")
@@ -48,7 +54,8 @@ struct ServeCommand: ParsableCommand {
     let control = try ControlPort(port)
     let store = try Store(try Database(database.home, options))
     let server = try ControlServer(
-      store, options, port: control, checkpointSeconds: checkpointSeconds)
+      store, options, port: control, checkpointSeconds: checkpointSeconds,
+      torture: torture.map { TortureDirectory(path: $0) })
     TerminationSignals.whenReceived { server.interrupt() }
     logLine("serving \(store.shape.documents) documents of \(database.home)")
     switch try server.serve() {

@@ -6,7 +6,9 @@ struct StoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "leafcutter-store",
     abstract: "A document store on WiredTiger: the workload of Leafcutter's demo.",
-    subcommands: [LoadCommand.self, ServeCommand.self, VerifyCommand.self])
+    subcommands: [
+      LoadCommand.self, ServeCommand.self, VerifyCommand.self, VerifyMemoryCommand.self,
+    ])
 }
 
 /// What every subcommand needs to open the database.

@@ -30,7 +30,10 @@ import Testing
     let serving = RunningThread("serve") { ending.add(0, try? server.serve()) }
     let host = try HostSide(socket)
     #expect(host.ask("ping") == "ok ping")
-    #expect(host.ask("info")?.hasPrefix("ok info documents=3000 cache_bytes=33554432 ") == true)
+    let info = host.ask("info") ?? ""
+    #expect(info.hasPrefix("ok info documents=3000 cache_bytes=33554432 "))
+    // 36 characters tell this boot from every other.
+    #expect(info.wholeMatch(of: /.* boot=[0-9a-f-]{36} process=\d+/) != nil)
     #expect(host.ask("warm")?.hasPrefix("ok warm documents=3000 index_entries=3000 ") == true)
     #expect(host.ask("run mix=A rate=2000 threads=2 seed=1") == "ok run")
     #expect(host.ask("run mix=A rate=2000 threads=2 seed=1")?.hasPrefix("error run ") == true)

@@ -7,6 +7,10 @@ public enum ControlCommand: Equatable, Sendable {
   case verify
   case close
   case ping
+  /// What the memory verifiers have seen; see ``TortureDirectory``.
+  case memory
+  /// Carry out a fault, which is named by lower-case letters and hyphens.
+  case fault(String)
 
   /// What is wrong with a line; `word` is its first, as the answer repeats it.
   public struct Refusal: Error, Equatable, Sendable {
@@ -25,17 +29,29 @@ public enum ControlCommand: Equatable, Sendable {
     case "verify": self = .verify
     case "close": self = .close
     case "ping": self = .ping
+    case "memory": self = .memory
+    case "fault":
+      self = .fault(try ControlCommand.fault(values))
+      return
     case "run":
       self = .run(try ControlCommand.order(values))
       return
     default:
       throw Refusal(
         word: word.isEmpty ? "-" : word,
-        sentence: "unknown command; known are info, warm, run, halt, verify, close, ping")
+        sentence: "unknown command; known are info, warm, run, halt, verify, close, ping, memory, "
+          + "fault")
     }
     guard values.isEmpty else {
       throw Refusal(word: word, sentence: "this command takes no values")
     }
+  }
+
+  private static func fault(_ values: ArraySlice<String>) throws(Refusal) -> String {
+    guard let name = values.first, values.count == 1,
+      name.utf8.allSatisfy({ (0x61...0x7a).contains($0) || $0 == 0x2d })
+    else { throw Refusal(word: "fault", sentence: "this command takes the name of one fault") }
+    return name
   }
 
   /// `mix=A|B|C rate=OPS threads=N seed=S`, in any order; the seed may be left out.

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Serves the control port's commands, one after the other, until `close`, a signal or a failure.
@@ -17,6 +18,7 @@ public final class ControlServer: Sendable {
   private let options: DatabaseOptions
   private let port: ControlPort
   private let checkpoints: Checkpoints
+  private let torture: TortureDirectory?
   private let log: OperationsLog
   private let faults = FaultLog()
   private let stop = StopFlag()
@@ -24,13 +26,17 @@ public final class ControlServer: Sendable {
   /// Verification reads from the disk and uses the processors; the guests have one or two.
   private static let verifierThreads = 2
 
-  /// - Parameter checkpointSeconds: Time between checkpoints, more than 0.
+  /// - Parameters:
+  ///   - checkpointSeconds: Time between checkpoints, more than 0.
+  ///   - torture: Where faults are ordered; nil where there are none.
   public init(
-    _ store: Store, _ options: DatabaseOptions, port: ControlPort, checkpointSeconds: Double
+    _ store: Store, _ options: DatabaseOptions, port: ControlPort, checkpointSeconds: Double,
+    torture: TortureDirectory? = nil
   ) throws(DatabaseError) {
     self.store = store
     self.options = options
     self.port = port
+    self.torture = torture
     log = OperationsLog(now: MonotonicClock.now) { slot in
       port.send("ops \(slot.from) \(slot.reads) \(slot.writes) \(slot.errors) \(slot.p99)")
     }
@@ -101,7 +107,8 @@ public final class ControlServer: Sendable {
       let cache = try store.cache()
       return .line(
         "ok info documents=\(store.shape.documents) cache_bytes=\(cache.limit) "
-          + "cache_used=\(cache.used) cache_dirty=\(cache.dirty)")
+          + "cache_used=\(cache.used) cache_dirty=\(cache.dirty) "
+          + "boot=\(BootIdentity.text) process=\(getpid())")
     case .warm:
       let began = MonotonicClock.now
       let warmed = try Warmer(store, stop: stop).warm(files: !options.usesDirectIO)
@@ -128,6 +135,13 @@ public final class ControlServer: Sendable {
           + "index_entries=\(result.indexEntries) ms=\(milliseconds(since: began))")
     case .close:
       return close()
+    case .memory:
+      guard let torture else { return .line("error memory nobody verifies memory here") }
+      return .line("ok memory \(try torture.memory().text)")
+    case .fault(let name):
+      guard let torture else { return .line("error fault nobody carries out faults here") }
+      try torture.order(name)
+      return .line("ok fault")
     }
   }
 

@@ -1,14 +1,15 @@
 import Glibc
-import Lab
 import StreamProxy
 
-/// SIGINT and SIGTERM end the demo and leave no guest, namespace or file behind.
-enum Interrupts {
+/// SIGINT and SIGTERM end the program and leave no guest, namespace or file behind.
+public enum Interrupts {
   /// What a shell reports for a program that was interrupted.
   private static let exitCode: Int32 = 130
 
   /// Call it first of all: threads inherit the mask of the one that makes them.
-  static func cleanUpWhenReceived() {
+  ///
+  /// - Parameter name: of the program, for the line that says what happens.
+  public static func cleanUpWhenReceived(as name: String) {
     var set = signals()
     // The set is alive during the call.
     _ = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
@@ -18,7 +19,9 @@ enum Interrupts {
       var number: Int32 = 0
       // Both are alive during the call.
       guard unsafe sigwait(&set, &number) == 0 else { return }
-      complain("leafcutter-demo: interrupted, cleaning up")
+      let line = Array("\(name): interrupted, cleaning up\n".utf8)
+      // As many bytes as the array has, alive during the call.
+      _ = unsafe write(STDERR_FILENO, line, line.count)
       Cleanup.run()
       exit(exitCode)
     }

@@ -1,0 +1,89 @@
+import ArgumentParser
+import FoundationEssentials
+import Glibc
+import Lab
+
+@main
+struct TortureCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "leafcutter-torture",
+    abstract: "Migrate a real guest again and again while things go wrong, and count what is lost.",
+    discussion: """
+      Each round migrates a guest that serves a database and owns memory whose every word is known, \
+      with a fault at a random moment. Then the guest has to be at one place, with every document and \
+      every page as it was written. The next round takes the same guest from there. `make torture` \
+      builds what is needed and calls this with the right paths.
+
+      Exit codes: 0 nothing was lost; 1 something was, or a round could not be carried out; 64 wrong \
+      flags.
+      """)
+
+  @Option(help: "How many rounds.")
+  var rounds = 20
+  @Option(help: "Decides which faults strike when; the same seed repeats a run.")
+  var seed: UInt64 = 1
+  @Option(help: "The number of the first round, to repeat a part of a run.")
+  var from = 1
+  @Option(help: "Begin no round after so many seconds; 0 is no limit.")
+  var seconds = 0.0
+  @Option(name: .customLong("json"), help: "Write the tallies to this file.")
+  var jsonFile: String?
+
+  @Option(help: "Where qemu-config/setup has put its files.")
+  var state: String
+  @Option(help: "The directory with the guest's vmlinux and initramfs.img.")
+  var guest: String
+  @Option(help: "The program leafcutter.")
+  var proxy: String
+  @Option(help: "The program leafcutter-store.")
+  var store: String
+
+  func validate() throws {
+    guard rounds >= 1, from >= 1, rounds <= 100_000, from <= 100_000 else {
+      throw ValidationError("--rounds and --from take numbers from 1 to 100000.")
+    }
+    for path in [proxy, store, "\(guest)/vmlinux", "\(guest)/initramfs.img"]
+    where !FileManager.default.fileExists(atPath: path) {
+      throw ValidationError("\(path) is not there; `make torture` builds it.")
+    }
+  }
+
+  func run() throws {
+    Interrupts.cleanUpWhenReceived(as: "leafcutter-torture")
+    ChildProcess.endAllWithTheirStarter()
+    defer { Cleanup.run() }
+    let tally: Tally
+    do {
+      var run = TortureRun(
+        bench: try prepare(), seed: seed, numbers: from..<(from + rounds), seconds: seconds,
+        keptLogs: "\(state)/torture")
+      tally = try run.execute()
+    } catch {
+      Terminal.complain("leafcutter-torture: \(error)")
+      throw ExitCode.failure
+    }
+    print("seed \(seed)\n\n\(tally.text)")
+    if let jsonFile { try tally.write(toFile: jsonFile, seed: seed) }
+    guard tally.isClean else { throw ExitCode.failure }
+  }
+
+  private func prepare() throws(LabError) -> Bench {
+    let files = try LabFiles(state: state, keepsLogs: false)
+    let image = try GuestImage.prepared(
+      .init(documents: Bench.documents), store: store, state: state, files: files
+    ) { Terminal.complain($0) }
+    return Bench(
+      files: files, image: image,
+      disk: try image.copy(to: "\(files.scratch)/guest.img", files: files),
+      guestDirectory: guest, proxyProgram: proxy)
+  }
+}
+
+enum Terminal {
+  /// One line on standard error.
+  static func complain(_ text: String) {
+    let line = Array((text + "\n").utf8)
+    // As many bytes as the array has, alive during the call.
+    _ = unsafe write(STDERR_FILENO, line, line.count)
+  }
+}

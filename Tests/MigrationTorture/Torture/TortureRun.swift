@@ -1,0 +1,81 @@
+import FoundationEssentials
+import Lab
+
+/// All rounds, one after the other.
+struct TortureRun {
+  let bench: Bench
+  let seed: UInt64
+  let numbers: Range<Int>
+  /// No round begins later; 0 is no limit.
+  let seconds: Double
+  /// Where the logs of rounds go in which something was lost.
+  let keptLogs: String
+
+  private var tally = Tally()
+  private var expectedSeconds = 6.0
+  private let startedAt = HostClock.now
+
+  init(bench: Bench, seed: UInt64, numbers: Range<Int>, seconds: Double, keptLogs: String) {
+    self.bench = bench
+    self.seed = seed
+    self.numbers = numbers
+    self.seconds = seconds
+    self.keptLogs = keptLogs
+  }
+
+  mutating func execute() throws(LabError) -> Tally {
+    var guest: Guest?
+    for number in numbers {
+      if seconds > 0, HostClock.seconds(from: startedAt, to: HostClock.now) > seconds { break }
+      let began = HostClock.now
+      let here: Guest
+      if let guest { here = guest } else { here = try bench.bootGuest("guest\(number)") }
+      guest = nil
+      let plan = RoundPlan(seed: seed, number: number)
+      do throws(LabError) {
+        let round = Round(plan: plan, bench: bench, expectedSeconds: expectedSeconds)
+        let result = try round.execute(here)
+        guest = result.guest
+        count(plan, result)
+        report(plan, result, began)
+      } catch {
+        keepLogs(of: number)
+        throw error.adding(here.machine.logs)
+      }
+    }
+    return tally
+  }
+
+  private mutating func count(_ plan: RoundPlan, _ result: Round.Result) {
+    tally.rounds += 1
+    if plan.isPlain { tally.plainRounds += 1 }
+    tally.faults[plan.fault, default: 0] += 1
+    if result.struckDuring { tally.struckDuring[plan.fault, default: 0] += 1 }
+    if result.place == .destination { tally.arrivals[plan.fault, default: 0] += 1 }
+    tally.pagesDropped += result.pagesDropped
+    for incident in result.incidents { tally.add(incident) }
+    if let seconds = result.undisturbedSeconds {
+      expectedSeconds = (expectedSeconds + seconds) / 2
+    }
+  }
+
+  private func report(_ plan: RoundPlan, _ result: Round.Result, _ began: UInt64) {
+    let tenths = Int(HostClock.seconds(from: began, to: HostClock.now) * 10)
+    Terminal.complain(
+      "\(plan.number)".leftPadded(to: 4) + "  "
+        + "\(tenths / 10).\(tenths % 10) s".leftPadded(to: 7)
+        + "  \(plan.fault.rawValue)\(plan.isPlain ? ", plain" : "")"
+        + "\(plan.fault == .none || result.struckDuring ? "" : ", struck late"): \(result.note)")
+    for incident in result.incidents { Terminal.complain("      \(incident)") }
+    if !result.incidents.isEmpty { keepLogs(of: plan.number) }
+  }
+
+  private func keepLogs(of number: Int) {
+    let target = "\(keptLogs)/seed\(seed)-round\(number)"
+    let manager = FileManager.default
+    try? manager.createDirectory(atPath: keptLogs, withIntermediateDirectories: true)
+    try? manager.removeItem(atPath: target)
+    guard (try? manager.copyItem(atPath: bench.files.logs, toPath: target)) != nil else { return }
+    Terminal.complain("      logs are kept in \(target)")
+  }
+}
