@@ -84,7 +84,7 @@ test: build-torture
 	@$(LINT) $(SOURCES)
 	@swift test
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --filter MigrationTests\\.
-	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 300"
+	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 240"
 	@swift test --package-path $(DEMO_PACKAGE)
 	@Fuzzing/run 60
 	@swift test --package-path $(END_TO_END)
