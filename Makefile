@@ -23,13 +23,15 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup build demo test format
+.PHONY: help setup build demo downtime test format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
 	@echo "make build    build the programs and the demo's guest"
 	@echo "make demo     migrate a guest with a busy database, without and with Leafcutter"
 	@echo "                JSON=FILE writes the figures, OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make downtime migrate one guest to and fro, and compare the downtimes without and with Leafcutter"
+	@echo "                MIGRATIONS=20 of each; JSON=FILE and OPTIONS=... as above"
 	@echo "make test     check the style and run the tests"
 	@echo "make format   format the sources"
 
@@ -48,10 +50,16 @@ build: setup
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)
 	@qemu-config/guest/build $(STATE) $(STATE)/guest $(GUEST_FILES)
 
+# $(call run,SUBCOMMAND) runs the demo's program with what has been built.
+run = $(DEMO)/leafcutter-demo $(1) --state $(STATE) --guest $(STATE)/guest \
+  --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
+  $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
 demo: build
-	@$(DEMO)/leafcutter-demo --state $(STATE) --guest $(STATE)/guest \
-	  --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
-	  $(if $(JSON),--json $(JSON)) $(OPTIONS)
+	@$(call run,compare)
+
+downtime: build
+	@$(call run,downtime --migrations $(or $(MIGRATIONS),20))
 
 # The programs are built first, because the end-to-end tests migrate the demo's guest.
 test: build
