@@ -29,13 +29,15 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup build build-torture demo matrix torture test format
+.PHONY: help setup build build-torture demo downtime matrix torture test format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
 	@echo "make build    build the programs and the demo's guest"
 	@echo "make demo     migrate a guest with a busy database, without and with Leafcutter"
 	@echo "                JSON=FILE writes the figures, OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make downtime migrate one guest to and fro, and compare the downtimes without and with Leafcutter"
+	@echo "                MIGRATIONS=20 of each; JSON=FILE and OPTIONS=... as above"
 	@echo "make matrix   migrate between QEMU 7.2 and 10.0 in every way and compare all memory"
 	@echo "                JSON=FILE writes the rows, SHORT=1 runs those that stand for the others,"
 	@echo "                OPTIONS=... is passed on (OPTIONS=--help)"
@@ -59,10 +61,16 @@ build: setup
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)
 	@qemu-config/guest/build $(STATE) $(STATE)/guest $(GUEST_FILES)
 
+# $(call run,SUBCOMMAND) runs the demo's program with what has been built.
+run = $(DEMO)/leafcutter-demo $(1) --state $(STATE) --guest $(STATE)/guest \
+  --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
+  $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
 demo: build
-	@$(DEMO)/leafcutter-demo --state $(STATE) --guest $(STATE)/guest \
-	  --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
-	  $(if $(JSON),--json $(JSON)) $(OPTIONS)
+	@$(call run,compare)
+
+downtime: build
+	@$(call run,downtime --migrations $(or $(MIGRATIONS),20))
 
 matrix: setup
 	@echo "building the matrix"

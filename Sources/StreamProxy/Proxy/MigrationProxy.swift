@@ -40,6 +40,9 @@ public final class MigrationProxy: Sendable {
 
   /// SO_RCVBUF of the source's connection: part of what QEMU takes for sent.
   private static let receiveBuffer: Int32 = 128 * 1024
+  /// Bytes of one connection that QEMU takes for sent and that may not have reached the wire.
+  static let largestInFlight =
+    MainChannel.inputSize + Int(receiveBuffer) + Int(DestinationLeg.maximumUnsent)
   /// How long the destination may take to close after the source has.
   static let closingTime = Duration.seconds(10)
   /// How long the source may take to say what its migration came to once its stream has ended.

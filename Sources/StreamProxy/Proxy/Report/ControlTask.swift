@@ -6,8 +6,11 @@ struct ControlTask: Sendable {
   private static let interval = Duration.milliseconds(250)
   /// Plain log lines come this often where there is no terminal.
   private static let ticksPerLogLine = 20
-  /// A new measurement is passed on when it differs by more than this.
-  private static let tolerance = 0.1
+  /// A new measurement of the wire is passed on when it differs by more than this: of a limit of 300 ms
+  /// these are 6. The first ones are too high by more, because buffers fill.
+  private static let wireTolerance = 0.02
+  /// The same for the share of the downtime limit.
+  private static let shareTolerance = 0.1
 
   let progress: SharedProgress
   let pointOfNoReturn: PointOfNoReturn
@@ -58,18 +61,23 @@ struct ControlTask: Sendable {
   private func pinBandwidth(
     _ rate: Double, _ values: SharedProgress.Values, _ correction: inout Correction
   ) async {
-    let wanted = UInt64(rate)
-    if let pinned = values.pinnedBandwidth,
-      abs(rate - Double(pinned)) < Double(pinned) * ControlTask.tolerance
-    {
+    if let told = correction.toldRate, abs(rate - told) < told * ControlTask.wireTolerance {
       return
     }
-    let setup = self.setup
-    let result = await BlockingThread.run("pin") { try? setup.pin(bytesPerSecond: wanted) }
+    let (setup, qmp) = (self.setup, self.qmp)
+    let inFlight = MigrationProxy.largestInFlight * (1 + values.others.count)
+    let result = await BlockingThread.run("pin") { () -> (MigrationSetup.Pinning, UInt64)? in
+      guard let limit = try? qmp.migrateParameters().downtimeLimit else { return nil }
+      let wanted = SwitchoverBandwidth.bytesPerSecond(
+        wire: rate, inFlight: inFlight, downtimeLimit: limit)
+      return (try? setup.pin(bytesPerSecond: wanted)).map { ($0, wanted) }
+    }
     switch result {
-    case .pinned: progress.update { $0.pinnedBandwidth = wanted }
-    case .unsupported: correction.takesBandwidth = false
-    case .restored, nil: break
+    case (.pinned, let wanted)?:
+      correction.toldRate = rate
+      progress.update { $0.pinnedBandwidth = wanted }
+    case (.unsupported, _)?: correction.takesBandwidth = false
+    case (.restored, _)?, nil: break
     }
   }
 
@@ -83,13 +91,15 @@ struct ControlTask: Sendable {
   private struct Correction {
     /// It knows `avail-switchover-bandwidth` (8.2), as far as is known.
     var takesBandwidth = true
+    /// The rate of the wire from which it was told a bandwidth last.
+    var toldRate: Double?
     var scale = DowntimeScale()
     private var lastFactor = 1.0
     private var lastScaled = ContinuousClock.now
 
     /// A limit is lowered at once, and raised once a second; each time it is noted.
     mutating func isDue(_ factor: Double) -> Bool {
-      let lowers = factor < lastFactor * (1 - ControlTask.tolerance)
+      let lowers = factor < lastFactor * (1 - ControlTask.shareTolerance)
       guard lowers || lastScaled.duration(to: .now) >= DowntimeScale.window else { return false }
       lastFactor = factor
       lastScaled = .now

@@ -1,11 +1,10 @@
 import ArgumentParser
-import FoundationEssentials
 import Lab
 
-@main
+/// Fresh guests, one migration each.
 struct DemoCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "leafcutter-demo",
+    commandName: "compare",
     abstract: "Migrate a guest with a busy database, without and with Leafcutter, and compare.",
     discussion: """
       Two network namespaces stand for two hosts, a virtual wire with a limited rate joins them, and a \
@@ -32,29 +31,7 @@ struct DemoCommand: ParsableCommand {
   var rate = 100
   @Option(help: "Threads of the workload.")
   var threads = 4
-  @Option(help: "The rate of the wire, as tc writes it.")
-  var link = "1gbit"
-  @Option(help: "QEMU's accelerator.")
-  var accel = "tcg,thread=multi"
-  @Option(
-    name: .customLong("guest-option"), parsing: .singleValue,
-    help: "Added to the guest's kernel command line (see qemu-config/guest/init).")
-  var guestOptions: [String] = []
-  @Option(help: "How long a migration may take, in seconds.")
-  var timeout = 300.0
-  @Option(name: .customLong("json"), help: "Write the figures to this file.")
-  var jsonFile: String?
-  @Flag(help: "Keep the logs of QEMU, guest and proxy.")
-  var keepLogs = false
-
-  @Option(help: "Where qemu-config/setup has put its files.")
-  var state: String
-  @Option(help: "The directory with the guest's vmlinux and initramfs.img.")
-  var guest: String
-  @Option(help: "The program leafcutter.")
-  var proxy: String
-  @Option(help: "The program leafcutter-store.")
-  var store: String
+  @OptionGroup var laboratory: LaboratoryOptions
 
   func validate() throws {
     for (name, value) in [
@@ -65,10 +42,6 @@ struct DemoCommand: ParsableCommand {
       throw ValidationError("\(name) must be at least 1.")
     }
     guard cache < memory else { throw ValidationError("--cache must be less than --memory.") }
-    for path in [proxy, store, "\(guest)/vmlinux", "\(guest)/initramfs.img"]
-    where !FileManager.default.fileExists(atPath: path) {
-      throw ValidationError("\(path) is not there; `make demo` builds it.")
-    }
   }
 
   func run() throws {
@@ -99,17 +72,9 @@ struct DemoCommand: ParsableCommand {
   }
 
   private func prepare() throws(LabError) -> DemoSetup {
-    let files = try LabFiles(state: state, keepsLogs: keepLogs)
-    if keepLogs { complain("logs are kept in \(files.logs)") }
-    let image = try GuestImage.prepared(
-      .init(documents: documents), store: store, state: state, files: files
-    ) { complain("        \($0)") }
-    return DemoSetup(
-      files: files, hosts: try TwoHosts(rate: link, files: files), image: image,
-      proxyProgram: proxy, kernel: "\(guest)/vmlinux", initramfs: "\(guest)/initramfs.img",
-      accelerator: accel, memory: memory, processors: processors, cache: cache, rate: rate,
-      threads: threads, seed: 1,
-      guestOptions: guestOptions, timeout: timeout)
+    try laboratory.setup(
+      documents: documents, memory: memory, processors: processors, cache: cache, rate: rate,
+      threads: threads)
   }
 
   private func present(_ samples: [RunFigures]) throws {
@@ -119,17 +84,17 @@ struct DemoCommand: ParsableCommand {
       },
       samples: samples,
       conditions: .init(
-        memory: memory, cache: cache, documents: documents, rate: rate, link: link,
-        accelerator: accel))
+        memory: memory, cache: cache, documents: documents, rate: rate,
+        link: laboratory.link, accelerator: laboratory.accel))
     print(
       """
 
       \(documents) documents of 1 KB, \(cache) MiB of cache in a guest of \(memory) MiB, workload B at \
-      \(rate) ops/s, wire of \(link)\(repetitions > 1 ? ", medians of \(repetitions)" : "")
+      \(rate) ops/s, wire of \(laboratory.link)\(repetitions > 1 ? ", medians of \(repetitions)" : "")
 
       \(report.text)
       """)
-    guard let jsonFile else { return }
+    guard let jsonFile = laboratory.jsonFile else { return }
     do {
       try report.write(toFile: jsonFile)
     } catch {

@@ -12,7 +12,7 @@ public struct Migration: Sendable {
 
   /// Milliseconds and bytes per second; what QEMU is given in every run. Its own default of 128 MiB/s
   /// would throttle the wire.
-  static let downtimeLimit: UInt64 = 300
+  public static let downtimeLimit: UInt64 = 300
   public static let unlimited: UInt64 = 100 << 30
 
   /// Lets the destination listen; call it once, before ``run(from:to:uri:timeout:progress:)``.

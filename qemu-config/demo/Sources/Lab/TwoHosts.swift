@@ -13,8 +13,10 @@ public final class TwoHosts: Sendable {
   private let log: String
   private let cleanup: Int
 
-  /// - Parameter rate: as tc(8) writes it, e.g. `1gbit`, for each direction.
-  public init(rate: String, files: LabFiles) throws(LabError) {
+  /// - Parameters:
+  ///   - rate: as tc(8) writes it, e.g. `1gbit`, for each direction.
+  ///   - delay: milliseconds that everything takes longer, in each direction.
+  public init(rate: String, delay: Int = 0, files: LabFiles) throws(LabError) {
     let source = "\(TwoHosts.namePrefix)\(getpid())-a"
     let destination = "\(TwoHosts.namePrefix)\(getpid())-b"
     let log = "\(files.logs)/network.log"
@@ -32,10 +34,25 @@ public final class TwoHosts: Sendable {
       try run(["ip", "-n", name, "link", "set", "lo", "up"])
       try run(["ip", "-n", name, "link", "set", "wire", "up"])
       try run(
-        TwoHosts.inside(name, ["tc", "qdisc", "replace", "dev", "wire", "root", "tbf"])
-          + ["rate", rate, "burst", "256k", "latency", "20ms"])
+        TwoHosts.inside(name, ["tc", "qdisc", "replace", "dev", "wire", "root"])
+          + TwoHosts.shape(rate: rate, delay: delay))
     }
   }
+
+  /// A long wire holds what is under way: netem's queue is made long enough (packets) to lose none of it.
+  private static func shape(rate: String, delay: Int) -> [String] {
+    delay > 0
+      ? ["netem", "delay", "\(delay)ms", "rate", rate, "limit", "50000"]
+      : ["tbf", "rate", rate, "burst", "256k", "latency", "20ms"]
+  }
+
+  /// The address of one of the two, by its namespace.
+  public func address(of host: String) -> String {
+    host == source ? TwoHosts.sourceAddress : TwoHosts.destinationAddress
+  }
+
+  /// The other one of the two.
+  public func other(than host: String) -> String { host == source ? destination : source }
 
   /// Removes both. Whatever runs in them still should have been ended before.
   public func tearDown() {
@@ -43,12 +60,13 @@ public final class TwoHosts: Sendable {
     TwoHosts.remove(source, destination, log: log)
   }
 
-  /// Bytes that the source has put on the wire, link headers included.
-  public func bytesSent() throws(LabError) -> UInt64 {
+  /// Bytes that a host, by default the source, has put on the wire, link headers included.
+  public func bytesSent(by host: String? = nil) throws(LabError) -> UInt64 {
     let log = self.log + ".bytes"
     // `ip netns exec` mounts a /sys that shows the namespace's own devices.
     try ChildProcess.run(
-      "cat", TwoHosts.inside(source, ["cat", "/sys/class/net/wire/statistics/tx_bytes"]), log: log)
+      "cat", TwoHosts.inside(host ?? source, ["cat", "/sys/class/net/wire/statistics/tx_bytes"]),
+      log: log)
     let text = FileManager.default.contents(atPath: log).map { String(decoding: $0, as: UTF8.self) }
     guard let count = text.flatMap({ UInt64($0.filter(\.isNumber)) }) else {
       throw LabError("the wire's counter of sent bytes cannot be read")
