@@ -58,7 +58,7 @@ struct DowntimeCommand: ParsableCommand {
   }
 
   func run() throws {
-    Interrupts.cleanUpWhenReceived()
+    Interrupts.cleanUpWhenReceived(as: "leafcutter-demo")
     defer { Cleanup.run() }
     var report = DowntimeReport(limit: Double(Migration.downtimeLimit), runs: [])
     do {
