@@ -88,6 +88,18 @@ struct ChannelRosterTests {
     #expect(roster.decision(for: ids[1]) == .dial(.encrypted))
   }
 
+  @Test("Behind an encrypted main channel silence is no preempt channel's")
+  func silenceBehindEncryption() {
+    var roster = ChannelRoster()
+    roster.expects(.init(preempt: true))
+    let (main, other) = (roster.accepted(), roster.accepted())
+    roster.spoke(main, as: .encrypted)
+    #expect(settle(&roster, [main, other]) == [.opaqueMain(.encrypted)])
+    #expect(roster.decision(for: other) == nil)
+    roster.spoke(other, as: .encrypted)
+    #expect(settle(&roster, [main, other]) == [.encrypted])
+  }
+
   @Test("A recovery takes the place of a main channel that has ended, with a preempt channel too")
   func recovery() {
     var roster = ChannelRoster()

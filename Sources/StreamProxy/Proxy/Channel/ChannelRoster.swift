@@ -109,6 +109,9 @@ struct ChannelRoster {
 
   private func takesPreempt(_ id: Int) -> Bool {
     guard let expected, expected.preempt, mainAndMultifdEstablished else { return false }
+    // Behind an encrypted main channel all others begin with a handshake, and a source up to 7.2
+    // answers nothing before it is over: who is silent there is only slow.
+    guard !roles.contains(.opaqueMain(.encrypted)) else { return false }
     return !roles.contains(.preempt) && id == silent.first
   }
 
