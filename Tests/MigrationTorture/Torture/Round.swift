@@ -166,8 +166,9 @@ struct Round {
       }
     guard let summary else { return found }
     let reason = summary.reason ?? summary.uneditedReason
+    let leaves = summary.guest.map { ", \($0.leavesInManifest) leaves in the manifest" } ?? ""
     return
-      "\(found), \(summary.pagesDropped) pages dropped, \(summary.result)"
+      "\(found), \(summary.pagesDropped) pages dropped\(leaves), \(summary.result)"
       + (reason.map { " (\($0))" } ?? "")
   }
 }
