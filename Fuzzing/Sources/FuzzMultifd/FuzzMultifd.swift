@@ -93,7 +93,7 @@ struct MultifdRun {
             case .mark where bytes.count == run.count:
               editor.passMark(&bytes)
               output += bytes
-            case .mark, .forward: output += bytes
+            case .mark, .probe, .forward: output += bytes
             }
           }
           consumed = at
