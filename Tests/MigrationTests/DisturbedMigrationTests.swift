@@ -100,7 +100,8 @@ struct DisturbedMigrationTests {
     }
     let summary = await running.value
     print(way.name, summary.text, separator: "\n")
-    #expect(summary.outcome == (isDirect ? .interrupted : .completed))
+    // QMP may tell the proxy that it is over before the interrupt does.
+    #expect(summary.outcome == .completed || isDirect && summary.outcome == .interrupted)
     #expect(summary.pagesDropped > 0)
     let comparison = bench.compare(dropped: true)
     #expect(comparison.isEqual, "\(comparison.first ?? "")")
