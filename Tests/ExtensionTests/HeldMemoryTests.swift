@@ -33,7 +33,8 @@ import Testing
     let pieces = try #require(try guardian.prepared().held).pieces
     var frames = FrameSet()
     var candidates = ProbeCandidates([MemorySegment(start: 1 << 20, length: 1 << 50)])
-    var reader = try PagemapReader(pid: database.identifier)
+    let process = Descriptor(owning: leafcutter_guest_pidfd_open(database.identifier))
+    var reader = try PagemapReader(of: database.identifier, process)
     for piece in pieces { try reader.read(piece, of: 0, into: &frames, &candidates) }
     #expect(reader.refused == 0 && reader.unknown == 0 && frames.count > 1000)
     var before: [UInt64: Int] = [:]
@@ -68,6 +69,8 @@ import Testing
     #expect(throws: SystemError.self) { try HeldMemoryFile(of: database.identifier, process) }
     // The number may be another's by then.
     #expect(throws: SystemError.self) { try HeldMemoryFile(of: getpid(), process) }
+    // Frames of a stranger must not be reported as held.
+    #expect(throws: SystemError.self) { _ = try PagemapReader(of: getpid(), process) }
   }
 
   private func openWarm() throws -> (DatabaseProcess, TestGuardian, resident: Int) {

@@ -49,7 +49,7 @@ extension Guardian {
     var candidates = ProbeCandidates(migration.request.segments)
     for (index, database) in migration.databases.enumerated() where database.ring != nil {
       do throws(SystemError) {
-        var reader = try PagemapReader(pid: database.pid)
+        var reader = try PagemapReader(of: database.pid, database.process)
         for piece in database.pieces {
           try reader.read(piece, of: index, into: &frames, &candidates)
         }
