@@ -38,7 +38,8 @@ struct BandwidthTests {
     var lowest = UInt64.max
     var last: UInt64?
     var dropped = (pages: UInt64(0), at: ContinuousClock.now)
-    while dropped.pages == 0 || dropped.at.duration(to: .now) < .seconds(3) {
+    func quiet() -> Duration { dropped.pages == 0 ? .zero : dropped.at.duration(to: .now) }
+    while quiet() < .seconds(3) || (last != 20 && quiet() < .seconds(10)) {
       last = try bench.source.qmp.migrateParameters().downtimeLimit
       lowest = min(lowest, last ?? .max)
       let pages = UInt64(proxy.progress.now.total.counters.droppedPages)

@@ -43,7 +43,8 @@ import Testing
     snapshot.counters.bytesIn = UInt64(bytesIn)
     snapshot.bytesWritten = Int(written)
     snapshot.wireRate = rate
-    snapshot.counters.droppedPages = 1
+    // Only where a page was dropped has less been written than came in.
+    snapshot.counters.droppedPages = Int(max(0, bytesIn - written) / 4096)
     return snapshot
   }
 
@@ -79,6 +80,18 @@ import Testing
     #expect(factor(absorbed: 100e6, written: 100e6, wire: 10e6) == 1)
     #expect(
       factor(absorbed: 200e6, written: 100e6, wire: 10e6).map { abs($0 - 0.5) < 0.001 } == true)
+  }
+
+  @Test func whereNoPageIsDroppedAnyMoreABurstOfOthersLeavesTheLimitWhatItIs() {
+    var scale = DowntimeScale()
+    let start = ContinuousClock.now
+    for tick in 0...8 {
+      // What had been waiting in a socket comes in at once.
+      let bytes = 4e6 * Double(tick) + (tick >= 7 ? 100e6 : 0)
+      let factor = scale.enter(
+        snapshot(bytes, written: bytes, rate: 10e6), at: start + .milliseconds(250 * tick))
+      #expect(factor == (tick < 4 ? nil : 1))
+    }
   }
 
   @Test func aBurstOfDroppedPagesCountsWhole() throws {
