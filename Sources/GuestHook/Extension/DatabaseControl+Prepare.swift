@@ -29,7 +29,11 @@ extension DatabaseControl {
     do throws(StepFailure) {
       try shrink(to: request.cacheBytes, from: usage.limit, &notes)
       evict(found, keeping: usage, &watch)
-      let final = catches ? Crew("leafcutter-hold", count: 1) { [hold] _ in hold?.purge() } : nil
+      let final =
+        catches
+        ? Crew("leafcutter-hold", count: 1) { [hold, stop = agent.stop] _ in
+          hold?.purgeCompletely(unless: stop)
+        } : nil
       let left = found.flatMap { countLeft($0.resident, threads: threads) }
       final?.join()
       watch.lap("purge and probe again")

@@ -6,6 +6,10 @@ import HookLink
 @safe struct HoldLibrary: @unchecked Sendable {
   // `@unchecked` and `@safe`: pointers to functions of a library that is never unloaded.
   let functions: leafcutter_hold_functions
+  /// Longer than a thread that purges is kept from its processor.
+  private static let purgePause: Int32 = 20
+  private static let purgeLimit: UInt64 = 2_000_000_000
+
   /// Why frames cannot be held, or nil where they can.
   let obstacle: String?
 
@@ -42,6 +46,21 @@ import HookLink
 
   /// Asks the allocator for the free memory it keeps.
   func purge() { _ = functions.purge() }
+
+  /// Asks until it keeps nothing, within bounds.
+  ///
+  /// While one thread purges an arena of jemalloc's, every other one's purge of it returns at once and
+  /// says nothing (`pac_decay_to_limit` in src/pac.c), and the program's threads purge by themselves
+  /// every now and then. What is caught while this thread waits is another's purge.
+  func purgeCompletely(unless stop: Signal) {
+    let end = monotonicNanoseconds() + HoldLibrary.purgeLimit
+    var caught: UInt64
+    repeat {
+      purge()
+      caught = statistics.moved_bytes
+    } while !stop.wait(milliseconds: HoldLibrary.purgePause)
+      && statistics.moved_bytes != caught && monotonicNanoseconds() < end
+  }
 
   func pin(pieceBytes: Int) throws(EngineError) {
     try check(functions.pin(pieceBytes), "pin the held memory")
