@@ -18,17 +18,20 @@ struct RoundPlan: Equatable, Sendable {
   static let plainEvery = 4
   static let longStall = 24.0
 
-  /// - Parameter number: from 1.
-  init(seed: UInt64, number: Int) {
+  /// - Parameters:
+  ///   - number: from 1.
+  ///   - only: the fault of every round, in place of the seed's.
+  ///   - plain: every round goes without the proxy.
+  init(seed: UInt64, number: Int, only: Fault? = nil, plain: Bool = false) {
     self.number = number
     // As many rounds as there are faults have each of them once, so that a short run has them all.
     let count = Fault.allCases.count
     let (turn, place) = (number - 1).quotientAndRemainder(dividingBy: count)
     var order = Random(seed: seed, stream: UInt64(turn) << 1)
     let deal = order.shuffled(Fault.allCases)
-    fault = deal[place]
+    fault = only ?? deal[place]
     var random = Random(seed: seed, stream: UInt64(number) << 1 | 1)
-    isPlain = deal[place].fitsPlain && random.below(RoundPlan.plainEvery) == 0
+    isPlain = plain || fault.fitsPlain && random.below(RoundPlan.plainEvery) == 0
     moment = random.unit() * 1.1
     switch fault {
     // Memory is not taken at once, and then the guardian has to notice.

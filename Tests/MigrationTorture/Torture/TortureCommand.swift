@@ -26,6 +26,12 @@ struct TortureCommand: ParsableCommand {
   var from = 1
   @Option(help: "Begin no round after so many seconds; 0 is no limit.")
   var seconds = 0.0
+  @Option(
+    name: .customLong("fault"),
+    help: "Every round has this fault, as the table names it; to look for the reason of something.")
+  var only: Fault?
+  @Flag(help: "Every round goes without the proxy; with --fault.")
+  var plain = false
   @Option(name: .customLong("json"), help: "Write the tallies to this file.")
   var jsonFile: String?
 
@@ -42,6 +48,9 @@ struct TortureCommand: ParsableCommand {
     guard rounds >= 1, from >= 1, rounds <= 100_000, from <= 100_000 else {
       throw ValidationError("--rounds and --from take numbers from 1 to 100000.")
     }
+    guard !plain || only?.fitsPlain == true else {
+      throw ValidationError("--plain takes a --fault that can do without the proxy.")
+    }
     for path in [proxy, store, "\(guest)/vmlinux", "\(guest)/initramfs.img"]
     where !FileManager.default.fileExists(atPath: path) {
       throw ValidationError("\(path) is not there; `make torture` builds it.")
@@ -57,6 +66,8 @@ struct TortureCommand: ParsableCommand {
       var run = TortureRun(
         bench: try prepare(), seed: seed, numbers: from..<(from + rounds), seconds: seconds,
         keptLogs: "\(state)/torture")
+      run.only = only
+      run.plain = plain
       tally = try run.execute()
     } catch {
       Terminal.complain("leafcutter-torture: \(error)")
@@ -78,6 +89,8 @@ struct TortureCommand: ParsableCommand {
       guestDirectory: guest, proxyProgram: proxy)
   }
 }
+
+extension Fault: ExpressibleByArgument {}
 
 enum Terminal {
   /// One line on standard error.

@@ -11,6 +11,10 @@ struct TortureRun {
   /// Where the logs of rounds go in which something was lost.
   let keptLogs: String
 
+  /// See ``RoundPlan``.
+  var only: Fault?
+  var plain = false
+
   private var tally = Tally()
   private var expectedSeconds = 6.0
   private let startedAt = HostClock.now
@@ -31,7 +35,7 @@ struct TortureRun {
       let here: Guest
       if let guest { here = guest } else { here = try bench.bootGuest("guest\(number)") }
       guest = nil
-      let plan = RoundPlan(seed: seed, number: number)
+      let plan = RoundPlan(seed: seed, number: number, only: only, plain: plain)
       do throws(LabError) {
         let round = Round(plan: plan, bench: bench, expectedSeconds: expectedSeconds)
         let result = try round.execute(here)

@@ -49,6 +49,7 @@ struct VerifyMemoryCommand: ParsableCommand {
   func run() throws {
     let file = try TallyFile(tally)
     let memory = WatchedMemory(seed: UInt64(getpid()) &+ MonotonicClock.now)
+    memory.whenFound = { logLine("\($0.text)") }
     let end = seconds == 0 ? UInt64.max : MonotonicClock.now + seconds * 1_000_000_000
     var owned = 0
     var due = MonotonicClock.now
@@ -71,5 +72,31 @@ struct VerifyMemoryCommand: ParsableCommand {
   private func wantsMore(_ owned: Int) -> Bool {
     guard let leave else { return owned * WatchedMemory.chunkBytes < size << 20 }
     return (AvailableMemory.bytes ?? 0) > UInt64(leave) << 20
+  }
+}
+
+extension WatchedMemory.Finding {
+  fileprivate var text: String {
+    func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+    return """
+      CORRUPTED page at \(hexadecimal(UInt64(address))) in frame \(Frame.number(at: address)), written \
+      \((seenAt - writtenAt) / 1_000_000) ms ago: \(words) words from \(firstWord) to \(lastWord) (read \
+      again: \(wordsAgain)), \(zeroWords) are zero; word \(firstWord) is \(hexadecimal(found)) and was \
+      \(hexadecimal(expected))
+      """
+  }
+}
+
+private enum Frame {
+  /// The physical page behind an address, as root sees it in /proc/self/pagemap: the lowest 55 bits of
+  /// an entry (Documentation/admin-guide/mm/pagemap.rst).
+  static func number(at address: UInt) -> String {
+    // The path is a string, and the entry is written to a local of its size, during the calls.
+    let descriptor = unsafe open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return "?" }
+    defer { close(descriptor) }
+    var entry: UInt64 = 0
+    guard unsafe pread(descriptor, &entry, 8, off_t(address / 4096 * 8)) == 8 else { return "?" }
+    return "0x" + String(entry & (1 << 55 - 1), radix: 16)
   }
 }

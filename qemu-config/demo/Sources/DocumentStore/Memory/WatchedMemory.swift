@@ -18,6 +18,25 @@ import Glibc
     let words: UnsafeMutablePointer<UInt64>
     /// What its first page was written with; the others follow.
     let generation: UInt64
+    /// When it was written, by ``MonotonicClock``.
+    let writtenAt: UInt64
+  }
+
+  /// A page that did not hold what was written, for whoever looks for the reason.
+  public struct Finding: Equatable, Sendable {
+    public var address: UInt
+    /// Nanoseconds of ``MonotonicClock``.
+    public var writtenAt: UInt64
+    public var seenAt: UInt64
+    /// Words of the page that differ, of 512; and how many do when they are read once more.
+    public var words: Int
+    public var wordsAgain: Int
+    public var firstWord: Int
+    public var lastWord: Int
+    /// Of the first word.
+    public var expected: UInt64
+    public var found: UInt64
+    public var zeroWords: Int
   }
 
   private var chunks: [Chunk] = []
@@ -26,6 +45,9 @@ import Glibc
   private var checking = 0
   private var renewing = 0
   public private(set) var tally = MemoryTally()
+  /// Told of the first corrupted pages; see ``findingsTold``.
+  public var whenFound: ((Finding) -> Void)?
+  static let findingsTold = 20
 
   /// - Parameter seed: of the patterns; two processes with different ones never write the same.
   public init(seed: UInt64) { nextGeneration = SplitMix64.mix(seed) }
@@ -71,8 +93,37 @@ import Glibc
         differences |= value ^ (base &+ UInt64(word))
       }
       tally.checked += 1
-      if differences != 0 { tally.corrupted += 1 }
+      if differences != 0 {
+        tally.corrupted += 1
+        if tally.corrupted <= WatchedMemory.findingsTold { whenFound?(finding(chunk, page)) }
+      }
     }
+  }
+
+  private func finding(_ chunk: Chunk, _ page: Int) -> Finding {
+    let base = SplitMix64.mix(chunk.generation &+ UInt64(page))
+    let first = page * WatchedMemory.wordsInPage
+    var finding = unsafe Finding(
+      address: UInt(bitPattern: chunk.words + first), writtenAt: chunk.writtenAt,
+      seenAt: MonotonicClock.now, words: 0, wordsAgain: 0, firstWord: -1, lastWord: -1, expected: 0,
+      found: 0, zeroWords: 0)
+    for word in 0..<WatchedMemory.wordsInPage {
+      // Within the chunk's mapping.
+      let value = unsafe chunk.words[first + word]
+      let expected = base &+ UInt64(word)
+      if value == 0 { finding.zeroWords += 1 }
+      guard value != expected else { continue }
+      finding.words += 1
+      if finding.firstWord < 0 {
+        (finding.firstWord, finding.expected, finding.found) = (word, expected, value)
+      }
+      finding.lastWord = word
+    }
+    for word in 0..<WatchedMemory.wordsInPage
+    where unsafe chunk.words[first + word] != base &+ UInt64(word) {
+      finding.wordsAgain += 1
+    }
+    return finding
   }
 
   private func makeChunk() -> Chunk? {
@@ -82,7 +133,8 @@ import Glibc
     guard let address = unsafe address, unsafe address != MAP_FAILED else { return nil }
     let words = unsafe address.bindMemory(
       to: UInt64.self, capacity: WatchedMemory.chunkBytes / MemoryLayout<UInt64>.size)
-    let chunk = unsafe Chunk(words: words, generation: nextGeneration)
+    let chunk = unsafe Chunk(
+      words: words, generation: nextGeneration, writtenAt: MonotonicClock.now)
     nextGeneration &+= UInt64(WatchedMemory.pagesInChunk)
     for page in 0..<WatchedMemory.pagesInChunk {
       let base = SplitMix64.mix(chunk.generation &+ UInt64(page))
