@@ -34,18 +34,22 @@ let package = Package(
     .target(name: "PageFilter", swiftSettings: strict),
     .target(name: "HookLink", swiftSettings: strict),
 
+    // What blocks, and what wakes it: the proxy's and the guardian's.
+    .target(name: "CThreads", cSettings: strictC),
+    .target(name: "Threads", dependencies: ["CThreads"], swiftSettings: strict),
+
     .target(name: "CProxySystem", cSettings: strictC),
     .target(
       name: "StreamProxy",
       dependencies: [
-        "PageFilter", "HookLink", "CProxySystem",
+        "PageFilter", "HookLink", "Threads", "CProxySystem",
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/StreamProxy/Proxy", swiftSettings: strict),
     .executableTarget(
       name: "leafcutter",
       dependencies: [
-        "StreamProxy", "PageFilter", "HookLink",
+        "StreamProxy", "PageFilter", "HookLink", "Threads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -57,7 +61,7 @@ let package = Package(
     .target(
       name: "Guardian",
       dependencies: [
-        "HookLink", "CGuestSystem",
+        "HookLink", "Threads", "CGuestSystem",
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/GuestHook/Guardian", swiftSettings: strict),
@@ -97,7 +101,7 @@ let package = Package(
     .testTarget(
       name: "StreamProxyTests",
       dependencies: [
-        "StreamProxy", "PageFilter", "HookLink", "StreamSamples",
+        "StreamProxy", "PageFilter", "HookLink", "Threads", "StreamSamples",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -116,19 +120,19 @@ let package = Package(
     .target(
       name: "MigrationLab",
       dependencies: [
-        "StreamProxy", "HookLink", .product(name: "Logging", package: "swift-log"),
+        "StreamProxy", "HookLink", "Threads", .product(name: "Logging", package: "swift-log"),
       ],
       path: "Tests/MigrationLab", swiftSettings: strict),
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "MigrationLab", "StreamProxy", "HookLink",
+        "MigrationLab", "StreamProxy", "HookLink", "Threads",
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "leafcutter-matrix",
       dependencies: [
-        "MigrationLab", "StreamProxy",
+        "MigrationLab", "StreamProxy", "Threads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -136,7 +140,7 @@ let package = Package(
     .testTarget(
       name: "GuestHookTests",
       dependencies: [
-        "Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest",
+        "Guardian", "LeafManifest", "HookLink", "Threads", "CGuestSystem", "leafcutter-guest",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),

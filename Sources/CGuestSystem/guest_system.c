@@ -6,9 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -21,8 +19,6 @@
 #endif
 
 #define PAGE 4096
-
-int leafcutter_guest_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 int leafcutter_guest_watch_changes(int file) {
   int watch = epoll_create1(EPOLL_CLOEXEC);
@@ -40,12 +36,6 @@ int leafcutter_guest_watch_changes(int file) {
 int leafcutter_guest_take_change(int watch) {
   struct epoll_event event;
   return epoll_wait(watch, &event, 1, 0) > 0;
-}
-
-void leafcutter_guest_name_thread(const char *name) {
-  char shortened[16];
-  snprintf(shortened, sizeof shortened, "%s", name);
-  pthread_setname_np(pthread_self(), shortened);
 }
 
 uint64_t leafcutter_guest_monotonic_ns(void) {

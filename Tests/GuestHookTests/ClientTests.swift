@@ -1,6 +1,7 @@
 import Glibc
 import HookLink
 import Testing
+import Threads
 
 @testable import Guardian
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import MigrationLab
+import Threads
 
 @main
 struct MatrixCommand: AsyncParsableCommand {
@@ -39,7 +40,9 @@ struct MatrixCommand: AsyncParsableCommand {
   var verbose = false
 
   func run() async throws {
-    Signals.prepare()
+    // Whoever stops the program finds no QEMU and no huge pages left.
+    TerminationSignals.block()
+    TerminationSignals.whenReceived { Foundation.exit(128 + $0) }
     let releases = [try QEMURelease.bookworm(in: state), .installed]
     let rows = MatrixRows(releases).rows.filter { row in
       (!short || row.isShort) && only.allSatisfy(MatrixTable.line(for: row).contains)

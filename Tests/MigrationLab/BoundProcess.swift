@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import StreamProxy
 import Synchronization
+import Threads
 
 /// A process that the kernel kills when this program ends, however it ends: a QEMU whose guest counts
 /// would go on for ever, and answers no SIGTERM.

@@ -2,6 +2,7 @@ import Glibc
 import HookLink
 import StreamProxy
 import Synchronization
+import Threads
 
 /// Stands in for the guardian: answers PREPARE with the mark page and with the pages that the guest
 /// never touches again, or fills those with zeroes where that is asked, and sends heartbeats. It writes

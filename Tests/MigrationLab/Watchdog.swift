@@ -1,6 +1,7 @@
 import Glibc
 import StreamProxy
 import Synchronization
+import Threads
 
 /// Calls `body` on a thread of its own unless it is cancelled in time.
 final class Watchdog: Sendable {

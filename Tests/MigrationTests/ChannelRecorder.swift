@@ -1,6 +1,7 @@
 import Glibc
 import StreamProxy
 import Synchronization
+import Threads
 
 /// Accepts the connections of a source and writes what comes on each to a file of its own; with a
 /// destination, it relays between the two at the same time.

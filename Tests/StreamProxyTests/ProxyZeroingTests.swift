@@ -1,6 +1,7 @@
 import HookLink
 import StreamSamples
 import Testing
+import Threads
 
 @testable import StreamProxy
 

@@ -8,15 +8,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* eventfd(2), non-blocking, close-on-exec. */
-int leafcutter_guest_eventfd(void);
 /* An epoll(7) descriptor that becomes readable once for each change of a file's readiness, also where
  * the file hangs up all the time; close-on-exec. */
 int leafcutter_guest_watch_changes(int file);
 /* Makes it unreadable again; 1 if it was readable. */
 int leafcutter_guest_take_change(int watch);
-/* Names the calling thread: 15 characters at most. */
-void leafcutter_guest_name_thread(const char *name);
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t leafcutter_guest_monotonic_ns(void);
 

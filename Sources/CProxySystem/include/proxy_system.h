@@ -4,12 +4,8 @@
 
 #include <stdint.h>
 
-/* eventfd(2), non-blocking, close-on-exec. */
-int leafcutter_eventfd(void);
 /* accept4(2) without an address, close-on-exec. */
 int leafcutter_accept(int listener);
-/* Names the calling thread: 15 characters at most. */
-void leafcutter_name_thread(const char *name);
 /* CPU time of the calling thread in nanoseconds. */
 uint64_t leafcutter_thread_cpu_ns(void);
 

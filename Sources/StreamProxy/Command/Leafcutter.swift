@@ -1,4 +1,5 @@
 import ArgumentParser
+import Threads
 
 @main
 enum Program {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Logging
 import StreamProxy
+import Threads
 
 struct ProxyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -107,7 +108,7 @@ struct ProxyCommand: AsyncParsableCommand {
       throw ExitCode(ExitStatus.refused)
     }
     // The thread that waits for signals outlives the proxy, whose sockets' files go with it.
-    TerminationSignals.whenReceived { [weak proxy] in proxy?.interrupt() }
+    TerminationSignals.whenReceived { [weak proxy] _ in proxy?.interrupt() }
     let summary = await proxy.run()
     print(summary.text)
     if let summaryFile {

@@ -1,5 +1,6 @@
 import HookLink
 import PageFilter
+import Threads
 
 // What runs on the threads of the channels.
 

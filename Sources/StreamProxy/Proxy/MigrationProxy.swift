@@ -3,6 +3,7 @@ import HookLink
 import Logging
 import PageFilter
 import Synchronization
+import Threads
 
 /// One migration through the proxy, from the listening socket to the summary.
 ///

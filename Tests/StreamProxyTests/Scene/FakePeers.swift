@@ -1,5 +1,6 @@
 import HookLink
 import Synchronization
+import Threads
 
 @testable import StreamProxy
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Synchronization
+import Threads
 
 @testable import StreamProxy
 

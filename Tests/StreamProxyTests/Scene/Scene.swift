@@ -3,6 +3,7 @@ import HookLink
 import Logging
 import StreamSamples
 import Synchronization
+import Threads
 
 @testable import StreamProxy
 

@@ -2,6 +2,7 @@ import CGuestSystem
 import Glibc
 import HookLink
 import Logging
+import Threads
 
 /// The guest's side of a migration: tells databases to evict and hold, tells the proxy which frames
 /// are held, keeps them held, and lets them go when that is safe.

@@ -1,12 +1,13 @@
 import CGuestSystem
 import Glibc
 import HookLink
+import Threads
 
 /// Owns one migration's mark page: makes and pins it, and advances it.
 ///
 /// A thread of its own rewrites counter and time every 20 ms, whatever the guardian is busy with.
 final class MarkPageWriter: Sendable {
-  private static let interval: Int32 = 20
+  private static let interval = Duration.milliseconds(20)
 
   let migration: MigrationID
   /// The page's memory, for the keeper and the databases.
@@ -38,7 +39,7 @@ final class MarkPageWriter: Sendable {
     self.migration = migration
     self.page = page
     thread = BlockingThread("mark-page") { [stopping] in
-      while !stopping.wait(milliseconds: MarkPageWriter.interval) { page.advance() }
+      while !stopping.wait(for: MarkPageWriter.interval) { page.advance() }
     }
   }
 

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import Synchronization
+import Threads
 
 /// What goes on beside the databases' eviction and behind the report, on a thread of its own: the page
 /// cache of the databases' files is dropped, then the memory that this prepare freed is taken as
@@ -96,12 +97,12 @@ final class Reclaimer: Sendable {
       return
     }
     grow(ballast, freeAtPrepare: freeAtPrepare)
-    while !done.wait(milliseconds: -1) {}
+    done.wait()
     if !isCancelled {
       if !plan.homes.isEmpty { dropPageCache() }
       grow(ballast, freeAtPrepare: freeAtPrepare)
     }
-    while !wakeBallast.wait(milliseconds: -1) {}
+    wakeBallast.wait()
     ballast.giveBack()
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import Threads
 
 /// One connection of the source that has been told apart and connected to the destination.
 struct Channel: Sendable {

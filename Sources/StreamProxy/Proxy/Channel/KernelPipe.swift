@@ -1,5 +1,6 @@
 import CProxySystem
 import Glibc
+import Threads
 
 /// Moves bytes from one socket to another, or to nowhere, inside the kernel (splice(2)).
 ///

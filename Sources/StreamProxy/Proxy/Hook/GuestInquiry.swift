@@ -1,5 +1,6 @@
 import HookLink
 import Logging
+import Threads
 
 /// One PREPARE: whether it makes sense, its sending, and the wait for what the guest makes of it.
 struct GuestInquiry {

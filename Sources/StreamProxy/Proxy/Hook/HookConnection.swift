@@ -2,6 +2,7 @@ import Glibc
 import HookLink
 import Logging
 import Synchronization
+import Threads
 
 /// The proxy's end of the hook link: the socket on which QEMU serves the guest's virtio-serial port
 /// `org.leafcutter.hook.0`.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Threads
 
 /// The unix socket that takes an operator's requests, one for each connection. Whatever comes there,
 /// the migration goes on.

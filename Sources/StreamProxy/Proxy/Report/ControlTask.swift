@@ -1,4 +1,5 @@
 import Logging
+import Threads
 
 /// What goes on beside the data path while a migration runs: the progress is shown, and QEMU's idea
 /// of the bandwidth is kept at what the wire really takes.

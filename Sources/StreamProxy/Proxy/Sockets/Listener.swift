@@ -1,5 +1,6 @@
 import CProxySystem
 import Glibc
+import Threads
 
 /// A listening socket that QEMU's `migrate` connects to.
 public final class Listener: Sendable {

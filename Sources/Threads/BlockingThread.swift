@@ -1,12 +1,12 @@
-import CGuestSystem
+import CThreads
 import Glibc
 
 /// A thread of its own for work that blocks in system calls; Swift's pool must never be blocked.
-final class BlockingThread: Sendable {
+package final class BlockingThread: Sendable {
   private let finished = WakeUp()
 
   /// Starts `body` on a new thread whose name is shown by ps and top (15 characters).
-  init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+  package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
     let finished = self.finished
     let start = Start(name: name) {
       body()
@@ -18,7 +18,7 @@ final class BlockingThread: Sendable {
       &thread, nil,
       { argument in
         let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
-        unsafe leafcutter_guest_name_thread(start.name)
+        unsafe leafcutter_name_thread(start.name)
         start.body()
         return nil
       }, unsafe Unmanaged.passRetained(start).toOpaque())
@@ -26,8 +26,20 @@ final class BlockingThread: Sendable {
     pthread_detach(thread)
   }
 
-  /// Waits for the end of the body.
-  func join() { _ = finished.wait(milliseconds: -1) }
+  /// Runs `body` on a thread of its own and suspends until it has returned.
+  package static func run<Value: Sendable>(
+    _ name: String, _ body: @escaping @Sendable () -> Value
+  ) async -> Value {
+    await withCheckedContinuation { continuation in
+      _ = BlockingThread(name) { continuation.resume(returning: body()) }
+    }
+  }
+
+  /// Waits for the end of the body; false when the time was over before.
+  @discardableResult
+  package func join(for timeout: Duration? = nil) -> Bool {
+    finished.wait(for: timeout)
+  }
 
   private final class Start: Sendable {
     let name: String

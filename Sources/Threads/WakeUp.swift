@@ -1,31 +1,37 @@
-import CProxySystem
+import CThreads
 import Glibc
 
 /// Wakes threads that are blocked in poll(2). Once raised it stays raised until it is lowered.
-public final class WakeUp: Sendable {
-  let descriptor: Int32
+package final class WakeUp: Sendable {
+  package let descriptor: Int32
 
-  public init() {
+  package init() {
     descriptor = leafcutter_eventfd()
     precondition(descriptor >= 0, "eventfd(2) fails only when descriptors run out")
   }
 
   deinit { close(descriptor) }
 
-  public func raise() {
+  package func raise() {
     var one: UInt64 = 1
     // eventfd(2) takes and gives eight bytes. EAGAIN can only mean that it is raised already.
     _ = unsafe write(descriptor, &one, 8)
   }
 
-  public func lower() {
+  package func lower() {
     var value: UInt64 = 0
     // As above; EAGAIN means that it was not raised.
     _ = unsafe read(descriptor, &value, 8)
   }
+
+  /// Blocks until it is raised; false when the time was over before.
+  @discardableResult
+  package func wait(for timeout: Duration? = nil) -> Bool {
+    waitReadable(descriptor, or: nil, for: timeout) == .ready
+  }
 }
 
-enum Waited: Equatable {
+package enum Waited: Equatable {
   /// The descriptor can be used, or has ended.
   case ready
   case woken
@@ -33,7 +39,7 @@ enum Waited: Equatable {
 }
 
 /// Blocks until `descriptor` has any of `events`, `wakeUp` is raised, or the time is over.
-func wait(
+package func wait(
   _ descriptor: Int32, _ events: Int32, or wakeUp: WakeUp?, for timeout: Duration? = nil
 ) -> Waited {
   let deadline = timeout.map { ContinuousClock.now + $0 }
@@ -53,7 +59,7 @@ func wait(
   }
 }
 
-func waitReadable(
+package func waitReadable(
   _ descriptor: Int32, or wakeUp: WakeUp?, for timeout: Duration? = nil
 ) -> Waited {
   wait(descriptor, POLLIN, or: wakeUp, for: timeout)

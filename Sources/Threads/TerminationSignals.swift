@@ -1,23 +1,22 @@
 import Glibc
-import StreamProxy
 
 /// SIGINT, SIGTERM and SIGHUP, taken by a thread that waits for them instead of by a handler.
-enum TerminationSignals {
+package enum TerminationSignals {
   /// Call it first of all: threads inherit the mask of the one that makes them.
-  static func block() {
+  package static func block() {
     var set = signals()
     // The set is alive during the call.
     _ = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     signal(SIGPIPE, SIG_IGN)
   }
 
-  /// Calls `body` for each of them, on a thread of its own.
-  static func whenReceived(_ body: @escaping @Sendable () -> Void) {
+  /// Calls `body` with the number of each of them, on a thread of its own.
+  package static func whenReceived(_ body: @escaping @Sendable (Int32) -> Void) {
     _ = BlockingThread("signals") {
       var set = signals()
       var number: Int32 = 0
       // Both are alive during the call.
-      while unsafe sigwait(&set, &number) == 0 { body() }
+      while unsafe sigwait(&set, &number) == 0 { body(number) }
     }
   }
 

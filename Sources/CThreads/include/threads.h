@@ -1,0 +1,10 @@
+/* Linux calls that Swift's Glibc module does not carry (they need _GNU_SOURCE or their own header). */
+#ifndef LEAFCUTTER_THREADS_H
+#define LEAFCUTTER_THREADS_H
+
+/* eventfd(2), non-blocking, close-on-exec. */
+int leafcutter_eventfd(void);
+/* Names the calling thread: 15 characters at most. */
+void leafcutter_name_thread(const char *name);
+
+#endif

@@ -1,0 +1,13 @@
+#include "threads.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+
+int leafcutter_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+void leafcutter_name_thread(const char *name) {
+  char shortened[16];
+  snprintf(shortened, sizeof shortened, "%s", name);
+  pthread_setname_np(pthread_self(), shortened);
+}
