@@ -19,6 +19,7 @@ let package = Package(
     .library(name: "PageFilter", targets: ["PageFilter"]),
     .library(name: "HookLink", targets: ["HookLink"]),
     .library(name: "StreamProxy", targets: ["StreamProxy"]),
+    .library(name: "Threads", targets: ["Threads"]),
     // Synthetic migration streams, for the tests here and in Fuzzing.
     .library(name: "StreamSamples", targets: ["StreamSamples"]),
     .executable(name: "leafcutter", targets: ["leafcutter"]),

@@ -2,11 +2,11 @@ import CThreads
 import Glibc
 
 /// A thread of its own for work that blocks in system calls; Swift's pool must never be blocked.
-package final class BlockingThread: Sendable {
+public final class BlockingThread: Sendable {
   private let finished = WakeUp()
 
   /// Starts `body` on a new thread whose name is shown by ps and top (15 characters).
-  package init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+  public init(_ name: String, _ body: @escaping @Sendable () -> Void) {
     let finished = self.finished
     let start = Start(name: name) {
       body()
@@ -27,7 +27,7 @@ package final class BlockingThread: Sendable {
   }
 
   /// Runs `body` on a thread of its own and suspends until it has returned.
-  package static func run<Value: Sendable>(
+  public static func run<Value: Sendable>(
     _ name: String, _ body: @escaping @Sendable () -> Value
   ) async -> Value {
     await withCheckedContinuation { continuation in
@@ -37,7 +37,7 @@ package final class BlockingThread: Sendable {
 
   /// Waits for the end of the body; false when the time was over before.
   @discardableResult
-  package func join(for timeout: Duration? = nil) -> Bool {
+  public func join(for timeout: Duration? = nil) -> Bool {
     finished.wait(for: timeout)
   }
 

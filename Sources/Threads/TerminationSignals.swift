@@ -1,9 +1,9 @@
 import Glibc
 
 /// SIGINT, SIGTERM and SIGHUP, taken by a thread that waits for them instead of by a handler.
-package enum TerminationSignals {
+public enum TerminationSignals {
   /// Call it first of all: threads inherit the mask of the one that makes them.
-  package static func block() {
+  public static func block() {
     var set = signals()
     // The set is alive during the call.
     _ = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
@@ -11,7 +11,7 @@ package enum TerminationSignals {
   }
 
   /// Calls `body` with the number of each of them, on a thread of its own.
-  package static func whenReceived(_ body: @escaping @Sendable (Int32) -> Void) {
+  public static func whenReceived(_ body: @escaping @Sendable (Int32) -> Void) {
     _ = BlockingThread("signals") {
       var set = signals()
       var number: Int32 = 0

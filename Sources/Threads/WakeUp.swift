@@ -2,23 +2,27 @@ import CThreads
 import Glibc
 
 /// Wakes threads that are blocked in poll(2). Once raised it stays raised until it is lowered.
-package final class WakeUp: Sendable {
-  package let descriptor: Int32
+public final class WakeUp: Sendable {
+  /// Can be read while it is raised; for poll(2) with others.
+  public let descriptor: Int32
 
-  package init() {
+  /// Not raised.
+  public init() {
     descriptor = leafcutter_eventfd()
     precondition(descriptor >= 0, "eventfd(2) fails only when descriptors run out")
   }
 
   deinit { close(descriptor) }
 
-  package func raise() {
+  /// Wakes whoever waits, now or later.
+  public func raise() {
     var one: UInt64 = 1
     // eventfd(2) takes and gives eight bytes. EAGAIN can only mean that it is raised already.
     _ = unsafe write(descriptor, &one, 8)
   }
 
-  package func lower() {
+  /// Undoes ``raise()``.
+  public func lower() {
     var value: UInt64 = 0
     // As above; EAGAIN means that it was not raised.
     _ = unsafe read(descriptor, &value, 8)
@@ -26,20 +30,23 @@ package final class WakeUp: Sendable {
 
   /// Blocks until it is raised; false when the time was over before.
   @discardableResult
-  package func wait(for timeout: Duration? = nil) -> Bool {
+  public func wait(for timeout: Duration? = nil) -> Bool {
     waitReadable(descriptor, or: nil, for: timeout) == .ready
   }
 }
 
-package enum Waited: Equatable {
+/// Why a wait came to its end.
+public enum Waited: Equatable, Sendable {
   /// The descriptor can be used, or has ended.
   case ready
+  /// The wake-up was raised.
   case woken
+  /// Neither came in time.
   case timedOut
 }
 
 /// Blocks until `descriptor` has any of `events`, `wakeUp` is raised, or the time is over.
-package func wait(
+public func wait(
   _ descriptor: Int32, _ events: Int32, or wakeUp: WakeUp?, for timeout: Duration? = nil
 ) -> Waited {
   let deadline = timeout.map { ContinuousClock.now + $0 }
@@ -59,7 +66,8 @@ package func wait(
   }
 }
 
-package func waitReadable(
+/// Blocks until `descriptor` can be read or has ended; see ``wait(_:_:or:for:)``.
+public func waitReadable(
   _ descriptor: Int32, or wakeUp: WakeUp?, for timeout: Duration? = nil
 ) -> Waited {
   wait(descriptor, POLLIN, or: wakeUp, for: timeout)

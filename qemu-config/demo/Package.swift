@@ -40,6 +40,7 @@ let package = Package(
         "CLabSystem",
         .product(name: "StreamProxy", package: "leafcutter"),
         .product(name: "HookLink", package: "leafcutter"),
+        .product(name: "Threads", package: "leafcutter"),
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -1,5 +1,6 @@
 import StreamProxy
 import Synchronization
+import Threads
 
 /// Stands between a proxy and a guest's hook port, so that the link can be cut while both live.
 public final class HookRelay: Sendable {

@@ -1,4 +1,5 @@
 import StreamProxy
+import Threads
 
 /// The host's end of a guest's virtio-serial port, read by a thread of its own, which notes when each
 /// read returned.

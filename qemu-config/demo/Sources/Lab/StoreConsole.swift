@@ -88,15 +88,19 @@ public final class StoreConsole: Sendable {
     return beat
   }
 
-  /// Sends a command and waits for its answer. One command at a time.
+  /// Sends a command and waits for its answer. One command at a time; the late answer to an earlier one
+  /// that nobody waits for any more is told from it by its word.
   ///
   /// - Throws: when the store answers with an error, or not within `timeout` seconds.
   @discardableResult
   public func ask(_ command: String, timeout: Double = 30) throws(LabError) -> Answer {
+    let word = command.prefix { $0 != " " }
     shared.state.withLock { $0.answers.removeAll() }
     try port.write(command + "\n")
     let line: String? = try HostClock.poll(every: 0.005, for: timeout) { () throws(LabError) in
-      let (line, hasEnded) = shared.state.withLock { ($0.answers.first, $0.hasEnded) }
+      let (line, hasEnded) = shared.state.withLock { state in
+        (state.answer(to: word), state.hasEnded)
+      }
       if line == nil, hasEnded { throw ended() }
       return line
     }
@@ -129,6 +133,10 @@ public final class StoreConsole: Sendable {
 }
 
 extension StoreConsole.State {
+  func answer(to word: Substring) -> String? {
+    answers.first { $0.split(separator: " ").dropFirst().first == word }
+  }
+
   /// Sorts one line in; what is none of the protocol's lines is left out (a line may be cut off where
   /// the guest was moved).
   mutating func receive(_ line: String, at time: UInt64) {

@@ -29,6 +29,15 @@ struct ConsoleTests {
     #expect(state.beats.map(\.sequence) == [9])
     #expect(state.slots.map(\.operations) == [100])
   }
+
+  @Test("the late answer to an earlier command is not taken for a later one's")
+  func lateAnswer() {
+    var state = StoreConsole.State()
+    state.receive("ok ping", at: 1000)
+    #expect(state.answer(to: "info") == nil)
+    state.receive("error info no", at: 1001)
+    #expect(state.answer(to: "info") == "error info no")
+  }
 }
 
 @Suite("Programs that the laboratory starts")
