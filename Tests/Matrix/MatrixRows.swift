@@ -76,7 +76,8 @@ struct MatrixRows {
   ]
 
   private static let layouts: [GuestLayout] = [
-    .low, .i440fx, .numa, .hugetlb, .coldDIMM, .hotDIMM, .hotDIMMi440fx, .microvm,
+    .low, .i440fx, .numa, .hugetlb, .coldDIMM, .hotDIMM, .hotDIMMi440fx, .virtioMem,
+    .microvm,
   ]
 
   /// The names of the ways that the short form has.

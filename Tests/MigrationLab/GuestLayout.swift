@@ -12,6 +12,9 @@ public struct GuestLayout: Sendable {
       case node(Int)
       /// A pc-dimm at an address; hot-plugged: with the guest running, before it migrates.
       case dimm(address: UInt64, hot: Bool)
+      /// A virtio-mem device's, of which nothing is plugged in: that takes a driver in the guest (the
+      /// end-to-end tests have one).
+      case virtioMem
     }
     public var name: String
     public var size: Int
@@ -80,6 +83,9 @@ public struct GuestLayout: Sendable {
         arguments += [
           "-device", "pc-dimm,id=dimm-\(block.name),memdev=\(block.name),addr=\(address)",
         ]
+      case .virtioMem:
+        extra += block.size
+        arguments += ["-device", "virtio-mem-pci,memdev=\(block.name),requested-size=0"]
       }
     }
     let maximum = extra == 0 ? "" : ",slots=4,maxmem=\((main + max(extra, 1 << 30)) >> 20)M"
@@ -156,6 +162,14 @@ extension GuestLayout {
     layout.segments.append(Segment(start: address, length: 64 * mebibyte, block: 1, offset: 0))
     return layout
   }
+
+  /// A block of the stream that is no guest RAM as yet.
+  public static let virtioMem: GuestLayout = {
+    var layout = q35
+    layout.name = "q35, virtio-mem"
+    layout.blocks.append(Block(name: "vmem0", size: 64 * mebibyte, use: .virtioMem))
+    return layout
+  }()
 
   public static let coldDIMM = dimm("q35, DIMM", .q35, hot: false)
   public static let hotDIMM = dimm("q35, hot-plugged DIMM", .q35, hot: true)

@@ -57,6 +57,39 @@ extension RealMigrations {
       there.machine.kill()
     }
 
+    /// Frames of a virtio-mem device's block are found, proven by a probe and dropped as any others.
+    @Test func heldFramesInPluggedMemoryAreDropped() throws {
+      let bench = try Workbench()
+      defer { bench.tidy() }
+      let options = ["memhp_default_state=online_kernel"]
+      let here = try bench.bootServing("plugged0", options: options, plugged: Plugged.size)
+      let there = try bench.boot(
+        "plugged1", waits: true, options: options, plugged: Plugged.size)
+      let watch = try HookWatch(there.machine)
+      let address = bench.address(of: there.machine.name)
+      try Migration.listen(there.machine, at: address)
+      let proxy = try bench.proxy(from: here, to: address)
+      _ = try Migration.run(
+        from: here.machine, to: there.machine, uri: proxy.address, timeout: 180)
+      let summary = try proxy.finish()
+      #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
+      let plugged = summary.deadSegments.filter { $0.start >= Plugged.address }
+      #expect(plugged.reduce(0) { $0 + $1.pages } > 1000, "\(summary.deadSegments)")
+      here.machine.kill()
+      #expect(try watch.waitForResumed(timeout: 120).leavesInManifest > 0)
+      let content = try there.verifyEverything()
+      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.tablesFailed == 0)
+      there.machine.kill()
+    }
+
+    private enum Plugged {
+      /// MiB; the rest is too small for the system and the cache together.
+      static let size = 384
+      /// The device memory area lies behind 4 GiB (hw/i386/pc.c, pc_get_device_memory_range).
+      static let address: UInt64 = 1 << 32
+    }
+
     private func migrate(
       from here: Guest, to there: Guest, trip: Int, pauses: Bool, on bench: Workbench
     ) throws {

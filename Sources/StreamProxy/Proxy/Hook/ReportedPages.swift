@@ -124,8 +124,17 @@ final class ReportedPages: Sendable {
   /// probes have not passed.
   func unproven(withProbe: Bool) -> [(start: UInt64, pages: Int)] {
     let (probed, proven) = state.withLock { (Set($0.probes.map(\.place)), $0.proven) }
-    return places.indices.compactMap { index in
-      guard probed.contains(index) == withProbe, !proven.contains(index) else { return nil }
+    return pages { probed.contains($0) == withProbe && !proven.contains($0) }
+  }
+
+  /// Reported pages that may be, or have been, dropped, by the beginnings of their segments.
+  var proven: [(start: UInt64, pages: Int)] {
+    let proven = state.withLock { $0.proven }
+    return pages { proven.contains($0) }
+  }
+
+  private func pages(of place: (Int) -> Bool) -> [(start: UInt64, pages: Int)] {
+    places.indices.filter(place).compactMap { index in
       let count = reported.count(places[index].pages, block: places[index].block)
       return count > 0 ? (places[index].segment.guestPhysicalStart, count) : nil
     }

@@ -40,6 +40,7 @@ extension MigrationControl {
   private func noteUnprovenPages() {
     guard let reported else { return }
     reported.close()
+    progress.update { $0.deadSegments = reported.proven }
     guard !reported.unproven(withProbe: true).isEmpty else { return }
     noteUnproven(
       reported, withProbe: true,

@@ -18,6 +18,13 @@ public struct MigrationSummary: Encodable, Sendable {
     public var notes: [String]
   }
 
+  /// Held pages that were to be dropped, in one segment of the guest's memory.
+  public struct Segment: Encodable, Sendable {
+    /// Guest-physical address of the segment.
+    public var start: UInt64
+    public var pages: Int
+  }
+
   public struct Step: Encodable, Sendable {
     public var name: String
     public var seconds: Double
@@ -42,6 +49,8 @@ public struct MigrationSummary: Encodable, Sendable {
   public var pagesZero: Int
   public var deadPagesMet: Int
   public var pagesDropped: Int
+  /// Where the dead pages were at the end: of segments whose probe has passed.
+  public var deadSegments: [Segment]
   public var rounds: Int
   public var markCopies: Int
   /// Why nothing was dropped, where that is so.
@@ -67,6 +76,7 @@ public struct MigrationSummary: Encodable, Sendable {
     case pagesZero = "pages_zero"
     case deadPagesMet = "dead_pages_met"
     case pagesDropped = "pages_dropped"
+    case deadSegments = "dead_segments"
     case markCopies = "mark_copies"
     case uneditedReason = "unedited_reason"
     case wireBytesPerSecond = "wire_bytes_per_s"
@@ -87,6 +97,7 @@ public struct MigrationSummary: Encodable, Sendable {
     pagesZero = counters.zeroPages
     deadPagesMet = counters.deadPagesMet
     pagesDropped = counters.droppedPages
+    deadSegments = values.deadSegments.map { Segment(start: $0.start, pages: $0.pages) }
     rounds = values.total.rounds
     markCopies = counters.markCopies
     uneditedReason = values.uneditedReason ?? values.total.bypassReason

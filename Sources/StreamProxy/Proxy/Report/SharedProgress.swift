@@ -11,6 +11,9 @@ final class SharedProgress: Sendable {
     /// Why nothing is dropped, where that is so.
     var uneditedReason: String?
     var report: GuestMessage.ReportEnd?
+    /// By the beginnings of the segments of guest memory that a probe has shown to be where they are
+    /// said to be.
+    var deadSegments: [(start: UInt64, pages: Int)] = []
     /// From PREPARE to the end of the report.
     var prepareDuration: Duration?
     /// Post-copy lost its connections; the operator may recover it.

@@ -22,6 +22,12 @@ public final class ProxyProcess: Sendable {
       public var seconds: Double
     }
 
+    /// Held pages that were to be dropped, in the segment of guest memory that begins there.
+    public struct Segment: Decodable, Sendable {
+      public var start: UInt64
+      public var pages: Int
+    }
+
     public struct Usage: Decodable, Sendable {
       public var peakResidentBytes: UInt64
       public var userSeconds: Double
@@ -36,6 +42,7 @@ public final class ProxyProcess: Sendable {
     public var bytesOut: UInt64
     public var pagesNormal: Int
     public var pagesDropped: Int
+    public var deadSegments: [Segment]
     public var uneditedReason: String?
     public var guest: Guest?
     public var proxy: Usage
@@ -47,6 +54,7 @@ public final class ProxyProcess: Sendable {
       case bytesOut = "bytes_out"
       case pagesNormal = "pages_normal"
       case pagesDropped = "pages_dropped"
+      case deadSegments = "dead_segments"
       case uneditedReason = "unedited_reason"
     }
   }

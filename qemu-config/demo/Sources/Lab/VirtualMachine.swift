@@ -12,6 +12,8 @@ public struct MachineOptions: Sendable {
   public var processors = 1
   /// MiB.
   public var memory = 2048
+  /// MiB that a virtio-mem device has plugged in besides, from the beginning.
+  public var pluggedMemory = 0
   public var kernel: String
   public var initramfs: String
   public var image: GuestImage
@@ -95,7 +97,8 @@ public final class VirtualMachine: Sendable {
         "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
         "-machine", "\(options.machine),memory-backend=ram", "-accel", options.accelerator, "-cpu",
         processor,
-        "-smp", "\(options.processors)", "-m", "\(options.memory)M", "-object",
+        "-smp", "\(options.processors)", "-m",
+        "\(options.memory)M,maxmem=\(options.memory + options.pluggedMemory)M", "-object",
         // A destination that allocates what arrives page by page is slower than the wire where the host
         // is itself a virtual machine, and what is measured is to be the migration.
         "memory-backend-ram,id=ram,size=\(options.memory)M,prealloc=\(waitsForMigration ? "on" : "off")",
@@ -104,6 +107,12 @@ public final class VirtualMachine: Sendable {
       ]
     for endpoint in [Endpoint.labQMP, .proxyQMP, .spareQMP] {
       arguments += ["-qmp", "unix:\(path(endpoint)),server=on,wait=off"]
+    }
+    if options.pluggedMemory > 0 {
+      arguments += [
+        "-object", "memory-backend-ram,id=plugged,size=\(options.pluggedMemory)M", "-device",
+        "virtio-mem-pci,id=plugged0,memdev=plugged,requested-size=\(options.pluggedMemory)M",
+      ]
     }
     arguments += ["-device", "virtio-serial-pci,id=serial0"]
     let ports = [
