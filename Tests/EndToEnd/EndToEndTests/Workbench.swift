@@ -62,7 +62,8 @@ struct Workbench {
     _ name: String, waits: Bool = false, options: [String] = [], plugged: Int = 0
   ) throws -> Guest {
     let virtual = try VirtualMachine(
-      name, machine(options: options, plugged: plugged), host: nil, waitsForMigration: waits, files: files)
+      name, machine(options: options, plugged: plugged), host: nil, waitsForMigration: waits,
+      files: files)
     return Guest(machine: virtual, store: try StoreConsole(virtual))
   }
 
