@@ -117,7 +117,8 @@ public enum GuestMessage: Equatable, Sendable {
     }
   }
 
-  /// The guest cannot take part in this migration; it goes on as an ordinary one.
+  /// The guest cannot take part in this migration; it goes on as an ordinary one. Of no migration
+  /// (``MigrationID/none``): this guardian has just started, and knows of none that is under way.
   public struct Declined: Message, Equatable {
     public static let code: UInt16 = 107
     public var reason: String

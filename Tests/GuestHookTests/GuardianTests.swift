@@ -33,6 +33,21 @@ struct GuardianTests {
     #expect(later > counter + 3 && later < counter + 30)
   }
 
+  @Test("a guardian that has just started says so once, and for no migration")
+  func greeting() throws {
+    let fixture = try GuardianFixture()
+    let greeting = fixture.proxy.await {
+      if case .declined(let message) = $0 { message } else { nil }
+    }
+    #expect(greeting?.reason.contains("has started here") == true)
+    #expect(fixture.proxy.received.last?.id == MigrationID.none)
+    fixture.proxy.hangUp()
+    fixture.proxy.accept()
+    fixture.proxy.prepare(.random())
+    _ = try #require(fixture.proxy.awaitMark())
+    #expect(fixture.proxy.received.count == 2)
+  }
+
   @Test("the report names exactly the frames of the pinned pieces, less the probes")
   func report() throws {
     let fixture = try GuardianFixture()

@@ -70,7 +70,7 @@ extension Way {
   /// What is in the way of a guest that is stopped before it could say anything.
   private static let tooEarly = [
     "not proven before post-copy", "the guest has been stopped already",
-    "post-copy began before the guest had reported",
+    "post-copy began before the guest had reported", "no probe page of the guest has passed",
   ]
   /// Before the mark page has passed nothing can be proven.
   public static let postcopyAtOnce = capability("postcopy-ram").with {

@@ -164,6 +164,17 @@ import Testing
     try await passes(scene, script, because: "hook port was closed")
   }
 
+  @Test func aGuardianThatHasTakenTheAskedOnesPlaceIsNotWaitedFor() async throws {
+    let scene = try Scene(whenAsked: { _ in [Scene.mark()] })
+    var script = patient
+    script.between = { scene, _, _ in
+      scene.guest.say(GuestMessage.Declined(reason: "just started"), in: .none)
+      #expect(scene.destination?.awaitBytes(8000) == true)
+    }
+    try await passes(
+      scene, script, because: "ended in the guest while it was preparing", marked: true)
+  }
+
   @Test func aGuestOfAnotherVersionIsNotWaitedFor() async throws {
     let scene = try Scene(whenAsked: { _ in [] })
     var script = patient

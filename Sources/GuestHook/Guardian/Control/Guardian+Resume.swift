@@ -68,8 +68,15 @@ extension Guardian {
     startQueued()
   }
 
-  /// Somebody has come to the port: at the destination that may be long after the arrival.
+  /// Somebody has come to the port: at the destination that may be long after the arrival. A guardian
+  /// that has just started says so: a proxy may be waiting for what its predecessor had begun.
   func greetHost() {
+    if !hasGreeted {
+      hasGreeted = true
+      port.send(
+        GuestMessage.Declined(reason: "a guardian has started here, and knows of no migration"),
+        for: .none, droppable: true)
+    }
     lastWord?.startAgain()
     repeatLastWord()
   }

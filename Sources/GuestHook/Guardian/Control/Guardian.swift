@@ -26,6 +26,8 @@ public final class Guardian {
   var queued: (id: MigrationID, request: HostMessage.Prepare, since: UInt64)?
   /// The end of the last migration, until the next begins.
   var lastWord: LastWord?
+  /// Whether somebody at the port has been told that this guardian has begun.
+  var hasGreeted = false
   var clientRequest: ClientRequest?
   var lastPressureCheck: UInt64 = 0
   var lastOutcome = "none yet"

@@ -60,6 +60,14 @@ struct GuestInquiry {
     }
   }
 
+  /// Whether the guest's end of the hook port has been closed since it was asked.
+  private var guardianHasEnded: Bool {
+    guard case .unix(let path) = options.hook,
+      qmp.events.observation.openPorts.values.contains(false)
+    else { return false }
+    return (try? qmp.guestHasPortOpen(behindSocket: path)) == false
+  }
+
   /// Waits until the guest has reported, has declined, or is out of time.
   ///
   /// - Parameter isOver: whether the migration has ended meanwhile; asked ten times a second.
@@ -89,6 +97,8 @@ struct GuestInquiry {
         )
       } else if isOver() {
         hook.giveUp("the migration ended while the guest was preparing")
+      } else if guardianHasEnded {
+        hook.giveUp(GuestSession.guardianEnded)
       } else {
         _ = waitReadable(hook.changed.descriptor, or: nil, for: .milliseconds(100))
       }

@@ -13,6 +13,9 @@ struct GuestSession {
     case refused(String)
   }
 
+  static let guardianEnded =
+    "leafcutter-guest ended in the guest while it was preparing; see its log there"
+
   let migration: MigrationID
   /// Where reported pages are entered and revoked ones are taken out; nil where the guest was asked
   /// for zeroes and not for a report.
@@ -42,6 +45,10 @@ struct GuestSession {
   /// acknowledgement to send, if it wants one.
   mutating func receive(_ frame: Frame, running: UInt64) -> HostMessage.Acknowledge? {
     guard frame.migration == migration else {
+      // Another guardian, which has just come to the port: the one that was asked is gone.
+      if frame.migration == .none, frame.type == GuestMessage.Declined.code, mark != nil {
+        giveUp(GuestSession.guardianEnded)
+      }
       lateMessages += 1
       return nil
     }
