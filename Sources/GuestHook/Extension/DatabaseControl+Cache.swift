@@ -8,6 +8,8 @@ extension DatabaseControl {
     var limit: UInt64
     /// Bytes in the cache.
     var used: UInt64
+    /// Of those, bytes of pages that differ from storage.
+    var dirty: UInt64
   }
 
   private static let smallestCache: UInt64 = 1 << 20
@@ -31,16 +33,18 @@ extension DatabaseControl {
     let cursor = try engine.openSession("").openCursor("statistics:", "")
     var limit: UInt64?
     var used: UInt64?
+    var dirty: UInt64?
     // By description, which has stayed the same where the numbers of the statistics have not.
-    while limit == nil || used == nil, try cursor.next() {
+    while limit == nil || used == nil || dirty == nil, try cursor.next() {
       let (description, value) = try cursor.statistic()
       if description == "cache: maximum bytes configured" { limit = value }
       if description == "cache: bytes currently in the cache" { used = value }
+      if description == "cache: tracked dirty bytes in the cache" { dirty = value }
     }
     guard let limit, let used else {
       throw EngineError(action: "find the cache among the statistics", code: ENOENT)
     }
-    return CacheUsage(limit: limit, used: used)
+    return CacheUsage(limit: limit, used: used, dirty: dirty ?? used)
   }
 
   /// Makes the cache small, or as small as the program's other settings allow (an absolute

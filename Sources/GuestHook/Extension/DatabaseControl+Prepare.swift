@@ -5,6 +5,8 @@ import LeafManifest
 /// PREPARE: what was in the cache is written down, evicted and held.
 extension DatabaseControl {
   private static let checkpointLimit: Int32 = 20_000
+  /// Bytes for inner pages, metadata, the log's next file and the manifest.
+  private static let roomBesideDirtyPages: UInt64 = 16 << 20
   private static let evictionLimit: UInt64 = 5_000_000_000
   /// Eviction that has not moved for this long has come to what it cannot evict.
   private static let evictionPatience: UInt64 = 400_000_000
@@ -113,6 +115,7 @@ extension DatabaseControl {
     if let unfinishedCheckpoint, !unfinishedCheckpoint.join(milliseconds: 0) {
       throw StepFailure("checkpoint", "an earlier checkpoint is still being written; try later")
     }
+    try expectRoom()
     let outcome = Locked<EngineError?>(nil)
     let crew = Crew("leafcutter-ckpt", count: 1) { [engine] _ in
       do throws(EngineError) { try engine.openSession("").checkpoint() } catch {
@@ -128,6 +131,23 @@ extension DatabaseControl {
     }
     unfinishedCheckpoint = nil
     if let error = outcome.use({ $0 }) { throw StepFailure("checkpoint", error) }
+  }
+
+  /// A checkpoint that finds the disk full can end the database (WT_PANIC), which would not have taken
+  /// one now.
+  private func expectRoom() throws(StepFailure) {
+    let needed = try cacheUsage().dirty + DatabaseControl.roomBesideDirtyPages
+    var about = statvfs()
+    // The path and the structure are alive during the call.
+    guard unsafe statvfs(agent.home, &about) == 0 else { return }
+    let free = UInt64(about.f_bavail) * UInt64(about.f_frsize)
+    guard free < needed else { return }
+    throw StepFailure(
+      "checkpoint",
+      """
+      none was taken: the database's file system has \(free >> 20) MiB free and a checkpoint may need \
+      \(needed >> 20) MiB; make room and migrate again
+      """)
   }
 
   private func list(threads: Int, _ notes: inout [String]) throws(StepFailure) -> LeafListing {

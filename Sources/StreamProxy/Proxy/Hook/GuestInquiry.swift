@@ -97,6 +97,8 @@ struct GuestInquiry {
         )
       } else if isOver() {
         hook.giveUp("the migration ended while the guest was preparing")
+      } else if qmp.events.observation.resets > 0 {
+        hook.giveUp("the guest was reset while it was preparing")
       } else if guardianHasEnded {
         hook.giveUp(GuestSession.guardianEnded)
       } else {
