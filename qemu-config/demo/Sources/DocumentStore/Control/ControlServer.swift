@@ -140,7 +140,10 @@ public final class ControlServer: Sendable {
       return .line("ok memory \(try torture.memory().text)")
     case .fault(let name):
       guard let torture else { return .line("error fault nobody carries out faults here") }
+      // A checkpoint that finds the disk full ends the database.
+      if name == "fill-disk" { checkpoints.rest() }
       try torture.order(name)
+      if name == "free-disk" { checkpoints.goOn(afterSeconds: 3) }
       return .line("ok fault")
     }
   }

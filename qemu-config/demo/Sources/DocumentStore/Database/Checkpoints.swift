@@ -4,6 +4,8 @@ import Synchronization
 public final class Checkpoints: Sendable {
   private let stopping = Atomic(false)
   private let thread = Mutex<RunningThread?>(nil)
+  /// By ``MonotonicClock``: none is taken before. Held while one is taken.
+  private let restsUntil = Mutex<UInt64>(0)
 
   /// - Throws: ``DatabaseError`` where no session can be opened.
   public init(_ database: Database, seconds: Double) throws(DatabaseError) {
@@ -13,7 +15,11 @@ public final class Checkpoints: Sendable {
     let running = RunningThread("checkpoint") { [self] in
       do throws(DatabaseError) {
         let session = try database.openSession()
-        while waits(interval) { try session.checkpoint() }
+        while waits(interval) {
+          try restsUntil.withLock { restsUntil throws(DatabaseError) in
+            if MonotonicClock.now >= restsUntil { try session.checkpoint() }
+          }
+        }
         try session.close()
       } catch {
         logLine("no more checkpoints: \(error)")
@@ -30,6 +36,13 @@ public final class Checkpoints: Sendable {
       return thread
     }
     running?.join()
+  }
+
+  /// Waits for a running checkpoint. None is taken until ``goOn(afterSeconds:)``.
+  public func rest() { restsUntil.withLock { $0 = .max } }
+
+  public func goOn(afterSeconds seconds: UInt64) {
+    restsUntil.withLock { $0 = MonotonicClock.now + seconds * 1_000_000_000 }
   }
 
   /// In steps, so that `stop` does not wait for long; false when it has been called.
