@@ -19,7 +19,7 @@ struct Bench {
   /// Bytes per second that QEMU may send: a migration takes some seconds, in which a fault can strike.
   static let bandwidth: UInt64 = 80_000_000
   /// Seconds after which a round that has come to no end is a hang.
-  static let patience = 60.0
+  static let patience = 120.0
 
   /// A guest that serves, on a disk as it was in the beginning.
   func bootGuest(_ name: String) throws(LabError) -> Guest {

@@ -27,7 +27,11 @@ struct Guest {
 
   /// What tells a guest that has run on from one that has booted again, and a store from its successor.
   func identity() throws(LabError) -> Identity {
-    let answer = try store.ask("info")
+    // Asked again, because a store that has just ended does not answer.
+    let info: StoreConsole.Answer? = HostClock.poll(every: 0.2, for: Bench.patience) {
+      try? store.ask("info", timeout: 5)
+    }
+    guard let answer = info else { throw machine.error("the store does not answer info") }
     guard let boot = answer["boot"], let process = answer["process"] else {
       throw machine.error("the store does not say which it is")
     }

@@ -12,6 +12,9 @@ struct HealthCheck {
   /// killed, and a bit.
   private static let keeperPatience = 45.0
 
+  /// Until an ordered fault has struck.
+  private static let effectSeconds = 1.5
+
   /// Waits until it is well.
   ///
   /// - Returns: what is wrong but lets it go on, and whether a fault that ends the store, or all of the
@@ -20,6 +23,9 @@ struct HealthCheck {
     var found: [Incident] = []
     let now: Guest.Identity
     do throws(LabError) {
+      // A fault that struck at the end may only be about to take effect, and what is asked before it
+      // does is never answered.
+      if plan.fault.restartsStore { HostClock.sleep(HealthCheck.effectSeconds) }
       let arrival = HostClock.now
       _ = try guest.store.waitForBeat(after: arrival, timeout: Bench.patience)
       try guest.waitUntilItServes(timeout: Bench.patience)
