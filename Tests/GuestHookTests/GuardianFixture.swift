@@ -1,5 +1,7 @@
 import CGuestSystem
 import Glibc
+import HookLink
+import Testing
 
 @testable import Guardian
 
@@ -44,6 +46,17 @@ final class GuardianFixture {
 
   func database() throws -> FakeDatabase {
     try FakeDatabase(socket: socket, home: directory + "/home")
+  }
+
+  /// Asks for a migration, has the database hold, and waits for the report.
+  func hold(with database: FakeDatabase, postcopy: Bool = false) throws -> MigrationID {
+    let id = MigrationID.random()
+    // Until the guardian has heard of the database.
+    usleep(100_000)
+    proxy.prepare(id, postcopy: postcopy)
+    #expect(database.holdWhenAsked())
+    _ = try #require(proxy.awaitReport())
+    return id
   }
 
   /// How many io_urings the guardian has open.
