@@ -54,9 +54,8 @@ struct GuestInquiry {
       timeoutMilliseconds: UInt32(clamping: Int(options.prepareTimeout / .milliseconds(1))),
       segments: pages?.segments ?? [])
     let witness = qmp.events
-    hook.prepare(request, session: GuestSession(migration: migration, pages: pages)) {
-      witness.runningNanoseconds
-    }
+    let session = GuestSession(migration: migration, pages: pages, rules: options.rules)
+    hook.prepare(request, session: session) { witness.runningNanoseconds }
   }
 
   /// Waits until the guest has reported, has declined, or is out of time.

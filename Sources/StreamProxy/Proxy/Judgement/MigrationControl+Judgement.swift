@@ -93,6 +93,7 @@ extension MigrationControl {
   private func proveLease(
     _ stopped: MigrationWitness.Observation
   ) throws(ProofFailure) {
+    guard options.rules.wantsLease else { return }
     guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
     let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
     // One that was sent long ago may have been read just now.
@@ -116,7 +117,11 @@ extension MigrationControl {
   /// The guest stands still, was not reset, and has kept its word.
   private func proveStopped() throws(ProofFailure) -> MigrationWitness.Observation {
     let stopped: MigrationWitness.Observation
-    switch qmp.events.waitForStop(until: .now + options.stopTimeout) {
+    let heard =
+      options.rules.hearsEventsUpToStop
+      ? qmp.events.waitForStop(until: .now + options.stopTimeout)
+      : .stopped(qmp.events.observation)
+    switch heard {
     case .stopped(let observation): stopped = observation
     case .connectionLost(let reason): throw .witnessLost(reason.description)
     case .deadline: throw .guestNotStopped(waited: options.stopTimeout)
