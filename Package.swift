@@ -136,7 +136,7 @@ let package = Package(
     .testTarget(
       name: "GuestHookTests",
       dependencies: [
-        "Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest",
+        "Guardian", "LeafManifest", "HookLink", "CGuestSystem", "leafcutter-guest", "StreamProxy",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
