@@ -180,6 +180,15 @@ public final class MigrationBench: Sendable {
       content, source: source.memory, destination: destination.memory, allowing: allowance)
   }
 
+  /// Whether the source's guest has its memory, and everything in it that it changes.
+  public var sourceIsWhole: Bool {
+    var allowance = MemoryComparison.Allowance()
+    (allowance.runs, allowance.sourceGoesOn) = (true, true)
+    return MemoryComparison(
+      content, source: source.memory, destination: source.memory, allowing: allowance
+    ).isEqual
+  }
+
   /// Waits until the source's guest runs again; false when it does not within ten seconds.
   public func sourceRunsAgain() async throws -> Bool {
     for _ in 0..<200 {

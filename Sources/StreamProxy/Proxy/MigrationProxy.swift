@@ -124,7 +124,10 @@ public final class MigrationProxy: Sendable {
   /// - Returns: false where the migration is carried to its end.
   func tryInterrupt() -> Bool {
     guard claimsInterrupt() else {
-      logger.warning("the point of no return has passed; carrying the migration to its end")
+      logger.warning(
+        pointOfNoReturn.isRefused
+          ? "the switchover has been refused; the source is getting its guest back"
+          : "the point of no return has passed; carrying the migration to its end")
       return false
     }
     listener.cancel()

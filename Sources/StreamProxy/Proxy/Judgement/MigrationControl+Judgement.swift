@@ -81,7 +81,9 @@ extension MigrationControl {
       proven = "proven before post-copy: the guest holds every dropped page, and its lease runs"
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
-        throw .closeBoth("not proven before post-copy: \(error)")
+        let reason = "not proven before post-copy: \(error)"
+        throw takesGuestBack && pointOfNoReturn.refuse()
+          ? .refusedSwitchover(reason) : .closeBoth(reason)
       }
       reported.revokeAll()
       leaveUnedited("not proven before post-copy: \(error)")
