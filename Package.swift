@@ -97,7 +97,7 @@ let package = Package(
     .testTarget(
       name: "StreamProxyTests",
       dependencies: [
-        "StreamProxy", "PageFilter", "HookLink", "StreamSamples",
+        "StreamProxy", "PageFilter", "HookLink", "StreamSamples", "leafcutter",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
