@@ -28,7 +28,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup build build-torture demo downtime matrix torture test format
+.PHONY: help setup build build-torture demo downtime matrix torture test races format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -43,6 +43,7 @@ help:
 	@echo "make torture  migrate a guest ROUNDS times while things go wrong, and count what is lost"
 	@echo "                SEED=S repeats a run, JSON=FILE writes the counts, OPTIONS=... is passed on"
 	@echo "make test     check the style and run the tests"
+	@echo "make races    look for data races where a guest takes pages back under load (ThreadSanitizer)"
 	@echo "make format   format the sources"
 
 setup:
@@ -96,6 +97,10 @@ test: build-torture
 	@Fuzzing/run 60
 	@swift test --package-path $(END_TO_END)
 	@swift test --package-path $(TORTURE_PACKAGE)
+
+races:
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/races.suppressions" \
+	  swift test --sanitize=thread --scratch-path .build-tsan --filter RevocationLoadTests
 
 format:
 	@swift format --in-place --recursive $(SOURCES)

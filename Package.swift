@@ -102,7 +102,7 @@ let package = Package(
     .testTarget(
       name: "StreamProxyTests",
       dependencies: [
-        "StreamProxy", "PageFilter", "HookLink", "Threads", "StreamSamples",
+        "StreamProxy", "PageFilter", "HookLink", "Threads", "StreamSamples", "leafcutter",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -142,6 +142,7 @@ let package = Package(
       name: "GuestHookTests",
       dependencies: [
         "Guardian", "LeafManifest", "HookLink", "Threads", "CGuestSystem", "leafcutter-guest",
+        "StreamProxy",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),

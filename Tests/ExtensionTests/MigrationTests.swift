@@ -9,12 +9,8 @@ import Testing
 
   @Test(arguments: ["none", "snappy"])
   func everyResidentLeafIsListedEvictedHeldAndReadBack(compressor: String) throws {
-    // Pages are counted as the engine does only when they have been read from the file.
     let setup = DatabaseProcess.Setup(compressor: compressor, documents: MigrationTests.documents)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    let database = try DatabaseProcess(setup, directory: filling.directory)
+    let database = try refilled(setup)
     defer { database.remove() }
     let guardian = try TestGuardian(socket: database.socket)
     try database.start()
@@ -90,6 +86,30 @@ import Testing
     try expectClean(database)
   }
 
+  @Test func withADeadGuardianTheVerdictInTheMarkPageGivesTheCacheBack() throws {
+    let (database, guardian) = try openWarm(refilled: true)
+    defer { database.remove() }
+    let (size, resident) = (try database.tell("cache")[0], try database.tell("leaves")[0])
+    try guardian.prepare()
+    _ = try guardian.prepared()
+    guardian.hangUp()
+    // What another migration's proxy has written is nothing to go by.
+    try guardian.writeVerdict(of: .random())
+    usleep(1_000_000)
+    #expect(database.memory("VmPin") > 0)
+    #expect(try database.tell("cache")[0] < size)
+
+    let arrived = ContinuousClock.now
+    try guardian.writeVerdict(of: guardian.migration)
+    // It registers when it has its cache back.
+    _ = try guardian.accept()
+    #expect(arrived.duration(to: .now) < .seconds(5))
+    #expect(database.memory("VmPin") == 0)
+    #expect(try database.tell("cache")[0] == size)
+    #expect(try database.tell("leaves")[0] == resident)
+    try expectClean(database)
+  }
+
   @Test func withoutAMarkPageNothingIsHeld() throws {
     let (database, guardian) = try openWarm()
     defer { database.remove() }
@@ -146,10 +166,18 @@ import Testing
     try expectClean(database)
   }
 
+  /// Pages are counted as the engine does only when they have been read from the file.
+  private func refilled(_ setup: DatabaseProcess.Setup) throws -> DatabaseProcess {
+    let filling = try DatabaseProcess(setup)
+    try filling.start()
+    try filling.tell("close")
+    return try DatabaseProcess(setup, directory: filling.directory)
+  }
+
   private func openWarm(
-    _ setup: DatabaseProcess.Setup = .init(documents: 20_000)
+    _ setup: DatabaseProcess.Setup = .init(documents: 20_000), refilled fromFile: Bool = false
   ) throws -> (DatabaseProcess, TestGuardian) {
-    let database = try DatabaseProcess(setup)
+    let database = try fromFile ? refilled(setup) : DatabaseProcess(setup)
     let guardian = try TestGuardian(socket: database.socket)
     try database.start()
     _ = try guardian.accept()

@@ -17,6 +17,7 @@ final class TestGuardian {
     let markPath = path + ".mark"
     _ = FileManager.default.createFile(atPath: markPath, contents: Data(count: MarkPage.size))
     mark = try #require(FileHandle(forUpdatingAtPath: markPath))
+    try mark.write(contentsOf: Data(MarkPage.identification(for: migration)))
     listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
@@ -43,6 +44,13 @@ final class TestGuardian {
     let bytes = (try? mark.read(upToCount: 8)) ?? Data()
     return MarkPage.State(
       rawValue: bytes.enumerated().reduce(0) { $0 | UInt64($1.element) << UInt64($1.offset * 8) })
+  }
+
+  /// Writes into the mark page that this is the destination of a migration, as it is in copies that have
+  /// passed the proxy.
+  func writeVerdict(of migration: MigrationID) throws {
+    try mark.seek(toOffset: UInt64(MarkPage.Offset.verdict))
+    try mark.write(contentsOf: Data(MarkPage.verdict(for: migration)))
   }
 
   /// Waits for the database to connect, and reads what it says of itself.

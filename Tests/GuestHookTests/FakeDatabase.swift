@@ -121,6 +121,18 @@ import HookLink
     link.send(LocalMessage.Released(), for: migration)
   }
 
+  /// The mark page as it is now, which stays like this.
+  func copyOfMark() throws -> SharedPage? {
+    guard let mark else { return nil }
+    // Literal text.
+    let memory = Descriptor(owning: unsafe leafcutter_guest_page_memfd("leafcutter-copy"))
+    let copy = try SharedPage(of: memory)
+    for offset in stride(from: 0, to: MarkPage.size, by: 8) {
+      copy.store(mark.load(at: offset), at: offset)
+    }
+    return copy
+  }
+
   /// Writes the verdict where only the proxy does, in the copies that reach the destination.
   func writeVerdict(for id: MigrationID) {
     let bytes = MarkPage.verdict(for: id)

@@ -36,6 +36,8 @@ enum Firmware {
     static let markAddress = 0x1010
     static let fillList = 0x1100
     static let changeList = 0x1180
+    /// Nothing is in it, and it may be written.
+    static let unusedPage: UInt64 = 0x7000
     /// Pairs that fit before the next list begins, without the last, empty one.
     static let capacity = 7
   }

@@ -96,12 +96,17 @@ public final class MigrationBench: Sendable {
   }
 
   /// One that stands between the two from now on; what it says goes to standard error.
-  public func makeProxy(logLevel: Logger.Level = .debug) throws -> MigrationProxy {
+  ///
+  /// - Parameter change: of the options that suit this bench.
+  public func makeProxy(
+    logLevel: Logger.Level = .debug, _ change: (inout MigrationProxy.Options) -> Void = { _ in }
+  ) throws -> MigrationProxy {
     var options = MigrationProxy.Options(
       listen: SocketAddress(listenURI)!, connect: SocketAddress(connectURI)!,
       qmp: .unix(path: source.proxySocket))
     options.hook = guest.address
     options.control = control
+    change(&options)
     var logger = Logger(label: "proxy") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = logLevel
     return try MigrationProxy(options, logger: logger)
@@ -162,14 +167,26 @@ public final class MigrationBench: Sendable {
   }
 
   /// The memory at both ends, compared as this way allows.
-  public func compare(dropped: Bool) -> MemoryComparison {
+  ///
+  /// - Parameter reused: what was held and taken anew by the guest.
+  public func compare(dropped: Bool, reused: Range<UInt64>? = nil) -> MemoryComparison {
     var allowance = MemoryComparison.Allowance()
     allowance.dropped = dropped
     allowance.runs = way.runs
     allowance.sourceIsEmpty = way.emptiesSource
     allowance.sourceGoesOn = way.sourceGoesOn
+    allowance.reused = reused
     return MemoryComparison(
       content, source: source.memory, destination: destination.memory, allowing: allowance)
+  }
+
+  /// Whether the source's guest has its memory, and everything in it that it changes.
+  public var sourceIsWhole: Bool {
+    var allowance = MemoryComparison.Allowance()
+    (allowance.runs, allowance.sourceGoesOn) = (true, true)
+    return MemoryComparison(
+      content, source: source.memory, destination: source.memory, allowing: allowance
+    ).isEqual
   }
 
   /// Waits until the source's guest runs again; false when it does not within ten seconds.

@@ -17,6 +17,11 @@ public final class ReportingGuest: Sendable {
 
   private let preparation: Int
   private let reported = Atomic(false)
+  private let silent = Atomic(false)
+  /// Of messages that want an acknowledgement.
+  private let sequence = Atomic<UInt64>(0)
+  /// The last migration that the guest was asked to take part in, and by whom.
+  private let asked = Mutex<(migration: MigrationID, socket: Socket)?>(nil)
 
   /// - Parameters:
   ///   - memory: the layout's blocks; the mark page is in the first.
@@ -53,7 +58,6 @@ public final class ReportingGuest: Sendable {
   private func serve(_ socket: Socket) {
     var decoder = FrameDecoder()
     var migration = MigrationID.none
-    var sequence: UInt64 = 0
     unsafe withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
       while true {
         var item = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
@@ -66,12 +70,12 @@ public final class ReportingGuest: Sendable {
             heard.withLock { $0.append(message) }
             if case .prepare(let request) = message {
               migration = frame.migration
+              asked.withLock { $0 = (migration, socket) }
               answer(request, of: migration, on: socket)
             }
           }
-        } else if migration != .none {
-          sequence += 1
-          let beat = GuestMessage.Heartbeat(sequence: sequence, time: time)
+        } else if migration != .none, !silent.load(ordering: .relaxed) {
+          let beat = GuestMessage.Heartbeat(sequence: nextSequence(), time: time)
           send(beat.frame(for: migration), on: socket)
         }
       }
@@ -80,6 +84,33 @@ public final class ReportingGuest: Sendable {
 
   /// Lets everything go without an acknowledgement, as a guest does that has lost its proxy.
   public func release() { write(.released) }
+
+  /// Sends no heartbeat any more, as a guest that does not come to it.
+  public func fallSilent() { silent.store(true, ordering: .relaxed) }
+
+  /// Takes pages back; returns when the proxy has acknowledged it, or has not for ten seconds.
+  public func revoke(_ range: Range<UInt64>) async throws {
+    guard let (migration, socket) = asked.withLock({ $0 }) else {
+      throw LabError("no proxy has asked the guest to prepare")
+    }
+    let number = nextSequence()
+    let pageSize = UInt64(GuestMemoryFile.pageSize)
+    let pages = PageRange(
+      first: range.lowerBound / pageSize, count: UInt64(range.count) / pageSize)
+    let revoke = GuestMessage.Revoke(sequence: number, ranges: [pages])
+    send(revoke.frame(for: migration), on: socket)
+    let acknowledged = HostMessage.acknowledge(.init(sequence: number))
+    for _ in 0..<500 where !messages.contains(acknowledged) {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    guard messages.contains(acknowledged) else {
+      throw LabError("the proxy does not acknowledge a REVOKE")
+    }
+  }
+
+  private func nextSequence() -> UInt64 {
+    sequence.add(1, ordering: .relaxed).newValue
+  }
 
   private func write(_ state: MarkPage.State) {
     memory[0].write(

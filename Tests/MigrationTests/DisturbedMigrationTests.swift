@@ -58,6 +58,44 @@ struct DisturbedMigrationTests {
     #expect(wasTold)
   }
 
+  @Test(
+    "A switchover to post-copy that is refused gives the source its guest back",
+    arguments: [["postcopy-ram"], ["postcopy-ram", "postcopy-preempt"]], [false, true])
+  func refusedSwitchover(_ capabilities: [String], overTCP: Bool) async throws {
+    var way = Way("refused \(capabilities.last ?? "")")
+    way.capabilities = capabilities
+    way.overTCP = overTCP
+    // Disks are the destination's from the switchover on, and have to be taken back.
+    way.arguments = [
+      "-drive", "if=none,id=disk0,driver=null-co,size=16M", "-device", "virtio-blk-pci,drive=disk0",
+    ]
+    let bench = try MigrationBench(way, bandwidth: 40 << 20, hung: Hang.end(way))
+    let proxy = try bench.makeProxy()
+    let running = Task { await proxy.run() }
+    try bench.source.migrate(to: bench.listenURI)
+    while proxy.progress.now.total.counters.droppedPages == 0 {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    // The guest begins anew: what it held is somebody else's.
+    try bench.source.qmp.execute("system_reset")
+    while bench.source.qmp.events.observation.resets == 0 {
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    try bench.source.qmp.execute("migrate-start-postcopy")
+    let summary = await running.value
+    print(way.name, summary.text, separator: "\n")
+    guard case .failed(let reason) = summary.outcome else {
+      Issue.record("the outcome is \(summary.outcome)")
+      return
+    }
+    #expect(reason.contains("not proven before post-copy: the guest was reset"))
+    let goesOn = try await bench.sourceRunsAgain()
+    #expect(goesOn)
+    #expect(try bench.source.qmp.queryMigrate().status == "failed")
+    #expect((try? bench.destination.qmp.queryMigrate().status) != "completed")
+    #expect(bench.sourceIsWhole)
+  }
+
   enum Recovery: CaseIterable {
     case atTheSamePlace, elsewhere, withoutTheProxy
   }

@@ -4,9 +4,12 @@ import LeafManifest
 
 /// The control thread: talks to the guardian and does what it asks, one request after another.
 final class DatabaseControl {
-  /// How long frames stay held after the guardian went away: twice its lease towards the proxy, so
-  /// that a proxy that may still drop them has stopped before (see the design's post-copy rule).
-  static let holdWithoutGuardian: Int32 = 30_000
+  /// How long frames stay held after the guardian went away, in nanoseconds: twice its lease towards
+  /// the proxy, so that a proxy that may still drop them has stopped before (see the design's post-copy
+  /// rule). At the destination nobody can.
+  private static let holdWithoutGuardian: UInt64 = 30_000_000_000
+  /// How often the mark page is looked at meanwhile, in milliseconds.
+  private static let markInterval: Int32 = 50
   private static let reconnectAfter: Int32 = 1000
 
   let agent: DatabaseAgent
@@ -53,7 +56,7 @@ final class DatabaseControl {
     while isHolding {
       guard let link, !link.isLost else {
         // No signal ends this wait.
-        Signal().wait(milliseconds: DatabaseControl.holdWithoutGuardian)
+        waitUntilReleasable(unless: Signal())
         hold?.abandon()
         isHolding = false
         return
@@ -103,9 +106,17 @@ final class DatabaseControl {
     link?.send(LocalMessage.Released(), for: identity)
   }
 
+  /// Returns when the guest has arrived, or the guardian has been gone for long enough.
+  private func waitUntilReleasable(unless stop: Signal) {
+    let end = monotonicNanoseconds() + DatabaseControl.holdWithoutGuardian
+    while monotonicNanoseconds() < end, hold?.isAtDestination != true,
+      !stop.wait(milliseconds: DatabaseControl.markInterval)
+    {}
+  }
+
   private func recoverWithoutGuardian() {
     if isHolding {
-      agent.stop.wait(milliseconds: DatabaseControl.holdWithoutGuardian)
+      waitUntilReleasable(unless: agent.stop)
       // A closing database goes on waiting without the engine.
       if agent.stop.isRaised { return }
       hold?.abandon()

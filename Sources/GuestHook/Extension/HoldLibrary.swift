@@ -81,6 +81,9 @@ import HookLink
 
   func release() { _ = functions.release() }
 
+  /// The mark page says that the guest has arrived.
+  var isAtDestination: Bool { functions.at_destination() == 1 }
+
   /// Writes RELEASED into the mark page before it releases.
   func abandon() { _ = functions.abandon() }
 

@@ -67,6 +67,7 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
       WANTED(abi),     WANTED(check),    WANTED(fail_reads), WANTED(open),    WANTED(close),
       WANTED(pin),     WANTED(pieces),   WANTED(ring),       WANTED(release), WANTED(allocator),
       WANTED(purge),   WANTED(set_mark), WANTED(abandon),    WANTED(get_stats),
+      WANTED(at_destination),
 #undef WANTED
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {

@@ -23,6 +23,7 @@ public struct GuardianOptions: Sendable {
   public var executable = "/proc/self/exe"
   /// Seconds for which the keeper holds on after the guardian has died.
   public var keeperBound = 30
+  var rules = HoldRules()
 
   public init() {}
 }

@@ -1,7 +1,8 @@
-/* The mark page, as far as this library writes it: see Sources/HookLink/MarkPage.swift. */
+/* The mark page, as far as this library reads and writes it: see Sources/HookLink/MarkPage.swift. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,6 +14,12 @@
 #define STATE_OFFSET 32
 #define STATE_RELEASED 0x44455341454c4552ull
 
+/* MarkPage.Offset.nonce and .verdict; the verdict is its signature and the migration's nonce. */
+#define NONCE_OFFSET 16
+#define VERDICT_OFFSET 64
+#define SIGNATURE_SIZE 16
+#define NONCE_SIZE 16
+
 static void *mark;
 
 int leafcutter_hold_set_mark(int memfd) {
@@ -21,6 +28,15 @@ int leafcutter_hold_set_mark(int memfd) {
   if (mark) syscall(SYS_munmap, mark, HOLD_PAGE);
   mark = page;
   return 0;
+}
+
+int leafcutter_hold_at_destination(void) {
+  static const char signature[SIGNATURE_SIZE] = "at destination";
+  if (!mark) return 0;
+  /* Not written while this guest runs: it is there when the guest arrives, or it never is. */
+  const char *page = mark, *verdict = page + VERDICT_OFFSET;
+  return !memcmp(verdict, signature, SIGNATURE_SIZE) &&
+         !memcmp(verdict + SIGNATURE_SIZE, page + NONCE_OFFSET, NONCE_SIZE);
 }
 
 int leafcutter_hold_abandon(void) {

@@ -49,19 +49,26 @@ extension MigrationProxy {
   func carryMain(
     _ channel: Channel, relay: () throws(ChannelFailure) -> String?
   ) -> MigrationOutcome? {
-    let returnPath = BlockingThread("return-path") {
-      ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
+    let path = ReturnPath(destination: channel.destination, source: channel.source) {
+      [pointOfNoReturn] in pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
     }
+    let returnPath = BlockingThread("return-path") { path.relayUntilEnd() }
     let truncation: String?
     do throws(ChannelFailure) {
       truncation = try relay()
       channels.ending(channel)
     } catch {
       channels.ending(channel)
-      if case .closeBoth = error {
+      switch error {
+      case .closeBoth:
         // Nobody may take what has crossed for a whole guest.
         channels.shutDownAll()
-      } else {
+      case .refusedSwitchover:
+        channels.cutDestinationsOff()
+        returnPath.join(for: MigrationProxy.closingTime)
+        RefusedSwitchover.drain(channel.source)
+        channels.shutDownAll()
+      case .destination, .source:
         // Passed on: what the other side still said first, then the end.
         channel.destination.shutDownWriting()
         returnPath.join(for: MigrationProxy.closingTime)
@@ -95,6 +102,8 @@ extension MigrationProxy {
       channel.destination.shutDownWriting()
       back.join(for: MigrationProxy.closingTime)
     } catch {
+      // The source needs all of its channels to come to its end.
+      if pointOfNoReturn.isRefused { RefusedSwitchover.drain(channel.source) }
       // QEMU notices that one of its channels is gone and ends the migration itself.
       if case .closeBoth = error {
         secondaryFailure.withLock { $0 = error }

@@ -11,7 +11,7 @@ extension MigrationProxy {
     if pointOfNoReturn.isInterrupted { return .interrupted }
     if case .closeBoth(let reason) = secondaryFailure.withLock({ $0 }) { return .failed(reason) }
     switch failure {
-    case .closeBoth(let reason): return .failed(reason)
+    case .closeBoth(let reason), .refusedSwitchover(let reason): return .failed(reason)
     // A destination that is told of a cancelled migration by one channel closes the others.
     case .destination where isCancelled, .source where isCancelled: return MigrationProxy.cancelled
     case .destination(let error): return .destinationEnded(error.description)

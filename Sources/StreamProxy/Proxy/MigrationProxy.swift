@@ -31,6 +31,7 @@ public final class MigrationProxy: Sendable {
     public var showsProgressLine = false
     /// A unix socket for the operator's requests; nil for none.
     public var control: SocketAddress?
+    var rules = SafetyRules()
 
     public init(listen: SocketAddress, connect: SocketAddress, qmp: SocketAddress) {
       self.listen = listen
@@ -62,7 +63,7 @@ public final class MigrationProxy: Sendable {
   let pointOfNoReturn = PointOfNoReturn()
   let channels: ChannelSet
   let shared = EditingSession()
-  let marks = MarkLedger()
+  let marks: MarkLedger
   let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
   let secondaryFailure = Mutex<ChannelFailure?>(nil)
@@ -81,6 +82,7 @@ public final class MigrationProxy: Sendable {
     listener = try Listener(options.listen, receiveBuffer: MigrationProxy.receiveBuffer)
     operatorSocket = try options.control.map { try OperatorSocket(at: $0) }
     setup = MigrationSetup(client: qmp)
+    marks = MarkLedger(rules: options.rules)
     encrypted = EncryptedPreparation(
       options: options, qmp: qmp, hook: hook, progress: progress, shared: shared, logger: logger)
     channels = ChannelSet(destination: DestinationLeg(address: options.connect)) { [qmp] in
@@ -123,7 +125,10 @@ public final class MigrationProxy: Sendable {
   /// - Returns: false where the migration is carried to its end.
   func tryInterrupt() -> Bool {
     guard claimsInterrupt() else {
-      logger.warning("the point of no return has passed; carrying the migration to its end")
+      logger.warning(
+        pointOfNoReturn.isRefused
+          ? "the switchover has been refused; the source is getting its guest back"
+          : "the point of no return has passed; carrying the migration to its end")
       return false
     }
     listener.cancel()

@@ -48,6 +48,8 @@ final class FakeGuest: Sendable {
     var acknowledged: [UInt64] = []
     var abort: String?
     var link: Socket?
+    /// Reads nothing more once it has been asked.
+    var isDeaf = false
   }
 
   let state = Mutex(State())
@@ -65,6 +67,7 @@ final class FakeGuest: Sendable {
       while let bytes = link.readSome(), !bytes.isEmpty {
         decoder.append(bytes)
         while let frame = try? decoder.next() { obey(frame, whenAsked) }
+        if state.withLock({ $0.isDeaf && $0.migration != nil }) { return }
       }
     }
   }

@@ -75,6 +75,7 @@ struct leafcutter_hold_functions {
   const char *(*allocator)(void);
   int (*purge)(void);
   int (*set_mark)(int memfd);
+  int (*at_destination)(void);
   int (*abandon)(void);
   void (*get_stats)(struct leafcutter_hold_stats *out);
 };

@@ -86,7 +86,7 @@ extension Guardian {
     else { return }
     logger.error("the proxy does not acknowledge: RELEASED is written, and the frames are let go")
     migration.revoking = nil
-    migration.mark.writeReleased()
+    if options.rules.saysReleasedFirst { migration.mark.writeReleased() }
     letFramesGo(migration)
   }
 
@@ -94,6 +94,7 @@ extension Guardian {
   /// nothing has to be waited for.
   private func leaseIsOver(_ migration: Migration) -> Bool {
     !migration.request.postcopyPossible || migration.request.zeroHeldFrames
+      || !options.rules.keepsLease
       || monotonicNanoseconds() - migration.lastAcknowledgement > HoldLimits.lease
   }
 

@@ -12,7 +12,7 @@ extension Guardian {
     migration.enter(.releasing)
     migration.reclaimer?.stop()
     // Said in every case, and before anything is let go: nobody may drop any more.
-    migration.mark.writeReleased()
+    if options.rules.saysReleasedFirst { migration.mark.writeReleased() }
     letFramesGo(migration)
     for database in migration.databases where database.stage == .preparing {
       // It answers when its eviction is done.

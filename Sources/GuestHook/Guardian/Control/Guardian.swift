@@ -49,17 +49,20 @@ public final class Guardian {
   /// Serves for ever.
   public func run() -> Never {
     logger.info("guardian ready: port \(options.port), databases at \(options.socket)")
-    while true {
-      waitForSomething()
-      if port.tryToConnect() { greetHost() }
-      port.flush()
-      port.receive { receiveFromHost($0) }
-      acceptPeers()
-      for peer in peers { serve(peer) }
-      removeGonePeers()
-      advance()
-      repeatLastWord()
-    }
+    while true { turn() }
+  }
+
+  /// Waits until there is something to do, and does it.
+  func turn() {
+    waitForSomething()
+    if port.tryToConnect() { greetHost() }
+    port.flush()
+    port.receive { receiveFromHost($0) }
+    acceptPeers()
+    for peer in peers { serve(peer) }
+    removeGonePeers()
+    advance()
+    repeatLastWord()
   }
 
   // MARK: Waiting

@@ -12,6 +12,7 @@ public struct KeeperProcess {
   private var rings: [Descriptor] = []
   private var page: SharedPage?
   private var migration = MigrationID.none
+  var rules = HoldRules()
 
   /// - Parameters:
   ///   - socket: The socket pair's end that the guardian gave this process.
@@ -24,13 +25,17 @@ public struct KeeperProcess {
   /// Serves the guardian until it has gone and nothing is held.
   public mutating func run() {
     outliveTheGuardian()
+    serve()
+  }
+
+  mutating func serve() {
     guardian.send(LocalMessage.LetGo(), for: .none)  // ready, and nothing is kept
     while guardian.ended == nil {
       if let frame = guardian.awaitFrame(milliseconds: 600_000) { obey(frame) }
     }
     guard !rings.isEmpty else { return }
     waitForTheEnd()
-    page?.writeReleased()
+    if rules.saysReleasedFirst { page?.writeReleased() }
     rings = []
   }
 

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define LEAFCUTTER_HOLD_ABI 1
+#define LEAFCUTTER_HOLD_ABI 2
 
 struct leafcutter_hold_piece {
   uint64_t address; /* in this process */
@@ -80,6 +80,10 @@ int leafcutter_hold_purge(void);
 /* Maps the mark page (Sources/HookLink/MarkPage.swift) from the guardian's memfd; the descriptor may
  * be closed afterwards. A later call replaces it. */
 int leafcutter_hold_set_mark(int memfd);
+
+/* 1 where the mark page says that the guest runs at its migration's destination, so that nobody can drop
+ * a page any more; else 0. */
+int leafcutter_hold_at_destination(void);
 
 /* For a library whose guardian is gone: writes RELEASED into the mark page, fences, and only then
  * does what leafcutter_hold_release does. Without a mark page it only releases. */

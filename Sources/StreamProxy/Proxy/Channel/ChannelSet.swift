@@ -130,6 +130,11 @@ final class ChannelSet: Sendable {
     }
   }
 
+  /// Ends the destination's leg of every channel.
+  func cutDestinationsOff() {
+    for leg in state.read({ $0.connections.values.compactMap(\.destination) }) { leg.shutDown() }
+  }
+
   // MARK: On the connection's thread
 
   private func connect(

@@ -21,6 +21,8 @@ struct NothingToDecide: StopPointHandler {
 enum ChannelFailure: Error {
   /// Ours: both legs are to be closed.
   case closeBoth(String)
+  /// Ours, at post-copy's point of no return (see ``RefusedSwitchover``).
+  case refusedSwitchover(String)
   case destination(SystemError)
   case source(SystemError)
 }

@@ -5,6 +5,8 @@ import Glibc
 struct ReturnPath: Sendable {
   let destination: Socket
   let source: Socket
+  /// Said to the source behind everything that the destination has said.
+  var lastWord: @Sendable () -> [UInt8] = { [] }
 
   /// Relays until the destination ends its side, then passes the end on: a source that waits for
   /// SHUT from a destination that died would wait for ever, its guest stopped.
@@ -18,6 +20,7 @@ struct ReturnPath: Sendable {
         if relayed == nil { break }
       }
     }
+    try? source.writeAll(lastWord())
     source.shutDownWriting()
   }
 }

@@ -55,9 +55,8 @@ struct GuestInquiry {
       timeoutMilliseconds: UInt32(clamping: Int(options.prepareTimeout / .milliseconds(1))),
       segments: pages?.segments ?? [])
     let witness = qmp.events
-    hook.prepare(request, session: GuestSession(migration: migration, pages: pages)) {
-      witness.runningNanoseconds
-    }
+    let session = GuestSession(migration: migration, pages: pages, rules: options.rules)
+    hook.prepare(request, session: session) { witness.runningNanoseconds }
   }
 
   /// Whether the guest's end of the hook port has been closed since it was asked.

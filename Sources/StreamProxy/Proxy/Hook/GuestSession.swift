@@ -20,6 +20,7 @@ struct GuestSession {
   /// Where reported pages are entered and revoked ones are taken out; nil where the guest was asked
   /// for zeroes and not for a report.
   let pages: ReportedPages?
+  private let rules: SafetyRules
 
   private(set) var mark: GuestMessage.Mark?
   /// What the guest's own times, in its messages, say of its clock.
@@ -36,9 +37,10 @@ struct GuestSession {
   /// Messages of other migrations, which were ignored.
   private(set) var lateMessages = 0
 
-  init(migration: MigrationID, pages: ReportedPages?) {
+  init(migration: MigrationID, pages: ReportedPages?, rules: SafetyRules = SafetyRules()) {
     self.migration = migration
     self.pages = pages
+    self.rules = rules
   }
 
   /// Takes one frame in, which arrived when the guest had run `running` nanoseconds; the
@@ -77,11 +79,7 @@ struct GuestSession {
       finish(end)
     case .revoke(let revoke):
       // The order is the whole point: the bits are gone before the acknowledgement is even made.
-      if let ranges = revoke.ranges {
-        for range in ranges { pages?.revoke(range) }
-      } else {
-        pages?.revokeAll()
-      }
+      if rules.clearsBeforeAcknowledging { clear(revoke.ranges) }
       pagesRevoked = true
       return HostMessage.Acknowledge(sequence: revoke.sequence)
     case .heartbeat(let beat):
@@ -96,6 +94,15 @@ struct GuestSession {
       resumed = result
     }
     return nil
+  }
+
+  /// After the return none of these pages is dropped; nil is all of them.
+  private func clear(_ ranges: [PageRange]?) {
+    guard let ranges else {
+      pages?.revokeAll()
+      return
+    }
+    for range in ranges { pages?.revoke(range) }
   }
 
   private mutating func add(_ held: HeldPages) {

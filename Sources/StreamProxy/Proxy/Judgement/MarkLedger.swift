@@ -18,6 +18,9 @@ final class MarkLedger: Sendable {
   }
 
   private let state = Mutex(State())
+  private let rules: SafetyRules
+
+  init(rules: SafetyRules = SafetyRules()) { self.rules = rules }
 
   /// Takes in what the guest's messages have said of its clock.
   func learn(from clock: GuestClock) {
@@ -35,7 +38,7 @@ final class MarkLedger: Sendable {
       if let page { state.history.clock.heard(time: page.time, running: running) }
       // Several may have passed since the last call, and the last of them may be no copy.
       if copy != nil || earlier { state.copies += 1 }
-      guard syncs >= state.syncs else { return }
+      guard syncs >= state.syncs, rules.lastCopyDecides || state.last.isEmpty else { return }
       if syncs > state.syncs { state.last.removeAll() }
       state.syncs = syncs
       state.last[channel] = .some(page)

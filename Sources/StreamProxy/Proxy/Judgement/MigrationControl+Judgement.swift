@@ -82,7 +82,9 @@ extension MigrationControl {
       proven = "proven before post-copy: the guest holds every dropped page, and its lease runs"
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
-        throw .closeBoth("not proven before post-copy: \(error)")
+        let reason = "not proven before post-copy: \(error)"
+        throw takesGuestBack && pointOfNoReturn.refuse()
+          ? .refusedSwitchover(reason) : .closeBoth(reason)
       }
       reported.revokeAll()
       leaveUnedited("not proven before post-copy: \(error)")
@@ -94,6 +96,7 @@ extension MigrationControl {
   private func proveLease(
     _ stopped: MigrationWitness.Observation
   ) throws(ProofFailure) {
+    guard options.rules.wantsLease else { return }
     guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
     let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
     // One that was sent long ago may have been read just now.
@@ -117,7 +120,11 @@ extension MigrationControl {
   /// The guest stands still, was not reset, and has kept its word.
   private func proveStopped() throws(ProofFailure) -> MigrationWitness.Observation {
     let stopped: MigrationWitness.Observation
-    switch qmp.events.waitForStop(until: .now + options.stopTimeout) {
+    let heard =
+      options.rules.hearsEventsUpToStop
+      ? qmp.events.waitForStop(until: .now + options.stopTimeout)
+      : .stopped(qmp.events.observation)
+    switch heard {
     case .stopped(let observation): stopped = observation
     case .connectionLost(let reason): throw .witnessLost(reason.description)
     case .deadline: throw .guestNotStopped(waited: options.stopTimeout)

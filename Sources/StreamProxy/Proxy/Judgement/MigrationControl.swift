@@ -18,6 +18,8 @@ struct MigrationControl: StopPointHandler {
 
   var passagesSeen = 0
   var multifdChannels = 0
+  /// Whether a source takes its guest back whose post-copy is refused (see ``RefusedSwitchover``).
+  var takesGuestBack = false
   private var passedPointOfNoReturn = false
   var migration = MigrationID.none
   var asked: ContinuousClock.Instant?

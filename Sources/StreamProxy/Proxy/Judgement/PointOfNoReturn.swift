@@ -1,12 +1,13 @@
 import Synchronization
 
 /// Whether the guest may run at the destination already, decided once: either the main channel passes
-/// the point, and nothing is closed any more, or the operator's interrupt comes first, and the point
-/// is never passed. Two separate answers could leave both guests running.
+/// the point, and nothing is closed any more, or the operator's interrupt or the judge comes first, and
+/// the point is never passed. Two separate answers could leave both guests running.
 final class PointOfNoReturn: Sendable {
   private static let open: UInt8 = 0
   private static let passed: UInt8 = 1
   private static let interrupted: UInt8 = 2
+  private static let refused: UInt8 = 3
 
   private let state = Atomic(PointOfNoReturn.open)
 
@@ -18,6 +19,11 @@ final class PointOfNoReturn: Sendable {
   /// is closed.
   func interrupt() -> Bool { decide(PointOfNoReturn.interrupted) }
 
+  /// Claims that the judge does not let the guest pass, and nothing may be closed before the source has
+  /// it back; false where an interrupt came before.
+  func refuse() -> Bool { decide(PointOfNoReturn.refused) }
+
+  var isRefused: Bool { state.load(ordering: .sequentiallyConsistent) == PointOfNoReturn.refused }
   var isPassed: Bool { state.load(ordering: .sequentiallyConsistent) == PointOfNoReturn.passed }
   var isInterrupted: Bool {
     state.load(ordering: .sequentiallyConsistent) == PointOfNoReturn.interrupted

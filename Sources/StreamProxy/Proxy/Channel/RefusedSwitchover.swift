@@ -1,0 +1,33 @@
+import Threads
+
+/// How a source gets its guest back when post-copy's point of no return is refused.
+///
+/// Closing its connection there is not enough: a source that had sent everything that belongs to the
+/// switchover waits for a recovery that no destination can give it (`postcopy_pause`), and one that had
+/// not stays in the state `device` (QEMU 10.0, `postcopy_start`, both in migration/migration.c); no
+/// command makes its guest run again then. A source that comes to the end of its stream and has heard
+/// that the destination failed lets its guest go on (`migration_completion`). So the destination is cut
+/// off, the source is told, and what it still sends goes nowhere.
+enum RefusedSwitchover {
+  /// The return path's SHUT (MIG_RP_MSG_SHUT, 4 bytes of payload) with an error: the destination has failed.
+  static let failure: [UInt8] = [0, 1, 0, 4, 0, 0, 0, 1]
+  /// How long the source may say nothing before its channel is closed after all.
+  private static let patience = Duration.seconds(10)
+
+  /// Whether a source with these settings takes its guest back whole. With release-ram it gives memory
+  /// away that it has sent, and before QEMU 10.0 it would not open its disks again.
+  static func isPossible(with capabilities: MigrationCapabilities, of version: QEMUVersion) -> Bool
+  {
+    version.major >= 10 && !capabilities.enabled.contains("release-ram")
+  }
+
+  /// Reads what a source sends to its end, for nobody.
+  static func drain(_ source: Socket) {
+    unsafe withUnsafeTemporaryAllocation(byteCount: 256 * 1024, alignment: 4096) { buffer in
+      while waitReadable(source.descriptor, or: nil, for: patience) == .ready {
+        // The buffer lives in this closure, and nothing of it is looked at.
+        guard let count = try? unsafe source.read(into: buffer), count > 0 else { return }
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import CGuestSystem
+import Glibc
+import Logging
+import Synchronization
+import Threads
+
+@testable import Guardian
+
+/// A guardian on a thread of this process, because its rules cannot be reached from outside of one.
+final class GuardianInProcess {
+  let proxy: FakeProxy
+  private let directory: String
+  private let life: Life
+  private let thread: BlockingThread
+
+  private final class Life: Sendable {
+    let isOver = Atomic(false)
+  }
+
+  init(_ rules: HoldRules) {
+    var path = Array("\(P_tmpdir)/leafcutter-rules-XXXXXX".utf8CString)
+    // mkdtemp(3) writes into the array, which ends with a zero byte.
+    _ = unsafe mkdtemp(&path)
+    let directory = String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    self.directory = directory
+    proxy = FakeProxy(path: directory + "/port")
+    var options = GuardianOptions()
+    options.port = .unix(directory + "/port")
+    options.socket = directory + "/guardian.sock"
+    options.executable = GuardianFixture.executable
+    options.dropsPageCache = false
+    options.takesBallast = false
+    options.rules = rules
+    let life = Life()
+    self.life = life
+    thread = BlockingThread("guardian") { [options] in
+      var logger = Logger(label: "guardian")
+      logger.logLevel = .critical
+      guard let guardian = try? Guardian(options, logger: logger) else { return }
+      while !life.isOver.load(ordering: .acquiring) { guardian.turn() }
+      guardian.keeper.stop()
+    }
+    proxy.accept()
+  }
+
+  deinit {
+    life.isOver.store(true, ordering: .releasing)
+    // It waits for the port or for its next try to open it.
+    proxy.hangUp()
+    thread.join()
+    for name in ["guardian.sock", "port", ""] {
+      // The path is alive during the call.
+      _ = unsafe remove("\(directory)/\(name)")
+    }
+  }
+
+  func database() throws -> FakeDatabase {
+    try FakeDatabase(socket: directory + "/guardian.sock", home: directory)
+  }
+}
