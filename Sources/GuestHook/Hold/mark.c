@@ -23,7 +23,9 @@
 static void *mark;
 
 int leafcutter_hold_set_mark(int memfd) {
-  void *page = (void *)syscall(SYS_mmap, NULL, HOLD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+  /* The last argument goes over the stack, where syscall(2) reads 64 bits: an int has half of them. */
+  void *page = (void *)syscall(SYS_mmap, NULL, HOLD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd,
+                               (off_t)0);
   if (page == MAP_FAILED) return errno;
   if (mark) syscall(SYS_munmap, mark, HOLD_PAGE);
   mark = page;
