@@ -100,6 +100,24 @@ struct HoldRuleTests {
     #expect(isOn ? lost == 0 : lost > 0, "\(lost) pages")
   }
 
+  @Test(
+    "A hold library that lets go without RELEASED in the mark page loses pages, and with it none",
+    arguments: [false, true])
+  func librarySaysReleased(isOn: Bool) throws {
+    let library = try HoldLibraryInProcess()
+    let id = MigrationID.random()
+    let mark = try MarkPageWriter(migration: id)
+    let frames = try library.hold(bytes: 8 << 20, mark: mark.memory)
+    #expect(frames.count == 2048)
+    let pages = LostPages(migration: id, dropped: frames)
+    let kept = try SharedPage(of: mark.memory)
+    library.saysReleasedFirst = isOn
+    // Its guardian is dead and it has waited for as long as it must.
+    #expect(library.abandon() == 0 && library.ring < 0)
+    let lost = pages.lost(last: kept)
+    #expect(isOn ? lost == 0 : lost > 0, "\(lost) pages")
+  }
+
   /// A database that holds, reported to a proxy that drops everything at once.
   private func prepare(
     _ guardian: GuardianInProcess, postcopy: Bool = false

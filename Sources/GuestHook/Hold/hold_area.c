@@ -91,7 +91,8 @@ static uintptr_t reserve(uintptr_t source, size_t length) {
 static void recover(uintptr_t destination, size_t length) {
   atomic_store(&hold.mappings_left, 0);
   long again = syscall(SYS_mmap, destination, length, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+                       (off_t)0);
   if (again == (long)destination) return;
   int index = atomic_fetch_add(&hold.lost_count, 1);
   hold.lost[index].start = destination;
@@ -258,7 +259,7 @@ static long mapping_budget(void) {
 static int make_gate(void) {
   if (atomic_load(&hold.gate)) return 0;
   void *page = (void *)syscall(SYS_mmap, NULL, HOLD_PAGE, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, (off_t)0);
   if (page == MAP_FAILED) return errno;
   if (syscall(SYS_madvise, page, HOLD_PAGE, MADV_WIPEONFORK)) {
     int reason = errno;
@@ -277,7 +278,8 @@ int leafcutter_hold_open(size_t capacity) {
   size_t reserved = capacity + HUGE_PAGE;
   /* Not accessible until it is unlocked: under mlockall it would be filled with pages at once. */
   void *reservation = (void *)syscall(SYS_mmap, NULL, reserved, PROT_NONE,
-                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                                      (off_t)0);
   if (reservation == MAP_FAILED) return errno;
   syscall(SYS_munlock, reservation, reserved);
   if (syscall(SYS_mprotect, reservation, reserved, PROT_READ | PROT_WRITE)) {
