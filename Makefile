@@ -91,7 +91,7 @@ torture: build-torture
 test: build-torture
 	@$(LINT) $(SOURCES)
 	@swift test
-	@LEAFCUTTER_QEMU=1 swift test --skip-build --filter MigrationTests\\.
+	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\\.'
 	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 240"
 	@swift test --package-path $(DEMO_PACKAGE)
 	@Fuzzing/run 60
