@@ -12,11 +12,14 @@
  *   leaves      leaf pages in the cache, by WiredTiger's own walk
  *   cache       "ok CACHE_SIZE BYTES_IN_CACHE"
  *   verify      reads and compares every document; "ok N BAD"
+ *   slots       the words of WT_CONNECTION, WT_SESSION and WT_CURSOR at which the methods lie that
+ *               Leafcutter uses, with the first one's and the one behind the last's, by the header
  *   close       closes the connection, opens it without Leafcutter, runs WT_SESSION::verify
  *   reopen      closes the connection and opens it again in the same process
  *   quit        exits without closing
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +80,7 @@ static void open_database(uint64_t cache_mb) {
   char configuration[512];
   snprintf(configuration, sizeof configuration,
            "create,cache_size=%" PRIu64 "M,statistics=(all),log=(enabled=true)%s", cache_mb,
-           uses_snappy ? ",extensions=[libwiredtiger_snappy.so]" : "");
+           uses_snappy && WIREDTIGER_VERSION_MAJOR < 11 ? ",extensions=[libwiredtiger_snappy.so]" : "");
   check(wiredtiger_open(home, NULL, configuration, &connection), "wiredtiger_open");
   check(connection->open_session(connection, NULL, NULL, &session), "open_session");
 }
@@ -176,6 +179,21 @@ static void leaves(void) {
   printf("ok %" PRIu64 "\n", total);
 }
 
+static void slots(void) {
+#define WORD(type, member) (offsetof(type, member) / sizeof(void *))
+  const size_t words[] = {
+      WORD(WT_CONNECTION, close), WORD(WT_CONNECTION, reconfigure), WORD(WT_CONNECTION, get_home),
+      WORD(WT_CONNECTION, open_session), sizeof(WT_CONNECTION) / sizeof(void *),
+      WORD(WT_SESSION, app_private) + 1, WORD(WT_SESSION, close), WORD(WT_SESSION, open_cursor),
+      WORD(WT_SESSION, checkpoint), sizeof(WT_SESSION) / sizeof(void *),
+      WORD(WT_CURSOR, value_format) + 1, WORD(WT_CURSOR, get_key), WORD(WT_CURSOR, get_value),
+      WORD(WT_CURSOR, set_key), WORD(WT_CURSOR, next), WORD(WT_CURSOR, reset),
+      WORD(WT_CURSOR, search_near), WORD(WT_CURSOR, close), WORD(WT_CURSOR, reopen) + 1};
+  printf("ok");
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) printf(" %zu", words[i]);
+  printf("\n");
+}
+
 static void close_and_verify(void) {
   int failed = 0;
   check(connection->close(connection, NULL), "close");
@@ -225,6 +243,8 @@ int main(int argc, char **argv) {
       printf("ok %" PRIu64 " %" PRIu64 "\n",
              statistic("statistics:", NULL, "cache: maximum bytes configured"),
              statistic("statistics:", NULL, "cache: bytes currently in the cache"));
+    } else if (strcmp(line, "slots") == 0) {
+      slots();
     } else if (strcmp(line, "reopen") == 0) {
       reopen(strtoull(argv[4], NULL, 10));
     } else if (strcmp(line, "close") == 0) {

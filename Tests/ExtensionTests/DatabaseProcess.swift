@@ -4,12 +4,15 @@ import Glibc
 /// The test database with or without the hold library, in a directory of its own.
 final class DatabaseProcess {
   struct Setup {
+    var engine = TestEngine.debian
     var compressor = "none"
     var documents = 100_000
     var cacheMegabytes = 512
     /// Preloaded before the allocator.
     var preloadsHold = true
-    var usesJemalloc = true
+    var allocator = TestAllocator.jemalloc
+    /// Extensions of the test database's own (extensions.c) that are loaded before Leafcutter's.
+    var ownExtensions: [String] = []
   }
 
   let home: String
@@ -29,18 +32,28 @@ final class DatabaseProcess {
     try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
     let products = DatabaseProcess.products
     var preload = setup.preloadsHold ? [products + "/libleafcutter_hold.so"] : []
-    if setup.usesJemalloc { preload.append("libjemalloc.so.2") }
+    if let library = setup.allocator.library { preload.append(library) }
     // The engine takes the last list of extensions only, which is this one.
-    let snappy = setup.compressor == "snappy" ? "libwiredtiger_snappy.so," : ""
-    process.executableURL = URL(fileURLWithPath: products + "/ExtensionTestDatabase")
+    let snappy =
+      setup.compressor == "snappy" && setup.engine == .debian ? ["libwiredtiger_snappy.so"] : []
+    let extensions =
+      snappy + setup.ownExtensions.map { "local={entry=\($0),early_load=true}" }
+      + [products + "/libleafcutter_wt.so"]
+    process.executableURL = URL(fileURLWithPath: try setup.engine.program())
     process.arguments = [home, setup.compressor, "\(setup.documents)", "\(setup.cacheMegabytes)"]
     process.environment = [
       "LEAFCUTTER_SOCKET": socket, "LD_PRELOAD": preload.joined(separator: " "),
-      "WIREDTIGER_CONFIG": "extensions=[\(snappy)\(products)/libleafcutter_wt.so]",
+      "WIREDTIGER_CONFIG": "extensions=[\(extensions.joined(separator: ","))]",
     ]
     process.standardInput = input
     process.standardOutput = output
+    _ = FileManager.default.createFile(atPath: complaintsPath, contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: complaintsPath)
   }
+
+  private var complaintsPath: String { directory + "/stderr" }
+  /// What it has said on standard error.
+  var complaints: String { (try? String(contentsOfFile: complaintsPath, encoding: .utf8)) ?? "" }
 
   var directory: String { (home as NSString).deletingLastPathComponent }
   var identifier: pid_t { process.processIdentifier }
@@ -109,15 +122,4 @@ final class DatabaseProcess {
 
 struct DatabaseComplaint: Error {
   var line: String
-}
-
-extension Bundle {
-  /// Where the build put the libraries and the test database: next to the test bundle.
-  static var testProducts: String {
-    var path = CommandLine.arguments[0]
-    if let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) {
-      path = bundle
-    }
-    return (path as NSString).deletingLastPathComponent
-  }
 }

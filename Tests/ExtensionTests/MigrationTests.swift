@@ -7,10 +7,13 @@ import Testing
 @Suite(.serialized) struct MigrationTests {
   private static let documents = 40_000
 
-  @Test(arguments: ["none", "snappy"])
-  func everyResidentLeafIsListedEvictedHeldAndReadBack(compressor: String) throws {
+  @Test(arguments: TestEngine.present, ["none", "snappy"])
+  func everyResidentLeafIsListedEvictedHeldAndReadBack(
+    engine: TestEngine, compressor: String
+  ) throws {
     // Pages are counted as the engine does only when they have been read from the file.
-    let setup = DatabaseProcess.Setup(compressor: compressor, documents: MigrationTests.documents)
+    let setup = DatabaseProcess.Setup(
+      engine: engine, compressor: compressor, documents: MigrationTests.documents)
     let filling = try DatabaseProcess(setup)
     try filling.start()
     try filling.tell("close")
@@ -27,7 +30,7 @@ import Testing
     let before = try database.tell("cache")
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
-    report("prepare, \(compressor)", before[1], prepared.steps)
+    report("prepare, \(engine.rawValue), \(compressor)", before[1], prepared.steps)
     #expect(prepared.notes == [])
     #expect(prepared.leavesListed == UInt64(resident))
     #expect(prepared.leavesInManifest == UInt64(resident))
@@ -47,7 +50,7 @@ import Testing
     #expect(database.memory("VmPin") < 1 << 20)
     try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
     let resumed = try guardian.resumed()
-    report("resume, \(compressor)", before[1], resumed.steps)
+    report("resume, \(engine.rawValue), \(compressor)", before[1], resumed.steps)
     #expect(resumed.leavesInManifest == UInt64(resident))
     #expect(resumed.leavesRefaulted == UInt64(resident))
     #expect(resumed.leavesResident == UInt64(resident))
@@ -119,7 +122,7 @@ import Testing
   }
 
   @Test func onGlibcsMallocLeavesAreListedAndNoFramesHeld() throws {
-    let (database, guardian) = try openWarm(.init(documents: 20_000, usesJemalloc: false))
+    let (database, guardian) = try openWarm(.init(documents: 20_000, allocator: .glibc))
     defer { database.remove() }
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
