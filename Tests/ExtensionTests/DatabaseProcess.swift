@@ -13,6 +13,10 @@ final class DatabaseProcess {
     var allocator = TestAllocator.jemalloc
     /// Extensions of the test database's own (extensions.c) that are loaded before Leafcutter's.
     var ownExtensions: [String] = []
+    /// Of the engine, beside what the program gives it.
+    var configuration = ""
+    /// What the kernel refuses it (process.c).
+    var refuses = ""
   }
 
   let home: String
@@ -43,7 +47,9 @@ final class DatabaseProcess {
     process.arguments = [home, setup.compressor, "\(setup.documents)", "\(setup.cacheMegabytes)"]
     process.environment = [
       "LEAFCUTTER_SOCKET": socket, "LD_PRELOAD": preload.joined(separator: " "),
-      "WIREDTIGER_CONFIG": "extensions=[\(extensions.joined(separator: ","))]",
+      "WIREDTIGER_CONFIG":
+        "extensions=[\(extensions.joined(separator: ","))],\(setup.configuration)",
+      "TEST_DATABASE_REFUSES": setup.refuses,
     ]
     process.standardInput = input
     process.standardOutput = output
@@ -112,9 +118,10 @@ final class DatabaseProcess {
   }
 
   /// A field of /proc/PID/status in bytes.
-  func memory(_ field: String) -> Int {
-    let status =
-      (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
+  func memory(_ field: String) -> Int { DatabaseProcess.memory(field, of: identifier) }
+
+  static func memory(_ field: String, of process: pid_t) -> Int {
+    let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix(field + ":") } ?? ""
     return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
   }

@@ -56,11 +56,13 @@ import Testing
     #expect(resumed.leavesResident == UInt64(resident))
     #expect(try database.tell("leaves")[0] == resident)
     #expect(try database.tell("cache")[0] == before[0])
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func resumeIsRefusedWhileFramesAreHeldAndWorksAfterTheirRelease() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func resumeIsRefusedWhileFramesAreHeldAndWorksAfterTheirRelease(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     try guardian.prepare()
     _ = try guardian.prepared()
@@ -73,11 +75,13 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     let resumed = try guardian.resumed()
     #expect(resumed.leavesResident == resumed.leavesInManifest)
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func aDamagedManifestIsRefusedAndTheDatabaseGoesOn() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func aDamagedManifestIsRefusedAndTheDatabaseGoesOn(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     let size = try database.tell("cache")[0]
     try guardian.prepare()
@@ -90,11 +94,13 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     #expect(throws: TestGuardian.Refused.self) { try guardian.resumed() }
     #expect(try database.tell("cache")[0] == size)
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func withoutAMarkPageNothingIsHeld() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func withoutAMarkPageNothingIsHeld(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     try guardian.prepare(withMark: false)
     let (held, prepared) = try guardian.prepared()
@@ -103,11 +109,13 @@ import Testing
     #expect(prepared.notes.contains { $0.contains("mark page") })
     #expect(database.memory("VmPin") == 0)
     try guardian.release()
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func withoutTheHoldLibraryTheCacheIsOnlyShrunk() throws {
-    let (database, guardian) = try openWarm(.init(documents: 20_000, preloadsHold: false))
+  @Test(arguments: TestEngine.present)
+  func withoutTheHoldLibraryTheCacheIsOnlyShrunk(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000, preloadsHold: false))
     defer { database.remove() }
     let before = try database.tell("cache")
     try guardian.prepare()
@@ -118,11 +126,13 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     #expect(try guardian.resumed().leavesInManifest == 0)
     #expect(try database.tell("cache")[0] == before[0])
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func onGlibcsMallocLeavesAreListedAndNoFramesHeld() throws {
-    let (database, guardian) = try openWarm(.init(documents: 20_000, allocator: .glibc))
+  @Test(arguments: TestEngine.present)
+  func onGlibcsMallocLeavesAreListedAndNoFramesHeld(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000, allocator: .glibc))
     defer { database.remove() }
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
@@ -132,11 +142,13 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     let resumed = try guardian.resumed()
     #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 0)
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func aDatabaseWithUpdatesAndAnOpenTransactionIsPreparedAndResumed() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func aDatabaseWithUpdatesAndAnOpenTransactionIsPreparedAndResumed(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     try database.tell("update 10000")
     try database.tell("pin")
@@ -146,25 +158,7 @@ import Testing
     try guardian.release()
     try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
     _ = try guardian.resumed()
-    try expectClean(database)
-  }
-
-  private func openWarm(
-    _ setup: DatabaseProcess.Setup = .init(documents: 20_000)
-  ) throws -> (DatabaseProcess, TestGuardian) {
-    let database = try DatabaseProcess(setup)
-    let guardian = try TestGuardian(socket: database.socket)
-    try database.start()
-    _ = try guardian.accept()
-    try database.tell("warm")
-    return (database, guardian)
-  }
-
-  /// Every document is as it was written, and every table as the engine wants it.
-  private func expectClean(_ database: DatabaseProcess) throws {
-    #expect(try database.tell("verify")[1] == 0)
-    #expect(try database.tell("close") == [0])
-    #expect(database.waitForExit(seconds: 20))
+    try database.expectClean()
   }
 
   private func report(_ what: String, _ cache: Int, _ steps: [StepTime]) {

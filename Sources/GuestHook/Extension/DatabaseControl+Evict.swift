@@ -29,7 +29,9 @@ extension DatabaseControl {
   /// Waits until the cache has shrunk. The pages that a small cache keeps are allowed to stay.
   func evict(_ found: Found?, keeping usage: CacheUsage, _ watch: inout Stopwatch) {
     let size = shrunk?.set ?? usage.limit
-    let sample = found.flatMap { found in
+    // Where leaves are not listed, only bytes tell how far their eviction has come.
+    let listed = found.flatMap { $0.isComplete ? $0 : nil }
+    let sample = listed.flatMap { found in
       hold.flatMap {
         try? ResidencySample(
           of: found.resident, size: DatabaseControl.sampleSize, engine: engine, hold: $0)

@@ -86,6 +86,8 @@ extension DatabaseControl {
     var listed: Int
     /// Those in the cache, each table's in file-offset order.
     var resident: [LeafManifest.Table]
+    /// Whether these are all that the cache has of tables.
+    var isComplete: Bool
     var residentCount: Int { resident.reduce(0) { $0 + $1.leaves.count } }
   }
 
@@ -105,7 +107,9 @@ extension DatabaseControl {
     let residency = Residency(
       of: listing.tables, engine: engine, hold: hold, threads: threads, stop: agent.stop)
     watch.lap("probe")
-    return Found(listed: listing.count, resident: residency.residentLeaves(of: listing.tables))
+    return Found(
+      listed: listing.count, resident: residency.residentLeaves(of: listing.tables),
+      isComplete: leftOut == 0 && listing.tablesLeftOut == 0)
   }
 
   /// In a thread of its own, because nobody can stop one; it is waited for within bounds.
