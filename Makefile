@@ -28,7 +28,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup build build-torture demo downtime matrix torture test format
+.PHONY: help setup build build-torture databases demo downtime matrix torture test format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -40,6 +40,8 @@ help:
 	@echo "make matrix   migrate between QEMU 7.2 and 10.0 in every way and compare all memory"
 	@echo "                JSON=FILE writes the rows, SHORT=1 runs those that stand for the others,"
 	@echo "                OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make databases  evict, hold and read back on each WiredTiger and allocator, and print one table"
+	@echo "                DOCUMENTS=N in the database (200000)"
 	@echo "make torture  migrate a guest ROUNDS times while things go wrong, and count what is lost"
 	@echo "                SEED=S repeats a run, JSON=FILE writes the counts, OPTIONS=... is passed on"
 	@echo "make test     check the style and run the tests"
@@ -75,6 +77,14 @@ matrix: setup
 	@echo "building the matrix"
 	$(call build,--static-swift-stdlib --product leafcutter-matrix)
 	@$(RELEASE)/leafcutter-matrix $(if $(SHORT),--short) $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
+databases: setup
+	@echo "building the extension, the hold library and the tests"
+	$(call build,--static-swift-stdlib --product leafcutter_wt)
+	$(call build,--static-swift-stdlib --product leafcutter_hold)
+	@swift build --build-tests >/dev/null
+	@LEAFCUTTER_LIBRARIES=$(CURDIR)/$(RELEASE) LEAFCUTTER_DOCUMENTS=$(or $(DOCUMENTS),200000) \
+	  swift test --skip-build --filter ExtensionTests.DatabaseTableTests 2>&1 | grep -E '^\||✘'
 
 build-torture: build
 	@echo "building the torture"

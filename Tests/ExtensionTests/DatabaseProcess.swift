@@ -27,6 +27,9 @@ final class DatabaseProcess {
   private var buffered = Data()
 
   static let products = Bundle.testProducts
+  /// Where Leafcutter's two libraries are: measurements want the release's.
+  static let libraries =
+    ProcessInfo.processInfo.environment["LEAFCUTTER_LIBRARIES"] ?? products
 
   /// - Parameter directory: of an earlier process, to open its database again.
   init(_ setup: Setup = Setup(), directory: String? = nil) throws {
@@ -34,15 +37,15 @@ final class DatabaseProcess {
     home = directory + "/db"
     socket = directory + "/guardian.sock"
     try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
-    let products = DatabaseProcess.products
-    var preload = setup.preloadsHold ? [products + "/libleafcutter_hold.so"] : []
+    let libraries = DatabaseProcess.libraries
+    var preload = setup.preloadsHold ? [libraries + "/libleafcutter_hold.so"] : []
     if let library = setup.allocator.library { preload.append(library) }
     // The engine takes the last list of extensions only, which is this one.
     let snappy =
       setup.compressor == "snappy" && setup.engine == .debian ? ["libwiredtiger_snappy.so"] : []
     let extensions =
       snappy + setup.ownExtensions.map { "local={entry=\($0),early_load=true}" }
-      + [products + "/libleafcutter_wt.so"]
+      + [libraries + "/libleafcutter_wt.so"]
     process.executableURL = URL(fileURLWithPath: try setup.engine.program())
     process.arguments = [home, setup.compressor, "\(setup.documents)", "\(setup.cacheMegabytes)"]
     process.environment = [
