@@ -93,7 +93,9 @@ final class DatabaseProcess {
       if let end = buffered.firstIndex(of: 0x0a) {
         let line = String(decoding: buffered[..<end], as: UTF8.self)
         buffered = Data(buffered[(end + 1)...])
-        guard line.hasPrefix("ok") else { throw DatabaseComplaint(line: line) }
+        guard line.hasPrefix("ok") else {
+          throw DatabaseComplaint(line: "\(line); \(complaints.suffix(1000))")
+        }
         return line.split(separator: " ").dropFirst().compactMap { Int($0) }
       }
       let more = output.fileHandleForReading.availableData

@@ -51,7 +51,8 @@ import Testing
     #expect([before, during, refault, after].allSatisfy { $0.bad == 0 })
     #expect(prepared.leavesInManifest > prepared.leavesListed * 95 / 100)
     #expect(prepared.leavesEvicted > prepared.leavesInManifest / 2)
-    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    // Clients read all the while, and the engine may be about to evict what they left.
+    #expect(resumed.leavesResident >= resumed.leavesInManifest * 99 / 100)
     if allocator == .glibc {
       #expect(held == nil && prepared.notes.contains { $0.contains("glibc's malloc") })
     } else {
