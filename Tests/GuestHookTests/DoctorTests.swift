@@ -150,6 +150,14 @@ struct DoctorTests {
     #expect(!facts.strangers.contains { $0.pid == getpid() })
   }
 
+  @Test(arguments: [
+    ("[always] madvise never\n", "always"), ("always [madvise] never\n", "madvise"),
+    ("always madvise [never]\n", "never"), ("always", nil), ("", nil), ("[always", nil),
+  ])
+  func theChosenWordIsTheOneInBrackets(text: String, word: String?) {
+    #expect(GuestFacts.bracketed(text) == word)
+  }
+
   @Test func aGuardianThatDoesNotAnswerIsSaidSo() {
     let facts = GuestFacts.read(socket: "/nonexistent", port: .unix("/nonexistent"))
     #expect(facts.guardianProblem?.contains("cannot connect to /nonexistent") == true)

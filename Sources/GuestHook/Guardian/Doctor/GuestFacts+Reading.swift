@@ -51,11 +51,15 @@ extension GuestFacts {
     SmallFile.read(path)?.split(whereSeparator: \.isWhitespace).first.map(String.init)
   }
 
-  /// The word in brackets.
   private static func chosen(_ path: String) -> String {
-    let text = SmallFile.read(path) ?? ""
-    return text.split(separator: "[").dropFirst().first?.split(separator: "]").first
-      .map(String.init) ?? ""
+    SmallFile.read(path).flatMap { bracketed($0) } ?? ""
+  }
+
+  /// The word in brackets, by which sysfs shows a choice.
+  static func bracketed(_ text: String) -> String? {
+    guard let open = text.firstIndex(of: "["), let close = text[open...].firstIndex(of: "]")
+    else { return nil }
+    return String(text[text.index(after: open)..<close])
   }
 
   fileprivate static func kibibytes(_ field: String, in path: String) -> UInt64? {
