@@ -83,8 +83,9 @@ databases: setup
 	$(call build,--static-swift-stdlib --product leafcutter_wt)
 	$(call build,--static-swift-stdlib --product leafcutter_hold)
 	@swift build --build-tests >/dev/null
-	@LEAFCUTTER_LIBRARIES=$(CURDIR)/$(RELEASE) LEAFCUTTER_DOCUMENTS=$(or $(DOCUMENTS),200000) \
-	  swift test --skip-build --filter ExtensionTests.DatabaseTableTests 2>&1 | grep -E '^\||✘'
+	@log=$$(mktemp); LEAFCUTTER_LIBRARIES=$(CURDIR)/$(RELEASE) LEAFCUTTER_DOCUMENTS=$(or $(DOCUMENTS),200000) \
+	  swift test --skip-build --filter ExtensionTests.DatabaseTableTests >$$log 2>&1; status=$$?; \
+	  grep -E '^\||✘' $$log; rm -f $$log; exit $$status
 
 build-torture: build
 	@echo "building the torture"

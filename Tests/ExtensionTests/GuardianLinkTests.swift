@@ -14,7 +14,7 @@ import Testing
     let program = Crew("files", count: 2) { _ in
       while !over.load(ordering: .relaxed) {
         // The path is a literal.
-      let file = unsafe open("/dev/null", O_RDONLY)
+        let file = unsafe open("/dev/null", O_RDONLY)
         sched_yield()
         if close(file) != 0 { stolen.add(1, ordering: .relaxed) }
       }

@@ -108,7 +108,7 @@ extension DatabaseControl {
       of: listing.tables, engine: engine, hold: hold, threads: threads, stop: agent.stop)
     watch.lap("probe")
     return Found(
-      listed: listing.count, resident: residency.residentLeaves(of: listing.tables),
+      listed: listing.count, resident: residency.leaves(of: listing.tables, inCache: true),
       isComplete: leftOut == 0 && listing.tablesLeftOut == 0)
   }
 

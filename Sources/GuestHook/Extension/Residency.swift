@@ -83,10 +83,11 @@ struct Residency: Sendable {
     }
   }
 
-  /// The resident leaves, each table's in file-offset order; tables without any are left out.
-  func residentLeaves(of tables: [LeafManifest.Table]) -> [LeafManifest.Table] {
+  /// The leaves that are in the cache, or those that are not, each table's in file-offset order; tables
+  /// without any are left out.
+  func leaves(of tables: [LeafManifest.Table], inCache wanted: Bool) -> [LeafManifest.Table] {
     zip(tables, self.tables).compactMap { table, flags in
-      let leaves = table.leaves.inOffsetOrder { flags[$0] }
+      let leaves = table.leaves.inOffsetOrder { flags[$0] == wanted }
       return leaves.count == 0
         ? nil : LeafManifest.Table(uri: table.uri, creation: table.creation, leaves: leaves)
     }
