@@ -28,7 +28,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup build build-torture demo downtime matrix torture test races format
+.PHONY: help setup setup-demo build build-torture databases demo downtime matrix torture test races format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -40,6 +40,8 @@ help:
 	@echo "make matrix   migrate between QEMU 7.2 and 10.0 in every way and compare all memory"
 	@echo "                JSON=FILE writes the rows, SHORT=1 runs those that stand for the others,"
 	@echo "                OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make databases  evict, hold and read back on each WiredTiger and allocator, and print one table"
+	@echo "                DOCUMENTS=N in the database (200000)"
 	@echo "make torture  migrate a guest ROUNDS times while things go wrong, and count what is lost"
 	@echo "                SEED=S repeats a run, JSON=FILE writes the counts, OPTIONS=... is passed on"
 	@echo "make test     check the style and run the tests"
@@ -49,7 +51,11 @@ help:
 setup:
 	@qemu-config/setup --quiet
 
-build: setup
+# What is needed for building and for the demo.
+setup-demo:
+	@qemu-config/setup --quiet --demo
+
+build: setup-demo
 	@echo "building leafcutter, the WiredTiger extension and the hold library"
 	$(call build,--static-swift-stdlib --product leafcutter)
 	$(call build,--static-swift-stdlib --product leafcutter_wt)
@@ -77,6 +83,15 @@ matrix: setup
 	$(call build,--static-swift-stdlib --product leafcutter-matrix)
 	@$(RELEASE)/leafcutter-matrix $(if $(SHORT),--short) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
+databases: setup
+	@echo "building the extension, the hold library and the tests"
+	$(call build,--static-swift-stdlib --product leafcutter_wt)
+	$(call build,--static-swift-stdlib --product leafcutter_hold)
+	@swift build --build-tests >/dev/null
+	@log=$$(mktemp); LEAFCUTTER_LIBRARIES=$(CURDIR)/$(RELEASE) LEAFCUTTER_DOCUMENTS=$(or $(DOCUMENTS),200000) \
+	  swift test --skip-build --filter ExtensionTests.DatabaseTableTests >$$log 2>&1; status=$$?; \
+	  grep -E '^\||✘' $$log; rm -f $$log; exit $$status
+
 build-torture: build
 	@echo "building the torture"
 	$(call build,--package-path $(TORTURE_PACKAGE) --static-swift-stdlib --product leafcutter-torture)
@@ -88,10 +103,10 @@ torture: build-torture
 	@$(torture) --rounds $(ROUNDS) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
 # The programs are built first, because the end-to-end tests migrate the demo's guest.
-test: build-torture
+test: setup build-torture
 	@$(LINT) $(SOURCES)
 	@swift test
-	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\\.'
+	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\.'
 	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 240"
 	@swift test --package-path $(DEMO_PACKAGE)
 	@Fuzzing/run 60

@@ -109,12 +109,16 @@ let package = Package(
     // The program the extension's tests load it into, as a database would.
     .executableTarget(
       name: "ExtensionTestDatabase", path: "Tests/ExtensionTestDatabase", cSettings: strictC,
-      linkerSettings: [.linkedLibrary("wiredtiger")]),
+      linkerSettings: [
+        .linkedLibrary("wiredtiger"),
+        // WiredTiger finds extensions in the program itself.
+        .unsafeFlags(["-Xlinker", "--export-dynamic"]),
+      ]),
     .testTarget(
       name: "ExtensionTests",
       dependencies: [
-        "HookLink", "LeafManifest", "WiredTigerExtension", "CWiredTiger", "ExtensionTestDatabase",
-        "Guardian", "CGuestSystem",
+        "HookLink", "LeafManifest", "WiredTigerExtension", "ExtensionTestDatabase", "Guardian",
+        "CGuestSystem",
       ],
       swiftSettings: strict),
     // Two QEMUs and a guest that reports; the tests' and the matrix's.

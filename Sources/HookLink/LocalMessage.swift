@@ -32,6 +32,8 @@ public enum LocalMessage: Equatable, Sendable {
   case failed(Failed)
   case statusRequest(StatusRequest)
   case status(Status)
+  case databasesRequest(DatabasesRequest)
+  case databases(Databases)
   case keep(Keep)
   case letGo(LetGo)
 
@@ -44,6 +46,10 @@ public enum LocalMessage: Equatable, Sendable {
     public var home: String
     /// What the engine calls itself, e.g. "WiredTiger 3.2.1: (May 27, 2020)".
     public var engine: String
+    /// The release whose function tables it has, e.g. "3.2.1".
+    public var layout: String
+    /// What serves its malloc, e.g. "jemalloc"; empty where the hold library is not preloaded.
+    public var allocator: String
     /// Leaves can be listed and probed; otherwise the cache can only be shrunk.
     public var listsLeaves: Bool
     /// The hold library is preloaded and works; otherwise frames go back to the kernel.
@@ -52,10 +58,13 @@ public enum LocalMessage: Equatable, Sendable {
     public var notes: [String]
 
     public init(
-      home: String, engine: String, listsLeaves: Bool, holdsFrames: Bool, notes: [String]
+      home: String, engine: String, layout: String, allocator: String, listsLeaves: Bool,
+      holdsFrames: Bool, notes: [String]
     ) {
       self.home = home
       self.engine = engine
+      self.layout = layout
+      self.allocator = allocator
       self.listsLeaves = listsLeaves
       self.holdsFrames = holdsFrames
       self.notes = notes
@@ -64,6 +73,8 @@ public enum LocalMessage: Equatable, Sendable {
     public func write(to payload: inout PayloadWriter) {
       payload.put(home)
       payload.put(engine, limit: 256)
+      payload.put(layout, limit: 32)
+      payload.put(allocator, limit: 32)
       payload.put(listsLeaves)
       payload.put(holdsFrames)
       payload.put(list: notes) { $0.put($1) }
@@ -72,6 +83,8 @@ public enum LocalMessage: Equatable, Sendable {
     public init(from payload: inout PayloadReader) throws(MessageError) {
       home = try payload.text("home")
       engine = try payload.text("engine", limit: 256)
+      layout = try payload.text("layout", limit: 32)
+      allocator = try payload.text("allocator", limit: 32)
       listsLeaves = try payload.flag("lists leaves")
       holdsFrames = try payload.flag("holds frames")
       notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
@@ -403,6 +416,8 @@ public enum LocalMessage: Equatable, Sendable {
       case Failed.code: .failed(try Failed.read(frame))
       case StatusRequest.code: .statusRequest(try StatusRequest.read(frame))
       case Status.code: .status(try Status.read(frame))
+      case DatabasesRequest.code: .databasesRequest(try DatabasesRequest.read(frame))
+      case Databases.code: .databases(try Databases.read(frame))
       case Keep.code: .keep(try Keep.read(frame))
       case LetGo.code: .letGo(try LetGo.read(frame))
       default: throw .unknownType(frame.type)

@@ -12,52 +12,43 @@
  *   leaves      leaf pages in the cache, by WiredTiger's own walk
  *   cache       "ok CACHE_SIZE BYTES_IN_CACHE"
  *   verify      reads and compares every document; "ok N BAD"
+ *   slots       the words of WT_CONNECTION, WT_SESSION and WT_CURSOR at which the methods lie that
+ *               Leafcutter uses, with the first one's and the one behind the last's, by the header
  *   close       closes the connection, opens it without Leafcutter, runs WT_SESSION::verify
  *   reopen      closes the connection and opens it again in the same process
+ *   table NAME row|column|encrypted ROWS    makes a further table
+ *   drop NAME   drops it; "ok 0" where it is gone
+ *   rows NAME   reads it all; "ok ROWS"
+ *   readers N   has N threads read documents from now on
+ *   latencies   of their reads since the last time; "ok READS BAD P50 P99 MAX", in nanoseconds
+ *   still       ends them
+ *   fork        a child with all memory in common, until `endchild`; "ok 1" where it was alive then
+ *   mappings N  makes so many mappings that the kernel allows only N more
  *   quit        exits without closing
+ *
+ * TEST_DATABASE_REFUSES in its environment names what it is refused: io_uring, userfaultfd, or memlock
+ * (locked memory beyond 1 MiB).
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wiredtiger.h>
 
-#define VALUE_SIZE 700
-#define KEY_SIZE 24
+#include "database.h"
 
+WT_CONNECTION *connection;
+WT_SESSION *session;
+uint64_t count;
 static const char *const tables[] = {"table:documents", "table:index"};
-static WT_CONNECTION *connection;
-static WT_SESSION *session;
 static WT_CURSOR *documents, *entries;
-static uint64_t count;
+static uint64_t cache_mb;
 static const char *home;
 static bool uses_snappy;
 
-static uint64_t mix(uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111ebu;
-  return value ^ (value >> 31);
-}
-
-static void check(int code, const char *what) {
+void check(int code, const char *what) {
   if (code == 0) return;
   printf("error %s: %s\n", what, wiredtiger_strerror(code));
   fflush(stdout);
   exit(1);
-}
-
-static void make_key(char *key, uint64_t number) {
-  snprintf(key, KEY_SIZE, "user%016" PRIx64, mix(number + 1));
-}
-
-/* A document's content follows from its number, half of it compressible. */
-static void make_value(char *value, uint64_t number) {
-  uint64_t state = mix(number + 77);
-  for (size_t i = 0; i + 1 < VALUE_SIZE; i++) {
-    if (i % 2 == 0) state = mix(state);
-    value[i] = (char)('a' + (i % 4 < 2 ? state % 26 : number % 26));
-  }
-  value[VALUE_SIZE - 1] = 0;
 }
 
 static uint64_t statistic(const char *uri, const char *configuration, const char *wanted) {
@@ -73,11 +64,11 @@ static uint64_t statistic(const char *uri, const char *configuration, const char
   return found;
 }
 
-static void open_database(uint64_t cache_mb) {
+static void open_database(uint64_t megabytes) {
   char configuration[512];
   snprintf(configuration, sizeof configuration,
-           "create,cache_size=%" PRIu64 "M,statistics=(all),log=(enabled=true)%s", cache_mb,
-           uses_snappy ? ",extensions=[libwiredtiger_snappy.so]" : "");
+           "create,cache_size=%" PRIu64 "M,statistics=(all),log=(enabled=true)%s", megabytes,
+           uses_snappy && WIREDTIGER_VERSION_MAJOR < 11 ? ",extensions=[libwiredtiger_snappy.so]" : "");
   check(wiredtiger_open(home, NULL, configuration, &connection), "wiredtiger_open");
   check(connection->open_session(connection, NULL, NULL, &session), "open_session");
 }
@@ -109,7 +100,8 @@ static void fill(void) {
   check(session->checkpoint(session, NULL), "checkpoint");
 }
 
-static void warm(void) {
+static void warm(const char *argument) {
+  (void)argument;
   uint64_t seen = 0;
   while (documents->next(documents) == 0) seen++;
   while (entries->next(entries) == 0) seen++;
@@ -118,29 +110,18 @@ static void warm(void) {
   printf("ok %" PRIu64 "\n", seen);
 }
 
-static bool is_good(uint64_t number) {
-  char key[KEY_SIZE], value[VALUE_SIZE];
-  const char *stored;
-  make_key(key, number);
-  make_value(value, number);
-  documents->set_key(documents, key);
-  bool good = documents->search(documents) == 0 &&
-              documents->get_value(documents, &stored) == 0 && strcmp(stored, value) == 0;
-  documents->reset(documents);
-  return good;
-}
-
 static void read_some(uint64_t number, bool all) {
   static uint64_t state = 1;
   uint64_t bad = 0;
   for (uint64_t i = 0; i < number; i++) {
     state = mix(state + 1);
-    if (!is_good(all ? i : state % count)) bad++;
+    if (!is_good(documents, all ? i : state % count)) bad++;
   }
   printf("ok %" PRIu64 " %" PRIu64 "\n", number, bad);
 }
 
-static void update(uint64_t number) {
+static void update(const char *argument) {
+  uint64_t number = strtoull(argument, NULL, 10);
   char key[KEY_SIZE], value[VALUE_SIZE];
   static uint64_t state = 5;
   for (uint64_t i = 0; i < number; i++) {
@@ -155,7 +136,8 @@ static void update(uint64_t number) {
   printf("ok %" PRIu64 "\n", number);
 }
 
-static void pin(void) {
+static void pin(const char *argument) {
+  (void)argument;
   WT_SESSION *other;
   WT_CURSOR *cursor;
   check(connection->open_session(connection, NULL, NULL, &other), "open_session");
@@ -165,7 +147,8 @@ static void pin(void) {
   printf("ok\n");
 }
 
-static void leaves(void) {
+static void leaves(const char *argument) {
+  (void)argument;
   uint64_t total = 0;
   for (int i = 0; i < 2; i++) {
     char uri[64];
@@ -186,56 +169,75 @@ static void close_and_verify(void) {
   printf("ok %d\n", failed);
 }
 
-static void reopen(uint64_t cache_mb) {
+static void reopen(const char *argument) {
+  (void)argument;
   check(connection->close(connection, NULL), "close");
   open_database(cache_mb);
   fill();
   printf("ok\n");
 }
 
+static void read_number(const char *argument) { read_some(strtoull(argument, NULL, 10), false); }
+
+static void read_all(const char *argument) {
+  (void)argument;
+  read_some(count, true);
+}
+
+static void cache(const char *argument) {
+  (void)argument;
+  printf("ok %" PRIu64 " %" PRIu64 "\n",
+         statistic("statistics:", NULL, "cache: maximum bytes configured"),
+         statistic("statistics:", NULL, "cache: bytes currently in the cache"));
+}
+
+static const struct {
+  const char *name;
+  void (*run)(const char *argument);
+} commands[] = {
+    {"warm", warm},           {"read", read_number},           {"update", update},
+    {"verify", read_all},     {"pin", pin},                    {"leaves", leaves},
+    {"cache", cache},         {"slots", print_slots},                {"reopen", reopen},
+    {"table", add_table},     {"drop", drop_table},            {"rows", check_table},
+    {"readers", start_readers}, {"latencies", report_latencies}, {"still", stop_readers},
+    {"fork", fork_child},     {"endchild", end_child},         {"mappings", use_up_mappings},
+};
+
+static void run(const char *name, const char *argument) {
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    if (strcmp(name, commands[i].name)) continue;
+    commands[i].run(argument);
+    return;
+  }
+  printf("error unknown command\n");
+}
+
 int main(int argc, char **argv) {
   char line[256];
-  uint64_t number;
   if (argc != 5) {
     fprintf(stderr, "usage: %s HOME none|snappy DOCUMENTS CACHE_MB\n", argv[0]);
     return 2;
   }
+  refuse();
   home = argv[1];
   uses_snappy = strcmp(argv[2], "snappy") == 0;
   count = strtoull(argv[3], NULL, 10);
-  open_database(strtoull(argv[4], NULL, 10));
+  cache_mb = strtoull(argv[4], NULL, 10);
+  open_database(cache_mb);
   fill();
   printf("ok open\n");
   fflush(stdout);
   while (fgets(line, sizeof line, stdin)) {
     line[strcspn(line, "\n")] = 0;
-    if (strcmp(line, "warm") == 0) {
-      warm();
-    } else if (sscanf(line, "read %" SCNu64, &number) == 1) {
-      read_some(number, false);
-    } else if (sscanf(line, "update %" SCNu64, &number) == 1) {
-      update(number);
-    } else if (strcmp(line, "verify") == 0) {
-      read_some(count, true);
-    } else if (strcmp(line, "pin") == 0) {
-      pin();
-    } else if (strcmp(line, "leaves") == 0) {
-      leaves();
-    } else if (strcmp(line, "cache") == 0) {
-      printf("ok %" PRIu64 " %" PRIu64 "\n",
-             statistic("statistics:", NULL, "cache: maximum bytes configured"),
-             statistic("statistics:", NULL, "cache: bytes currently in the cache"));
-    } else if (strcmp(line, "reopen") == 0) {
-      reopen(strtoull(argv[4], NULL, 10));
-    } else if (strcmp(line, "close") == 0) {
+    char *space = strchr(line, ' ');
+    if (space) *space = 0;
+    if (strcmp(line, "quit") == 0) return 0;
+    if (strcmp(line, "close") == 0) {
       close_and_verify();
       fflush(stdout);
       return 0;
-    } else if (strcmp(line, "quit") == 0) {
-      return 0;
-    } else {
-      printf("error unknown command\n");
     }
+    run(line, space ? space + 1 : "");
     fflush(stdout);
   }
   return 0;

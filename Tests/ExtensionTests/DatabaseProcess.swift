@@ -4,12 +4,19 @@ import Glibc
 /// The test database with or without the hold library, in a directory of its own.
 final class DatabaseProcess {
   struct Setup {
+    var engine = TestEngine.debian
     var compressor = "none"
     var documents = 100_000
     var cacheMegabytes = 512
     /// Preloaded before the allocator.
     var preloadsHold = true
-    var usesJemalloc = true
+    var allocator = TestAllocator.jemalloc
+    /// Extensions of the test database's own (extensions.c) that are loaded before Leafcutter's.
+    var ownExtensions: [String] = []
+    /// Of the engine, beside what the program gives it.
+    var configuration = ""
+    /// What the kernel refuses it (process.c).
+    var refuses = ""
   }
 
   let home: String
@@ -20,6 +27,9 @@ final class DatabaseProcess {
   private var buffered = Data()
 
   static let products = Bundle.testProducts
+  /// Where Leafcutter's two libraries are: measurements want the release's.
+  static let libraries =
+    ProcessInfo.processInfo.environment["LEAFCUTTER_LIBRARIES"] ?? products
 
   /// - Parameter directory: of an earlier process, to open its database again.
   init(_ setup: Setup = Setup(), directory: String? = nil) throws {
@@ -27,20 +37,32 @@ final class DatabaseProcess {
     home = directory + "/db"
     socket = directory + "/guardian.sock"
     try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
-    let products = DatabaseProcess.products
-    var preload = setup.preloadsHold ? [products + "/libleafcutter_hold.so"] : []
-    if setup.usesJemalloc { preload.append("libjemalloc.so.2") }
+    let libraries = DatabaseProcess.libraries
+    var preload = setup.preloadsHold ? [libraries + "/libleafcutter_hold.so"] : []
+    if let library = setup.allocator.library { preload.append(library) }
     // The engine takes the last list of extensions only, which is this one.
-    let snappy = setup.compressor == "snappy" ? "libwiredtiger_snappy.so," : ""
-    process.executableURL = URL(fileURLWithPath: products + "/ExtensionTestDatabase")
+    let snappy =
+      setup.compressor == "snappy" && setup.engine == .debian ? ["libwiredtiger_snappy.so"] : []
+    let extensions =
+      snappy + setup.ownExtensions.map { "local={entry=\($0),early_load=true}" }
+      + [libraries + "/libleafcutter_wt.so"]
+    process.executableURL = URL(fileURLWithPath: try setup.engine.program())
     process.arguments = [home, setup.compressor, "\(setup.documents)", "\(setup.cacheMegabytes)"]
     process.environment = [
       "LEAFCUTTER_SOCKET": socket, "LD_PRELOAD": preload.joined(separator: " "),
-      "WIREDTIGER_CONFIG": "extensions=[\(snappy)\(products)/libleafcutter_wt.so]",
+      "WIREDTIGER_CONFIG":
+        "extensions=[\(extensions.joined(separator: ","))],\(setup.configuration)",
+      "TEST_DATABASE_REFUSES": setup.refuses,
     ]
     process.standardInput = input
     process.standardOutput = output
+    _ = FileManager.default.createFile(atPath: complaintsPath, contents: nil)
+    process.standardError = FileHandle(forWritingAtPath: complaintsPath)
   }
+
+  private var complaintsPath: String { directory + "/stderr" }
+  /// What it has said on standard error.
+  var complaints: String { (try? String(contentsOfFile: complaintsPath, encoding: .utf8)) ?? "" }
 
   var directory: String { (home as NSString).deletingLastPathComponent }
   var identifier: pid_t { process.processIdentifier }
@@ -71,7 +93,9 @@ final class DatabaseProcess {
       if let end = buffered.firstIndex(of: 0x0a) {
         let line = String(decoding: buffered[..<end], as: UTF8.self)
         buffered = Data(buffered[(end + 1)...])
-        guard line.hasPrefix("ok") else { throw DatabaseComplaint(line: line) }
+        guard line.hasPrefix("ok") else {
+          throw DatabaseComplaint(line: "\(line); \(complaints.suffix(1000))")
+        }
         return line.split(separator: " ").dropFirst().compactMap { Int($0) }
       }
       let more = output.fileHandleForReading.availableData
@@ -99,9 +123,10 @@ final class DatabaseProcess {
   }
 
   /// A field of /proc/PID/status in bytes.
-  func memory(_ field: String) -> Int {
-    let status =
-      (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
+  func memory(_ field: String) -> Int { DatabaseProcess.memory(field, of: identifier) }
+
+  static func memory(_ field: String, of process: pid_t) -> Int {
+    let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix(field + ":") } ?? ""
     return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
   }
@@ -109,15 +134,4 @@ final class DatabaseProcess {
 
 struct DatabaseComplaint: Error {
   var line: String
-}
-
-extension Bundle {
-  /// Where the build put the libraries and the test database: next to the test bundle.
-  static var testProducts: String {
-    var path = CommandLine.arguments[0]
-    if let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) {
-      path = bundle
-    }
-    return (path as NSString).deletingLastPathComponent
-  }
 }

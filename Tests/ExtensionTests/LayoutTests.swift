@@ -1,50 +1,42 @@
-import CWiredTiger
 import Testing
 
 @testable import WiredTigerExtension
 
-/// The layouts against the header of the engine they are for. The installed header is 3.2.1's.
-struct LayoutTests {
-  private let layout = EngineLayout.known[0]
-
-  private func slot<Root>(_ member: PartialKeyPath<Root>) -> Int32? {
-    MemoryLayout<Root>.offset(of: member).map { Int32($0 / MemoryLayout<Int>.size) }
+/// The layouts against the headers of the engines they are for, as the test database was compiled with.
+@Suite(.serialized) struct LayoutTests {
+  @Test(arguments: TestEngine.present)
+  func methodsAreWhereTheHeaderPutsThem(engine: TestEngine) throws {
+    let layout = try #require(EngineLayout.known.first { $0.name == engine.rawValue })
+    let database = try DatabaseProcess(.init(engine: engine, documents: 10))
+    defer { database.remove() }
+    try database.start()
+    let slots = try database.tell("slots").map { Int32($0) }
+    let expected =
+      [layout.connection.slots[.close], layout.connection.slots[.reconfigure]]
+      + [layout.connection.slots[.home], layout.connection.slots[.openSession]]
+      + [layout.connection.first + layout.connection.count]
+      + [layout.session.first, layout.session.slots[.close], layout.session.slots[.openCursor]]
+      + [layout.session.slots[.checkpoint], layout.session.first + layout.session.count]
+      + [layout.cursor.first, layout.cursor.slots[.key], layout.cursor.slots[.value]]
+      + [layout.cursor.slots[.setKey], layout.cursor.slots[.next], layout.cursor.slots[.reset]]
+      + [layout.cursor.slots[.searchNear], layout.cursor.slots[.close]]
+      + [layout.cursor.first + layout.cursor.count]
+    #expect(slots.map { Optional($0) } == expected)
   }
 
-  @Test func theHeaderIsThatOfTheFirstLayout() {
-    let version = EngineLayout.Version(
-      major: WIREDTIGER_VERSION_MAJOR, minor: WIREDTIGER_VERSION_MINOR,
-      patch: WIREDTIGER_VERSION_PATCH)
-    #expect(layout.versions.contains(version))
-  }
-
-  @Test func connectionMethodsAreWhereTheHeaderPutsThem() {
-    #expect(unsafe layout.connection.slots[.close] == slot(\WT_CONNECTION.close))
-    #expect(unsafe layout.connection.slots[.reconfigure] == slot(\WT_CONNECTION.reconfigure))
-    #expect(unsafe layout.connection.slots[.home] == slot(\WT_CONNECTION.get_home))
-    #expect(unsafe layout.connection.slots[.openSession] == slot(\WT_CONNECTION.open_session))
-    let words = MemoryLayout<WT_CONNECTION>.size / MemoryLayout<Int>.size
-    #expect(layout.connection.first + layout.connection.count == Int32(words))
-  }
-
-  @Test func sessionMethodsAreWhereTheHeaderPutsThem() {
-    #expect(unsafe layout.session.slots[.close] == slot(\WT_SESSION.close))
-    #expect(unsafe layout.session.slots[.openCursor] == slot(\WT_SESSION.open_cursor))
-    #expect(unsafe layout.session.slots[.checkpoint] == slot(\WT_SESSION.checkpoint))
-    let words = unsafe MemoryLayout<WT_SESSION>.size / MemoryLayout<Int>.size
-    #expect(layout.session.first + layout.session.count == Int32(words))
-  }
-
-  @Test func cursorMethodsAreWhereTheHeaderPutsThem() {
-    #expect(unsafe layout.cursor.slots[.next] == slot(\WT_CURSOR.next))
-    #expect(unsafe layout.cursor.slots[.reset] == slot(\WT_CURSOR.reset))
-    #expect(unsafe layout.cursor.slots[.searchNear] == slot(\WT_CURSOR.search_near))
-    #expect(unsafe layout.cursor.slots[.close] == slot(\WT_CURSOR.close))
-    // Swift does not see variadic members; they lie right before the first that it sees.
-    let compare = unsafe slot(\WT_CURSOR.compare) ?? 0
-    #expect(layout.cursor.slots[.key] == compare - 4)
-    #expect(layout.cursor.slots[.value] == compare - 3)
-    #expect(layout.cursor.slots[.setKey] == compare - 2)
+  /// As many methods as ever, and all of them the engine's: only their own names tell.
+  @Test(arguments: TestEngine.present)
+  func aDatabaseOfAnUnknownLayoutIsLeftAloneAndThatIsSaid(engine: TestEngine) throws {
+    let database = try DatabaseProcess(
+      .init(engine: engine, documents: 100, ownExtensions: ["test_disguise"]))
+    defer { database.remove() }
+    let guardian = try TestGuardian(socket: database.socket)
+    try database.start()
+    #expect(database.complaints.contains("are not known to this release of Leafcutter"))
+    #expect(!guardian.isAsked)
+    #expect(try database.tell("verify") == [100, 0])
+    #expect(try database.tell("close") == [0])
+    #expect(database.waitForExit(seconds: 10))
   }
 
   @Test(arguments: [

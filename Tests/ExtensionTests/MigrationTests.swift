@@ -7,10 +7,17 @@ import Testing
 @Suite(.serialized) struct MigrationTests {
   private static let documents = 40_000
 
-  @Test(arguments: ["none", "snappy"])
-  func everyResidentLeafIsListedEvictedHeldAndReadBack(compressor: String) throws {
-    let setup = DatabaseProcess.Setup(compressor: compressor, documents: MigrationTests.documents)
-    let database = try refilled(setup)
+  @Test(arguments: TestEngine.present, ["none", "snappy"])
+  func everyResidentLeafIsListedEvictedHeldAndReadBack(
+    engine: TestEngine, compressor: String
+  ) throws {
+    // Pages are counted as the engine does only when they have been read from the file.
+    let setup = DatabaseProcess.Setup(
+      engine: engine, compressor: compressor, documents: MigrationTests.documents)
+    let filling = try DatabaseProcess(setup)
+    try filling.start()
+    try filling.tell("close")
+    let database = try DatabaseProcess(setup, directory: filling.directory)
     defer { database.remove() }
     let guardian = try TestGuardian(socket: database.socket)
     try database.start()
@@ -23,7 +30,7 @@ import Testing
     let before = try database.tell("cache")
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
-    report("prepare, \(compressor)", before[1], prepared.steps)
+    report("prepare, \(engine.rawValue), \(compressor)", before[1], prepared.steps)
     #expect(prepared.notes == [])
     #expect(prepared.leavesListed == UInt64(resident))
     #expect(prepared.leavesInManifest == UInt64(resident))
@@ -43,17 +50,19 @@ import Testing
     #expect(database.memory("VmPin") < 1 << 20)
     try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
     let resumed = try guardian.resumed()
-    report("resume, \(compressor)", before[1], resumed.steps)
+    report("resume, \(engine.rawValue), \(compressor)", before[1], resumed.steps)
     #expect(resumed.leavesInManifest == UInt64(resident))
     #expect(resumed.leavesRefaulted == UInt64(resident))
     #expect(resumed.leavesResident == UInt64(resident))
     #expect(try database.tell("leaves")[0] == resident)
     #expect(try database.tell("cache")[0] == before[0])
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func resumeIsRefusedWhileFramesAreHeldAndWorksAfterTheirRelease() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func resumeIsRefusedWhileFramesAreHeldAndWorksAfterTheirRelease(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     try guardian.prepare()
     _ = try guardian.prepared()
@@ -66,11 +75,13 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     let resumed = try guardian.resumed()
     #expect(resumed.leavesResident == resumed.leavesInManifest)
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func aDamagedManifestIsRefusedAndTheDatabaseGoesOn() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func aDamagedManifestIsRefusedAndTheDatabaseGoesOn(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     let size = try database.tell("cache")[0]
     try guardian.prepare()
@@ -83,11 +94,16 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     #expect(throws: TestGuardian.Refused.self) { try guardian.resumed() }
     #expect(try database.tell("cache")[0] == size)
-    try expectClean(database)
+    try database.expectClean()
   }
 
   @Test func withADeadGuardianTheVerdictInTheMarkPageGivesTheCacheBack() throws {
-    let (database, guardian) = try openWarm(refilled: true)
+    // Pages are counted as the engine does only when they have been read from the file.
+    let setup = DatabaseProcess.Setup(documents: 20_000)
+    let filling = try DatabaseProcess(setup)
+    try filling.start()
+    try filling.tell("close")
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
     defer { database.remove() }
     let (size, resident) = (try database.tell("cache")[0], try database.tell("leaves")[0])
     try guardian.prepare()
@@ -107,11 +123,13 @@ import Testing
     #expect(database.memory("VmPin") == 0)
     #expect(try database.tell("cache")[0] == size)
     #expect(try database.tell("leaves")[0] == resident)
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func withoutAMarkPageNothingIsHeld() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func withoutAMarkPageNothingIsHeld(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     try guardian.prepare(withMark: false)
     let (held, prepared) = try guardian.prepared()
@@ -120,11 +138,13 @@ import Testing
     #expect(prepared.notes.contains { $0.contains("mark page") })
     #expect(database.memory("VmPin") == 0)
     try guardian.release()
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func withoutTheHoldLibraryTheCacheIsOnlyShrunk() throws {
-    let (database, guardian) = try openWarm(.init(documents: 20_000, preloadsHold: false))
+  @Test(arguments: TestEngine.present)
+  func withoutTheHoldLibraryTheCacheIsOnlyShrunk(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000, preloadsHold: false))
     defer { database.remove() }
     let before = try database.tell("cache")
     try guardian.prepare()
@@ -135,11 +155,13 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     #expect(try guardian.resumed().leavesInManifest == 0)
     #expect(try database.tell("cache")[0] == before[0])
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func onGlibcsMallocLeavesAreListedAndNoFramesHeld() throws {
-    let (database, guardian) = try openWarm(.init(documents: 20_000, usesJemalloc: false))
+  @Test(arguments: TestEngine.present)
+  func onGlibcsMallocLeavesAreListedAndNoFramesHeld(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000, allocator: .glibc))
     defer { database.remove() }
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
@@ -149,11 +171,13 @@ import Testing
     try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 0))
     let resumed = try guardian.resumed()
     #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 0)
-    try expectClean(database)
+    try database.expectClean()
   }
 
-  @Test func aDatabaseWithUpdatesAndAnOpenTransactionIsPreparedAndResumed() throws {
-    let (database, guardian) = try openWarm()
+  @Test(arguments: TestEngine.present)
+  func aDatabaseWithUpdatesAndAnOpenTransactionIsPreparedAndResumed(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
     defer { database.remove() }
     try database.tell("update 10000")
     try database.tell("pin")
@@ -163,33 +187,7 @@ import Testing
     try guardian.release()
     try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
     _ = try guardian.resumed()
-    try expectClean(database)
-  }
-
-  /// Pages are counted as the engine does only when they have been read from the file.
-  private func refilled(_ setup: DatabaseProcess.Setup) throws -> DatabaseProcess {
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    return try DatabaseProcess(setup, directory: filling.directory)
-  }
-
-  private func openWarm(
-    _ setup: DatabaseProcess.Setup = .init(documents: 20_000), refilled fromFile: Bool = false
-  ) throws -> (DatabaseProcess, TestGuardian) {
-    let database = try fromFile ? refilled(setup) : DatabaseProcess(setup)
-    let guardian = try TestGuardian(socket: database.socket)
-    try database.start()
-    _ = try guardian.accept()
-    try database.tell("warm")
-    return (database, guardian)
-  }
-
-  /// Every document is as it was written, and every table as the engine wants it.
-  private func expectClean(_ database: DatabaseProcess) throws {
-    #expect(try database.tell("verify")[1] == 0)
-    #expect(try database.tell("close") == [0])
-    #expect(database.waitForExit(seconds: 20))
+    try database.expectClean()
   }
 
   private func report(_ what: String, _ cache: Int, _ steps: [StepTime]) {

@@ -61,6 +61,9 @@ final class TestGuardian {
     return register
   }
 
+  /// Whether a database connects within a second.
+  var isAsked: Bool { isReadable(listener, seconds: 1) }
+
   func hangUp() {
     if connection >= 0 { close(connection) }
     connection = -1

@@ -27,7 +27,8 @@ import HookLink
     link = LocalConnection(Descriptor(owning: unsafe leafcutter_guest_connect_unix(socket)))
     link.send(
       LocalMessage.Register(
-        home: home, engine: "a test", listsLeaves: true, holdsFrames: true, notes: []),
+        home: home, engine: "a test", layout: "a layout", allocator: "an allocator",
+        listsLeaves: true, holdsFrames: true, notes: []),
       for: .none)
   }
 

@@ -46,6 +46,25 @@ import Testing
     }
   }
 
+  @Test func registeredDatabasesArriveAsTheyWereSent() throws {
+    let registration = LocalMessage.Register(
+      home: "/data", engine: "an engine", layout: "11.3.1", allocator: "jemalloc",
+      listsLeaves: true, holdsFrames: false, notes: ["one", "two"])
+    #expect(
+      try LocalMessage(try frame(registration.frame(for: .none))) == .register(registration))
+    let list = LocalMessage.Databases(entries: [.init(pid: 7, registration: registration)])
+    let bytes = list.frame(for: .none)
+    #expect(try LocalMessage(try frame(bytes)) == .databases(list))
+    var payload = PayloadWriter()
+    list.write(to: &payload)
+    for length in 0..<payload.bytes.count {
+      let cut = Frame(
+        type: LocalMessage.Databases.code, migration: .none,
+        payload: Array(payload.bytes[..<length]))
+      #expect(throws: MessageError.self, "length \(length)") { try LocalMessage(cut) }
+    }
+  }
+
   @Test func prepareArrivesAsItWasSent() throws {
     let body = HostMessage.Prepare(
       postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7,

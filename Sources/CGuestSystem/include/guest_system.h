@@ -39,6 +39,12 @@ int leafcutter_guest_take_descriptor(int pidfd, int descriptor);
 /* Lets a process lock as much memory as it wants (prlimit(2), RLIMIT_MEMLOCK). */
 int leafcutter_guest_unlimit_memlock(pid_t pid);
 
+/* Whether this process is offered userfaultfd with UFFDIO_MOVE (Linux 6.8), PAGEMAP_SCAN (6.7) and
+ * io_uring: 0 or an errno value, ENOSYS where the kernel has no such thing. */
+int leafcutter_guest_check_move(void);
+int leafcutter_guest_check_scan(void);
+int leafcutter_guest_check_ring(void);
+
 /* Sends without blocking and without SIGPIPE; a descriptor other than -1 goes with the first byte. */
 ssize_t leafcutter_guest_send(int socket, const void *bytes, size_t count, int descriptor);
 /* Receives without blocking. *descriptor is a descriptor that came along (close-on-exec), or -1;

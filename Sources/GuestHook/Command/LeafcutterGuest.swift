@@ -9,11 +9,12 @@ struct LeafcutterGuest: ParsableCommand {
     discussion: """
       `run` is the guardian: it waits for a proxy on the host to announce a migration, lets the \
       databases in this guest evict their caches, and has them read back where the guest arrives. \
-      The other commands speak to a running guardian.
+      `doctor` says how well that will work here. The other commands speak to a running guardian.
       """,
     version: guardianVersion,
     subcommands: [
-      RunCommand.self, StatusCommand.self, SaveCommand.self, LoadCommand.self, KeeperCommand.self,
+      RunCommand.self, DoctorCommand.self, StatusCommand.self, SaveCommand.self, LoadCommand.self,
+      KeeperCommand.self,
       BallastCommand.self,
     ])
 }
@@ -22,4 +23,6 @@ struct LeafcutterGuest: ParsableCommand {
 enum ExitStatus {
   static let unreachable: Int32 = 2
   static let refused: Int32 = 3
+  static let degrades: Int32 = 4
+  static let nothingHeld: Int32 = 5
 }

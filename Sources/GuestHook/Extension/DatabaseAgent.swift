@@ -66,7 +66,8 @@ final class DatabaseAgent: Sendable {
     }
     if let obstacle = hold?.obstacle { notes.append(obstacle) }
     return LocalMessage.Register(
-      home: home, engine: engine.version, listsLeaves: hold != nil,
+      home: home, engine: engine.version, layout: engine.layout.name,
+      allocator: hold?.allocator ?? "", listsLeaves: hold != nil,
       holdsFrames: hold.map { $0.obstacle == nil } ?? false, notes: notes)
   }
 }

@@ -7,11 +7,7 @@ extension DatabaseControl {
   private static let checkpointLimit: Int32 = 20_000
   /// Bytes for inner pages, metadata, the log's next file and the manifest.
   private static let roomBesideDirtyPages: UInt64 = 16 << 20
-  private static let evictionLimit: UInt64 = 5_000_000_000
-  /// Eviction that has not moved for this long has come to what it cannot evict.
-  private static let evictionPatience: UInt64 = 400_000_000
   private static let pieceBytes = 32 << 20
-  private static let sampleSize = 256
 
   func prepare(
     _ request: LocalMessage.PrepareDatabase, for identity: MigrationID
@@ -29,6 +25,7 @@ extension DatabaseControl {
     let manifest = writeManifest(found)
     let catches = openWindow(mark: mark, &notes)
     do throws(StepFailure) {
+      if let found { evictByKey(found, threads: threads, &watch) }
       try shrink(to: request.cacheBytes, from: usage.limit, &notes)
       evict(found, keeping: usage, &watch)
       let final =
@@ -85,9 +82,14 @@ extension DatabaseControl {
       leavesEvicted: 0, steps: watch.steps, notes: notes)
   }
 
-  private struct Found: Sendable {
+  /// What is in the cache.
+  struct Found: Sendable {
+    /// Leaves of the database.
     var listed: Int
+    /// Those in the cache, each table's in file-offset order.
     var resident: [LeafManifest.Table]
+    /// Whether these are all that the cache has of tables.
+    var isComplete: Bool
     var residentCount: Int { resident.reduce(0) { $0 + $1.leaves.count } }
   }
 
@@ -107,7 +109,9 @@ extension DatabaseControl {
     let residency = Residency(
       of: listing.tables, engine: engine, hold: hold, threads: threads, stop: agent.stop)
     watch.lap("probe")
-    return Found(listed: listing.count, resident: residency.residentLeaves(of: listing.tables))
+    return Found(
+      listed: listing.count, resident: residency.leaves(of: listing.tables, inCache: true),
+      isComplete: leftOut == 0 && listing.tablesLeftOut == 0)
   }
 
   /// In a thread of its own, because nobody can stop one; it is waited for within bounds.
@@ -199,43 +203,6 @@ extension DatabaseControl {
     } catch {
       notes.append("no frames are held: \(error)")
       return false
-    }
-  }
-
-  /// Waits until the cache has shrunk. The pages that a small cache keeps are allowed to stay.
-  private func evict(_ found: Found?, keeping usage: CacheUsage, _ watch: inout Stopwatch) {
-    let size = shrunk?.set ?? usage.limit
-    let sample = found.flatMap { found in
-      hold.flatMap {
-        try? ResidencySample(
-          of: found.resident, size: DatabaseControl.sampleSize, engine: engine, hold: $0)
-      }
-    }
-    /// How much is there, and how much of that may stay.
-    func measure() -> (now: UInt64, enough: UInt64)? {
-      if let sample {
-        let enough = Double(sample.count) * Double(size) / Double(max(usage.used, 1))
-        return (UInt64(sample.resident()), UInt64(enough))
-      }
-      return (try? cacheUsage()).map { ($0.used, size) }
-    }
-    let began = monotonicNanoseconds()
-    var best = (amount: UInt64.max, at: began)
-    while !agent.stop.isRaised, link.map({ !$0.isLost }) ?? false {
-      let now = monotonicNanoseconds()
-      guard let (amount, enough) = measure(), amount > enough else { break }
-      if amount < best.amount { best = (amount, now) }
-      if now - best.at > DatabaseControl.evictionPatience { break }
-      if now - began > DatabaseControl.evictionLimit { break }
-      hold?.purge()
-      agent.stop.wait(milliseconds: 5)
-    }
-    watch.lap("evict")
-  }
-
-  private func countLeft(_ tables: [LeafManifest.Table], threads: Int) -> Int? {
-    hold.map {
-      Residency(of: tables, engine: engine, hold: $0, threads: threads, stop: agent.stop).resident
     }
   }
 

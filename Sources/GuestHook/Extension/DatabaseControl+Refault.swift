@@ -40,9 +40,19 @@ extension DatabaseControl {
     watch.lap("refault")
     var resident = refaulted
     if let hold {
-      resident =
+      func probe() -> Residency {
         Residency(of: tables, engine: engine, hold: hold, threads: threads, stop: agent.stop)
-        .resident
+      }
+      var residency = probe()
+      // What the engine had queued for eviction while its cache was small went when it had been read.
+      // Where it is much, there is no room for it.
+      let gone = refaulted - residency.resident
+      if gone > 0, gone < refaulted / 2 {
+        let missing = residency.leaves(of: tables, inCache: false)
+        _ = refault(missing, threads: threads, rate: rate, &notes)
+        residency = probe()
+      }
+      resident = residency.resident
       watch.lap("probe")
     } else {
       notes.append("without libleafcutter_hold.so, leaves are not asked for whether they stayed")

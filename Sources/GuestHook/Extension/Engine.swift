@@ -22,7 +22,8 @@ struct UnknownEngine: Error, CustomStringConvertible {
   var description: String {
     """
     the function tables of '\(version)' are not known to this release of Leafcutter, which \
-    therefore leaves this database alone; use WiredTiger 3.2.1 or a release that knows this engine
+    therefore leaves this database alone; use WiredTiger 3.2.1 or 11.3.1, or a release of Leafcutter \
+    that knows this engine
     """
   }
 }
@@ -41,14 +42,9 @@ struct UnknownEngine: Error, CustomStringConvertible {
     unsafe self.connection = unsafe connection
     // The first word is a method in every release. The version function takes no handle.
     let reference = unsafe leafcutter_slot(connection, 0)
-    var version = EngineLayout.Version(major: 0, minor: 0, patch: 0)
-    let text = unsafe leafcutter_engine_version(
-      reference, &version.major, &version.minor, &version.patch)
+    let text = unsafe leafcutter_engine_version(reference)
     let name = unsafe text.map { unsafe String(cString: $0) } ?? "an engine without a version"
-    let layout = EngineLayout.known.first {
-      guard $0.versions.contains(version) else { return false }
-      return unsafe matches(connection, $0.connection, code: reference)
-    }
+    let layout = EngineLayout.known.first { unsafe $0.connection.matches(connection) }
     guard let layout else { throw UnknownEngine(version: name) }
     self.layout = layout
     self.version = name
@@ -97,8 +93,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   init(_ handle: UnsafeMutableRawPointer, layout: EngineLayout) {
     unsafe self.handle = unsafe handle
     self.layout = layout
-    isKnown = unsafe matches(
-      handle, layout.session, code: leafcutter_slot(handle, layout.session.first))
+    isKnown = unsafe layout.session.matches(handle)
   }
 
   deinit {
@@ -131,9 +126,11 @@ struct UnknownEngine: Error, CustomStringConvertible {
     guard code == 0, let cursor = unsafe cursor else {
       throw EngineError(action: "open \(uri)", code: code)
     }
-    guard
-      unsafe matches(cursor, layout.cursor, code: leafcutter_slot(cursor, layout.cursor.first))
-    else { throw EngineError(action: "use the cursor of \(uri)", code: ENOSYS) }
+    // Only a table can be searched; the other cursors have something else in that place.
+    let other: Set<EngineLayout.Method> = uri.hasPrefix("file:") ? [] : [.searchNear]
+    guard unsafe layout.cursor.matches(cursor, except: other) else {
+      throw EngineError(action: "use the cursor of \(uri)", code: ENOSYS)
+    }
     return unsafe Cursor(cursor, session: self, layout: layout)
   }
 }
@@ -214,20 +211,6 @@ struct UnknownEngine: Error, CustomStringConvertible {
     }
     return unsafe (String(cString: description), value)
   }
-}
-
-/// Whether a handle's table has exactly as many methods of the engine as the layout says. One word
-/// before the first and one behind the last are looked at; both belong to the handle.
-private func matches(
-  _ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table, code: UnsafeMutableRawPointer?
-) -> Bool {
-  guard let code = unsafe code else { return false }
-  func isMethod(_ slot: Int32) -> Bool {
-    unsafe leafcutter_same_code(code, leafcutter_slot(handle, slot))
-  }
-  let end = table.first + table.count
-  return (table.first..<end).allSatisfy(isMethod) && !isMethod(end)
-    && (table.first == 0 || !isMethod(table.first - 1))
 }
 
 private func word(

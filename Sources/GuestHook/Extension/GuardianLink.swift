@@ -28,10 +28,9 @@ final class GuardianLink {
         unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
-    if status != 0 {
-      close(descriptor)
-      return nil
-    }
+    // What is initialised is deinitialised, here too: closed a second time, the number could be that
+    // of a file which the database has opened meanwhile.
+    guard status == 0 else { return nil }
     // A guardian that does not read must not stop the database from closing.
     var timeout = timeval(tv_sec: 5, tv_usec: 0)
     _ = unsafe setsockopt(

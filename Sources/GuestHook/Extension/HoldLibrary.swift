@@ -10,6 +10,8 @@ import HookLink
   private static let purgePause: Int32 = 20
   private static let purgeLimit: UInt64 = 2_000_000_000
 
+  /// "jemalloc", "tcmalloc" or "glibc".
+  let allocator: String
   /// Why frames cannot be held, or nil where they can.
   let obstacle: String?
 
@@ -22,7 +24,7 @@ import HookLink
     var what: UnsafePointer<CChar>?
     let code = unsafe functions.check(&what)
     let missing = unsafe what.map { unsafe String(cString: $0) } ?? ""
-    let allocator = unsafe functions.allocator().map { unsafe String(cString: $0) } ?? "glibc"
+    allocator = unsafe functions.allocator().map { unsafe String(cString: $0) } ?? "glibc"
     if code != 0 {
       obstacle = """
         frames cannot be held, because this kernel refuses \(missing): \

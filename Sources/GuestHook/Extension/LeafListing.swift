@@ -11,6 +11,8 @@ struct LeafListing: Sendable {
   var stale = 0
   /// Leaves and subtrees of a kind that is not listed.
   var unsupported = 0
+  /// See ``TableCatalog/leftOut``.
+  let tablesLeftOut: Int
 
   var count: Int { tables.reduce(0) { $0 + $1.leaves.count } }
 
@@ -18,6 +20,7 @@ struct LeafListing: Sendable {
   ///   - home: the database's directory.
   ///   - threads: how many read and parse; a subtree below a root is one piece of work.
   init(home: String, catalog: TableCatalog, threads: Int) {
+    tablesLeftOut = catalog.leftOut
     var segments: [Segment] = []
     for table in catalog.tables {
       let number = tables.count

@@ -4,11 +4,17 @@ import LeafManifest
 /// One thread's way to leaves by their separator keys: a session, and a cursor on the table it is at.
 final class LeafVisitor {
   private let session: Session
+  private let cursors: String
   private var uri = ""
   private var cursor: Cursor?
 
-  /// - Parameter configuration: of the session, beside what every one of ours has.
-  init(_ engine: Engine, _ configuration: String) throws(EngineError) {
+  /// - Parameters:
+  ///   - configuration: of the session, beside what every one of ours has.
+  ///   - cursors: their configuration.
+  init(
+    _ engine: Engine, _ configuration: String, cursors: String = "raw"
+  ) throws(EngineError) {
+    self.cursors = cursors
     session = try engine.openSession("isolation=read-uncommitted" + configuration)
   }
 
@@ -16,7 +22,7 @@ final class LeafVisitor {
   func moves(to uri: String) -> Bool {
     if uri != self.uri {
       cursor = nil
-      cursor = try? session.openCursor(uri, "raw")
+      cursor = try? session.openCursor(uri, cursors)
       self.uri = uri
     }
     return cursor != nil
@@ -77,10 +83,11 @@ struct Residency: Sendable {
     }
   }
 
-  /// The resident leaves, each table's in file-offset order; tables without any are left out.
-  func residentLeaves(of tables: [LeafManifest.Table]) -> [LeafManifest.Table] {
+  /// The leaves that are in the cache, or those that are not, each table's in file-offset order; tables
+  /// without any are left out.
+  func leaves(of tables: [LeafManifest.Table], inCache wanted: Bool) -> [LeafManifest.Table] {
     zip(tables, self.tables).compactMap { table, flags in
-      let leaves = table.leaves.inOffsetOrder { flags[$0] }
+      let leaves = table.leaves.inOffsetOrder { flags[$0] == wanted }
       return leaves.count == 0
         ? nil : LeafManifest.Table(uri: table.uri, creation: table.creation, leaves: leaves)
     }

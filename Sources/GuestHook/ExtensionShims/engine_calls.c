@@ -1,39 +1,12 @@
 /* Calls of WiredTiger methods that Swift cannot make: variadic ones, and the probe, whose thread-local
  * flag must be set for exactly one call. */
 #include <dlfcn.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <wiredtiger.h>
 
 #include "extension_shims.h"
 
-struct code_search {
-  uintptr_t reference, address;
-  bool found;
-};
-
-static int search_module(struct dl_phdr_info *module, size_t size, void *argument) {
-  struct code_search *search = argument;
-  bool has_reference = false, has_address = false;
-  (void)size;
-  for (int i = 0; i < module->dlpi_phnum; i++) {
-    const ElfW(Phdr) *segment = &module->dlpi_phdr[i];
-    if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X)) continue;
-    uintptr_t start = module->dlpi_addr + segment->p_vaddr, end = start + segment->p_memsz;
-    has_reference |= search->reference >= start && search->reference < end;
-    has_address |= search->address >= start && search->address < end;
-  }
-  search->found = has_reference && has_address;
-  return has_reference;
-}
-
-bool leafcutter_same_code(const void *reference, const void *address) {
-  struct code_search search = {(uintptr_t)reference, (uintptr_t)address, false};
-  dl_iterate_phdr(search_module, &search);
-  return search.found;
-}
-
-const char *leafcutter_engine_version(const void *reference, int *major, int *minor, int *patch) {
+const char *leafcutter_engine_version(const void *reference) {
   Dl_info module;
   if (!dladdr(reference, &module) || !module.dli_fname) return NULL;
   /* NULL names the program itself, for a database that is linked with the engine statically. */
@@ -42,7 +15,7 @@ const char *leafcutter_engine_version(const void *reference, int *major, int *mi
   if (!handle) return NULL;
   const char *(*version)(int *, int *, int *) =
       (const char *(*)(int *, int *, int *))dlsym(handle, "wiredtiger_version");
-  const char *text = version ? version(major, minor, patch) : NULL;
+  const char *text = version ? version(NULL, NULL, NULL) : NULL;
   dlclose(handle);
   return text;
 }

@@ -14,12 +14,16 @@
 /* The hold library's interface only; it is found at run time and never linked. */
 #include "../../Hold/include/leafcutter_hold.h"
 
-/* Whether `address` lies in an executable segment of the module that also holds `reference`. */
-bool leafcutter_same_code(const void *reference, const void *address);
+/* Whether a function begins at `address`, in the module that also holds the code `reference`. */
+bool leafcutter_is_function(const void *reference, const void *address);
+
+/* Whether the code of a function refers to the text `name`, as a method of WiredTiger does to its own
+ * ("WT_CURSOR.next"). */
+bool leafcutter_names_itself(const void *function, const char *name);
 
 /* Calls wiredtiger_version of the module that holds `reference`; returns its text, or NULL where
  * that module exports no such function. */
-const char *leafcutter_engine_version(const void *reference, int *major, int *minor, int *patch);
+const char *leafcutter_engine_version(const void *reference);
 
 /* A WT_EVENT_HANDLER that says nothing. Probing a page that is not in the cache makes WiredTiger
  * report a failed read, which is what was wanted and no business of the operator. */

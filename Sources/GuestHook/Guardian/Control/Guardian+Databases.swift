@@ -52,6 +52,11 @@ extension Guardian {
       for note in registration.notes { logger.notice("database \(registration.home): \(note)") }
     case .statusRequest:
       peer.connection.send(LocalMessage.Status(lines: statusLines), for: .none)
+    case .databasesRequest:
+      let entries = databases.map {
+        LocalMessage.Databases.Entry(pid: $0.pid, registration: $0.registration)
+      }
+      peer.connection.send(LocalMessage.Databases(entries: entries), for: .none)
     case .save(let request):
       begin(.save(request), for: peer)
     case .load(let request):

@@ -26,6 +26,28 @@ enum SmallFile {
     return unsafe Glibc.write(file.number, bytes, bytes.count) == bytes.count
   }
 
+  static func exists(_ path: String) -> Bool {
+    // The path is zero-terminated for the time of the call.
+    unsafe access(path, F_OK) == 0
+  }
+
+  /// Whether a text stands in a file, however long that is (/proc/PID/maps is); false where it cannot
+  /// be read.
+  static func contains(_ wanted: String, _ path: String) -> Bool {
+    guard let file = try? Descriptor(opening: path) else { return false }
+    var text: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 64 * 1024)
+    while true {
+      // The kernel writes at most `count` bytes into the array, and only those are looked at.
+      let count = unsafe Glibc.read(file.number, &part, part.count)
+      guard count > 0 else { return false }
+      text += part[..<count]
+      if text.firstRange(of: Array(wanted.utf8)) != nil { return true }
+      // What the next part may continue.
+      text.removeFirst(max(0, text.count - wanted.utf8.count))
+    }
+  }
+
   /// The names in a directory, or nothing where it cannot be read.
   static func names(in directory: String) -> [String] {
     guard let stream = unsafe opendir(directory) else { return [] }

@@ -14,7 +14,12 @@ public struct SystemError: Error, Equatable, Sendable {
 
 extension SystemError: CustomStringConvertible {
   public var description: String {
+    "cannot \(action): \(SystemError.reason(code))"
+  }
+
+  /// What an errno value means.
+  static func reason(_ code: Int32) -> String {
     // strerror's buffer is per thread in glibc since 2.32.
-    "cannot \(action): \(unsafe String(cString: strerror(code)))"
+    unsafe String(cString: strerror(code))
   }
 }

@@ -1,0 +1,67 @@
+import Glibc
+import HookLink
+import LeafManifest
+
+/// The cache's leaves leave it: by their keys where the engine can do that, and by a cache that is made
+/// small, which also takes what has no key here and keeps readers from filling it again.
+extension DatabaseControl {
+  private static let evictionLimit: UInt64 = 5_000_000_000
+  /// Eviction that has not moved for this long has come to what it cannot evict.
+  private static let evictionPatience: UInt64 = 400_000_000
+  private static let sampleSize = 256
+  /// A dirty leaf is written by the first visit and evicted by the second; the rest is in use.
+  private static let passes = 3
+
+  /// Evicts leaf by leaf, so that the small cache afterwards finds nothing to do: the program's threads
+  /// are made to help where a cache is too full, and wait for it.
+  func evictByKey(_ found: Found, threads: Int, _ watch: inout Stopwatch) {
+    guard let hold, engine.evictsByKey else { return }
+    for _ in 0..<DatabaseControl.passes {
+      let eviction = LeafEviction(
+        of: found.resident, engine: engine, hold: hold, threads: threads, stop: agent.stop)
+      // What is freed is caught while the rest is evicted.
+      while !eviction.join(milliseconds: 5) { hold.purge() }
+      if eviction.met <= found.residentCount / 100 || agent.stop.isRaised { break }
+    }
+    watch.lap("evict by key")
+  }
+
+  /// Waits until the cache has shrunk. The pages that a small cache keeps are allowed to stay.
+  func evict(_ found: Found?, keeping usage: CacheUsage, _ watch: inout Stopwatch) {
+    let size = shrunk?.set ?? usage.limit
+    // Where leaves are not listed, only bytes tell how far their eviction has come.
+    let listed = found.flatMap { $0.isComplete ? $0 : nil }
+    let sample = listed.flatMap { found in
+      hold.flatMap {
+        try? ResidencySample(
+          of: found.resident, size: DatabaseControl.sampleSize, engine: engine, hold: $0)
+      }
+    }
+    /// How much is there, and how much of that may stay.
+    func measure() -> (now: UInt64, enough: UInt64)? {
+      if let sample {
+        let enough = Double(sample.count) * Double(size) / Double(max(usage.used, 1))
+        return (UInt64(sample.resident()), UInt64(enough))
+      }
+      return (try? cacheUsage()).map { ($0.used, size) }
+    }
+    let began = monotonicNanoseconds()
+    var best = (amount: UInt64.max, at: began)
+    while !agent.stop.isRaised, link.map({ !$0.isLost }) ?? false {
+      let now = monotonicNanoseconds()
+      guard let (amount, enough) = measure(), amount > enough else { break }
+      if amount < best.amount { best = (amount, now) }
+      if now - best.at > DatabaseControl.evictionPatience { break }
+      if now - began > DatabaseControl.evictionLimit { break }
+      hold?.purge()
+      agent.stop.wait(milliseconds: 5)
+    }
+    watch.lap("evict")
+  }
+
+  func countLeft(_ tables: [LeafManifest.Table], threads: Int) -> Int? {
+    hold.map {
+      Residency(of: tables, engine: engine, hold: $0, threads: threads, stop: agent.stop).resident
+    }
+  }
+}

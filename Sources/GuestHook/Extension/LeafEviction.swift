@@ -1,0 +1,63 @@
+import LeafManifest
+
+extension Engine {
+  private static let evictingCursor = "debug=(release_evict=true)"
+
+  /// Whether a cursor can be had that evicts the page it leaves. Engines that have no such cursors
+  /// refuse the configuration (3.2.1); which have them is not for their version numbers to say.
+  var evictsByKey: Bool {
+    (try? openSession("").openCursor("metadata:", Engine.evictingCursor)) != nil
+  }
+
+  fileprivate func evictingVisitor() throws(EngineError) -> LeafVisitor {
+    try LeafVisitor(
+      self, Residency.sessionConfiguration, cursors: "raw," + Engine.evictingCursor)
+  }
+}
+
+/// One pass over leaves that are evicted by their separator keys. Nothing is read for it: a leaf that
+/// is not in the cache is passed by.
+struct LeafEviction: Sendable {
+  /// Leaves that one thread visits before it takes the next.
+  private static let piece = 64
+
+  private let crew: Crew
+  private let found = Counter()
+
+  init(
+    of tables: [LeafManifest.Table], engine: Engine, hold: HoldLibrary, threads: Int, stop: Signal
+  ) {
+    let pieces = tables.indices.flatMap { table in
+      stride(from: 0, to: tables[table].leaves.count, by: LeafEviction.piece).map {
+        (table, $0..<min($0 + LeafEviction.piece, tables[table].leaves.count))
+      }
+    }
+    let next = Counter()
+    crew = Crew("leafcutter-evict", count: min(threads, pieces.count)) { [found] _ in
+      guard let visitor = try? engine.evictingVisitor() else { return }
+      while case let index = next.take(1), index < pieces.count, !stop.isRaised {
+        let (table, range) = pieces[index]
+        guard visitor.moves(to: tables[table].uri) else { continue }
+        _ = found.take(LeafEviction.visit(tables[table].leaves, range, visitor, hold))
+      }
+    }
+  }
+
+  /// Waits for the pass to end; false where it has not after so long.
+  func join(milliseconds: Int32) -> Bool { crew.join(milliseconds: milliseconds) }
+
+  /// How many leaves were in the cache when they were visited.
+  var met: Int { found.taken }
+
+  private static func visit(
+    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor, _ hold: HoldLibrary
+  ) -> Int {
+    unsafe leaves.keyBytes.withUnsafeBytes { keys in
+      range.count { leaf in
+        // Key ranges lie within the key bytes, which are alive during the call.
+        let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
+        return unsafe visitor.visit(key, withoutReading: hold) == 0
+      }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/* The process itself: what it may not do, its children and its mappings. */
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "database.h"
+
+static void refuse_call(unsigned number) {
+  struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1 /* EPERM */),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = {sizeof program / sizeof program[0], program};
+  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+  check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), "seccomp");
+}
+
+/* Root may lock what it likes, as long as it has this capability. */
+static void limit_locked_memory(rlim_t bytes) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  struct rlimit limit = {bytes, bytes};
+  check((int)syscall(SYS_capget, &header, data), "capget");
+  data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective &= ~CAP_TO_MASK(CAP_IPC_LOCK);
+  data[CAP_TO_INDEX(CAP_IPC_LOCK)].permitted &= ~CAP_TO_MASK(CAP_IPC_LOCK);
+  check((int)syscall(SYS_capset, &header, data), "capset");
+  check(setrlimit(RLIMIT_MEMLOCK, &limit), "setrlimit");
+}
+
+void refuse(void) {
+  const char *what = getenv("TEST_DATABASE_REFUSES");
+  if (!what) return;
+  if (strstr(what, "io_uring")) refuse_call(SYS_io_uring_setup);
+  if (strstr(what, "userfaultfd")) refuse_call(SYS_userfaultfd);
+  if (strstr(what, "memlock")) limit_locked_memory(1 << 20);
+}
+
+static pid_t child;
+
+/* fork: a child that has all memory in common, and writes to some of its own until `endchild` */
+void fork_child(const char *argument) {
+  (void)argument;
+  fflush(stdout);
+  child = fork();
+  if (child != 0) {
+    printf("ok %d\n", child);
+    return;
+  }
+  for (uint64_t round = 0;; round++) {
+    char *memory = malloc(4 << 20);
+    if (memory) memset(memory, (int)round, 4 << 20);
+    free(memory);
+    usleep(1000);
+  }
+}
+
+/* endchild: "ok 1" where it was alive until now */
+void end_child(const char *argument) {
+  int status = 0;
+  (void)argument;
+  /* Not SIGTERM, which this process may have been started with blocked. */
+  kill(child, SIGKILL);
+  waitpid(child, &status, 0);
+  printf("ok %d\n", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* mappings LEFT: makes so many that the kernel allows only about LEFT more; "ok MADE" */
+void use_up_mappings(const char *argument) {
+  size_t left = strtoul(argument, NULL, 10), page = 4096, room = 70000, made = 0, again = 0;
+  char *area = mmap(NULL, room * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (area == MAP_FAILED) check(1, "mmap");
+  /* Every second page with other rights: neighbours cannot be one mapping. */
+  while (made < room / 2 && mprotect(area + made * 2 * page, page, PROT_READ) == 0) made++;
+  for (; again < left / 2 && again < made; again++)
+    mprotect(area + (made - 1 - again) * 2 * page, page, PROT_NONE);
+  printf("ok %zu\n", made - again);
+}

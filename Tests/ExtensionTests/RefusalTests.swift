@@ -1,0 +1,120 @@
+import CGuestSystem
+import HookLink
+import Testing
+
+@testable import Guardian
+
+/// What the kernel refuses costs the hold, and neither the migration nor the database.
+@Suite(.serialized) struct RefusalTests {
+  @Test(arguments: [("io_uring", "io_uring"), ("userfaultfd", "userfaultfd with UFFDIO_MOVE")])
+  func aCallThatIsRefusedIsNamedAndTheCacheIsEvictedAllTheSame(
+    call: String, name: String
+  ) throws {
+    let database = try DatabaseProcess(.init(documents: 20_000, refuses: call))
+    defer { database.remove() }
+    let guardian = try TestGuardian(socket: database.socket)
+    try database.start()
+    let register = try guardian.accept()
+    #expect(!register.holdsFrames && register.listsLeaves)
+    #expect(register.notes.contains { $0.contains("refuses \(name)") }, "\(register.notes)")
+    try database.tell("warm")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(held == nil && prepared.leavesEvicted > prepared.leavesInManifest * 9 / 10)
+    #expect(prepared.notes.contains { $0.contains("refuses \(name)") })
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 0)
+    try database.expectClean()
+  }
+
+  @Test func lockedMemoryThatIsLimitedIsSaidAndTheFramesGoBack() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(documents: 20_000, refuses: "memlock"))
+    defer { database.remove() }
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(held == nil && prepared.leavesEvicted > 0)
+    #expect(prepared.notes.contains { $0.contains("RLIMIT_MEMLOCK") }, "\(prepared.notes)")
+    #expect(database.memory("VmPin") == 0)
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
+  /// As with a vm.max_map_count that is small: mremap gets no further mapping, and UFFDIO_MOVE
+  /// needs none.
+  @Test func framesAreHeldWhereThereAreNoMappingsLeft() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 40_000))
+    defer { database.remove() }
+    let cache = try database.tell("cache")[1]
+    #expect(try database.tell("mappings 64")[0] > 10_000)
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    let bytes = try #require(held).pieces.reduce(0) { $0 + Int($1.length) }
+    let evicted = cache * Int(prepared.leavesEvicted) / Int(prepared.leavesInManifest)
+    #expect(bytes > evicted * 8 / 10 && evicted > cache / 4, "\(bytes) of \(evicted)")
+    #expect(try database.tell("read 2000") == [2000, 0])
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
+  @Test(arguments: TestEngine.present)
+  func aDatabaseThatForksDuringTheHoldKeepsItsFrames(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
+    defer { database.remove() }
+    try guardian.prepare()
+    let pieces = try #require(try guardian.prepared().held).pieces
+    let before = try frames(pieces, of: database)
+    #expect(before.count > 1000)
+    let child = try database.tell("fork")[0]
+    // Both go on and write to what they had in common.
+    #expect(try database.tell("update 5000") == [5000])
+    #expect(try database.tell("read 2000") == [2000, 0])
+    #expect(try frames(pieces, of: database) == before)
+    let common = database.memory("VmRSS") - before.count * 4096
+    let own = DatabaseProcess.memory("VmRSS", of: pid_t(child))
+    #expect(own < common + before.count * 1024, "the child has the hold too")
+    #expect(try database.tell("endchild") == [1])
+    #expect(try frames(pieces, of: database) == before)
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
+  /// The child has every page in common with its parent, so none is the parent's alone to hold.
+  @Test func memoryThatAChildHasTooIsHeldOnlyAsThisProcesssOwn() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 20_000))
+    defer { database.remove() }
+    try database.tell("fork")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(prepared.leavesEvicted > 0)
+    // What the guardian would report: present, and of this process alone.
+    if let held { #expect(try frames(held.pieces, of: database).count > 0) }
+    #expect(try database.tell("verify")[1] == 0)
+    #expect(try database.tell("endchild") == [1])
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
+  private struct HeldFrames: Equatable {
+    var count: Int
+    var pieces: [HeldPages]
+  }
+
+  /// The frames under the held pieces, every one of them the database's alone.
+  private func frames(
+    _ pieces: [LocalMessage.AddressRange], of database: DatabaseProcess
+  ) throws -> HeldFrames {
+    var frames = FrameSet()
+    var candidates = ProbeCandidates([MemorySegment(start: 1 << 20, length: 1 << 50)])
+    let process = Descriptor(owning: leafcutter_guest_pidfd_open(database.identifier))
+    var reader = try PagemapReader(of: database.identifier, process)
+    for piece in pieces { try reader.read(piece, of: 0, into: &frames, &candidates) }
+    #expect(reader.refused == 0 && reader.unknown == 0)
+    return HeldFrames(count: Int(frames.count), pieces: frames.pieces())
+  }
+}

@@ -1,0 +1,36 @@
+import HookLink
+import Testing
+
+/// What most tests begin and end with.
+extension DatabaseProcess {
+  /// A database that has connected to its guardian, with all of its pages in the cache.
+  ///
+  /// - Parameter directory: of an earlier process, to open its database again.
+  static func openWarm(
+    _ setup: Setup = .init(documents: 20_000), directory: String? = nil
+  ) throws -> (DatabaseProcess, TestGuardian) {
+    let database = try DatabaseProcess(setup, directory: directory)
+    let guardian = try TestGuardian(socket: database.socket)
+    try database.start()
+    _ = try guardian.accept()
+    try database.tell("warm")
+    return (database, guardian)
+  }
+
+  /// Every document is as it was written, and every table as the engine wants it.
+  func expectClean() throws {
+    #expect(try tell("verify")[1] == 0)
+    #expect(try tell("close") == [0])
+    #expect(waitForExit(seconds: 20))
+  }
+}
+
+extension TestGuardian {
+  /// Has the database let its frames go and read its leaves back.
+  @discardableResult
+  func releaseAndResume() throws -> LocalMessage.DatabaseResumed {
+    try release()
+    try send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
+    return try resumed()
+  }
+}
