@@ -112,6 +112,7 @@ test: setup build-torture
 	@Fuzzing/run 60
 	@swift test --package-path $(END_TO_END)
 	@swift test --package-path $(TORTURE_PACKAGE)
+	@$(torture) --rounds 14 --seconds 200
 
 races:
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/races.suppressions" \

@@ -2,7 +2,7 @@
 /// handles are arrays of words; a method is known by its word's number.
 ///
 /// An engine's version number does not determine its tables (builds between releases exist), so an
-/// engine is known by the tables themselves (``matches(_:_:code:)``). To support another engine, add
+/// engine is known by the tables themselves (``Table/matches(_:except:)``). To support another engine, add
 /// a layout to ``known``.
 struct EngineLayout: Sendable {
   /// The release it was read from, for people.
