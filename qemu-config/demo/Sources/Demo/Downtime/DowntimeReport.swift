@@ -73,7 +73,7 @@ struct DowntimeReport: Encodable {
     guard let least = columns.map(\.least).min(), let most = columns.map(\.most).max() else {
       return ""
     }
-    let width = columns.map(\.count).max() ?? 0
+    let width = (columns.map(\.count) + kinds.map(\.rawValue.count)).max() ?? 0
     let names = zip(kinds, columns).map { kind, _ in
       DowntimeReport.padded(kind.rawValue, to: width)
     }
