@@ -8,6 +8,12 @@ public struct RoundCounters: Equatable, Sendable {
   public var dropped = 0
 
   public init() {}
+
+  mutating func add(_ other: RoundCounters) {
+    normal += other.normal
+    zero += other.zero
+    dropped += other.dropped
+  }
 }
 
 /// What one section id has carried.

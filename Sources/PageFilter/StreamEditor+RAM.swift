@@ -13,57 +13,57 @@ extension StreamEditor {
   mutating func readRAMRecords(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
   ) throws(BypassReason) -> Step {
-    if seenFirstPage { editPlainPages(input, &position, &edits) }
+    if seenFirstPage { editContinuingPages(input, &position, &edits) }
     guard edits.hasRoom else { return .done }
     return try readRecord(input, &position, &edits)
   }
 
-  /// The common case, kept short: whole PAGE records that continue the current block. Whatever else
-  /// comes is left to ``readRecord(_:_:_:)``.
-  private mutating func editPlainPages(
+  /// The common case, kept short: whole PAGE and ZERO records that continue the current block. Whatever
+  /// else comes is left to ``readRecord(_:_:_:)``.
+  private mutating func editContinuingPages(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
   ) {
     let pageSize = 1 << Int(targetPageBits)
-    let recordSize = 8 + pageSize
+    let pageRecordSize = 8 + pageSize
+    let zeroRecordSize = 9
     let offsetMask = ~(UInt64(pageSize) - 1)
-    let plain = StreamFormat.RecordFlag.page | StreamFormat.RecordFlag.continue
-    let edit = StreamFormat.RecordFlag.page ^ StreamFormat.RecordFlag.zero
+    let pageFlags = StreamFormat.RecordFlag.page | StreamFormat.RecordFlag.continue
+    let zeroFlags = StreamFormat.RecordFlag.zero | StreamFormat.RecordFlag.continue
     var runStart = position
-    var seen = 0
-    var dropped = 0
+    var pages = RoundCounters()
+    var deadMet = 0
     var last = lastPage
-    while input.byteCount &- position >= recordSize {
+    while input.byteCount &- position >= zeroRecordSize {
       let word = input.bigEndian(UInt64.self, at: position)
       let page = (word & offsetMask) &>> targetPageBits
-      guard word & ~offsetMask == plain, page < currentPages, page < currentWatched,
-        page >= last
+      let isPage = word & ~offsetMask == pageFlags
+      guard isPage || word & ~offsetMask == zeroFlags, page < currentPages, page < currentWatched,
+        page >= last, !isPage || input.byteCount &- position >= pageRecordSize
       else { break }
-      last = page
-      seen &+= 1
-      if currentDead.contains(Int(truncatingIfNeeded: page)) {
+      let isDead = currentDead.contains(Int(truncatingIfNeeded: page))
+      let next = position &+ (isPage ? pageRecordSize : zeroRecordSize)
+      if isDead && isPage {
         edits.forward(runStart..<position)
-        guard edits.hasRoom else {
-          runStart = position
-          seen &-= 1
-          break
-        }
-        edits.insertZeroRecord(word ^ edit)
-        dropped &+= 1
-        runStart = position &+ recordSize
+        runStart = position
+        guard edits.hasRoom else { break }
+        edits.insertZeroRecord(word ^ StreamFormat.RecordFlag.page ^ StreamFormat.RecordFlag.zero)
+        pages.dropped &+= 1
+        runStart = next
       }
-      position &+= recordSize
+      if isDead { deadMet &+= 1 }
+      if isPage { pages.normal &+= 1 } else { pages.zero &+= 1 }
+      last = page
+      position = next
     }
     edits.forward(runStart..<position)
     lastPage = last
-    counters.normalPages += seen
-    counters.droppedPages += dropped
-    counters.deadPagesMet += dropped
-    if seen > 0 {
-      rounds[rounds.count - 1].normal += seen
-      rounds[rounds.count - 1].dropped += dropped
-      blockPages[currentBlock].normal += seen
-      blockPages[currentBlock].dropped += dropped
-    }
+    guard pages.normal + pages.zero > 0 else { return }
+    counters.normalPages += pages.normal
+    counters.zeroPages += pages.zero
+    counters.droppedPages += pages.dropped
+    counters.deadPagesMet += deadMet
+    rounds[rounds.count - 1].add(pages)
+    blockPages[currentBlock].add(pages)
   }
 
   /// One record of any kind.
