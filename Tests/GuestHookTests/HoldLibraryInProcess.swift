@@ -5,7 +5,9 @@ import Glibc
 /// The hold library in this process, loaded late: nothing but what is given to it here goes through it.
 @safe final class HoldLibraryInProcess {
   private typealias Function = @convention(c) () -> Int32
-  private typealias Open = @convention(c) (Int) -> Int32
+  private typealias Open = @convention(c) (Int, Int) -> Int32
+  private typealias Pieces = @convention(c) (UnsafeMutableRawPointer?, Int) -> Int
+  private typealias Pin = @convention(c) (Int) -> Int32
   private typealias SetMark = @convention(c) (Int32) -> Int32
   private typealias Advise = @convention(c) (UnsafeMutableRawPointer?, Int, Int32) -> Int32
 
@@ -31,9 +33,23 @@ import Glibc
     }
   }
 
-  /// Gives memory back inside a window, as an allocator does, and pins what the library has caught of it;
-  /// the frames.
-  func hold(bytes: Int, mark: Descriptor) throws -> Set<UInt64> {
+  /// What the library has made of memory that was given back to it.
+  struct Held {
+    /// Frames that the memory occupied before.
+    var frames: Set<UInt64>
+    /// Frames in the pinned pieces.
+    var pinned: Set<UInt64>
+    var pieces: Int
+    /// Pages of the memory that did not read as zero when it had been given back.
+    var pagesLeft: Int
+  }
+
+  /// Gives memory back inside a window, as an allocator does, and pins what the library has caught of it.
+  ///
+  /// - Parameters:
+  ///   - hole: leaves the last page of each so many untouched.
+  ///   - filling: bytes that may be taken to fill holes.
+  func hold(bytes: Int, mark: Descriptor, hole: Int = .max, filling: Int = 0) throws -> Held {
     // A new private mapping, which the library moves away from.
     let memory = unsafe mmap(
       nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -41,16 +57,39 @@ import Glibc
       throw SystemError("map memory")
     }
     defer { unsafe munmap(memory, bytes) }
-    unsafe memset(memory, 0x5a, bytes)
+    let pages = bytes / 4096
+    unsafe madvise(memory, bytes, MADV_NOHUGEPAGE)
+    for page in 0..<pages where page % hole != hole - 1 {
+      // Below `bytes`.
+      unsafe memset(memory + page * 4096, 0x5a, 4096)
+    }
     let first = UInt64(UInt(bitPattern: memory)) / 4096
-    let frames = LostPages.frames(of: first..<first + UInt64(bytes) / 4096)
+    // A page that is not there has frame 0.
+    let frames = LostPages.frames(of: first..<first + UInt64(pages)).subtracting([0])
     try check(
       function("leafcutter_hold_set_mark", SetMark.self)(mark.number), "map the mark")
-    try check(function("leafcutter_hold_open", Open.self)(4 * bytes), "open the window")
+    try check(function("leafcutter_hold_open", Open.self)(4 * bytes, filling), "open the window")
     try check(unsafe function("madvise", Advise.self)(memory, bytes, MADV_DONTNEED), "give back")
     try check(function("leafcutter_hold_close", Function.self)(), "close the window")
-    try check(function("leafcutter_hold_pin", Open.self)(32 << 20), "pin")
-    return frames
+    try check(function("leafcutter_hold_pin", Pin.self)(32 << 20), "pin")
+    var pieces = [(address: UInt64, length: UInt64)](repeating: (0, 0), count: 4096)
+    // As many elements as are promised, each of two words.
+    let count = unsafe pieces.withUnsafeMutableBytes {
+      unsafe function("leafcutter_hold_pieces", Pieces.self)($0.baseAddress, 4096)
+    }
+    let pinned = pieces[..<count].reduce(into: Set<UInt64>()) { pinned, piece in
+      let first = piece.address / 4096
+      pinned.formUnion(LostPages.frames(of: first..<first + piece.length / 4096))
+    }
+    // Below `bytes`.
+    let left = (0..<pages).count {
+      unsafe memory.load(fromByteOffset: $0 * 4096, as: UInt64.self) != 0
+    }
+    return Held(frames: frames, pinned: pinned, pieces: count, pagesLeft: left)
+  }
+
+  func release() throws {
+    try check(function("leafcutter_hold_release", Function.self)(), "release")
   }
 
   func abandon() -> Int32 { function("leafcutter_hold_abandon", Function.self)() }

@@ -107,7 +107,7 @@ struct HoldRuleTests {
     let library = try HoldLibraryInProcess()
     let id = MigrationID.random()
     let mark = try MarkPageWriter(migration: id)
-    let frames = try library.hold(bytes: 8 << 20, mark: mark.memory)
+    let frames = try library.hold(bytes: 8 << 20, mark: mark.memory).frames
     #expect(frames.count == 2048)
     let pages = LostPages(migration: id, dropped: frames)
     let kept = try SharedPage(of: mark.memory)

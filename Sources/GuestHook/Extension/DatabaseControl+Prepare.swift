@@ -8,6 +8,8 @@ extension DatabaseControl {
   /// Bytes for inner pages, metadata, the log's next file and the manifest.
   private static let roomBesideDirtyPages: UInt64 = 16 << 20
   private static let pieceBytes = 32 << 20
+  /// Holes in what is held may be filled with so small a part of the memory that is to spare.
+  private static let spareMemoryPerFilling: UInt64 = 4
 
   func prepare(
     _ request: LocalMessage.PrepareDatabase, for identity: MigrationID
@@ -198,7 +200,8 @@ extension DatabaseControl {
     let capacity = usage.ru_maxrss * 1024 * 3 + 256 << 20
     do throws(EngineError) {
       try hold.setMark(mark)
-      try hold.open(capacity: capacity)
+      try hold.open(
+        capacity: capacity, filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
       return true
     } catch {
       notes.append("no frames are held: \(error)")

@@ -40,8 +40,11 @@ import HookLink
     }
   }
 
-  func open(capacity: Int) throws(EngineError) {
-    try check(functions.open(capacity), "open the hold window")
+  /// - Parameters:
+  ///   - capacity: bytes of address space.
+  ///   - filling: bytes of memory that may be taken to fill holes between the pages that are held.
+  func open(capacity: Int, filling: UInt64) throws(EngineError) {
+    try check(functions.open(capacity, Int(clamping: filling)), "open the hold window")
   }
 
   func close() { _ = functions.close() }

@@ -2,6 +2,7 @@
 #ifndef LEAFCUTTER_HOLD_AREA_H
 #define LEAFCUTTER_HOLD_AREA_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,34 @@
 
 #define HOLD_HIDDEN __attribute__((visibility("hidden")))
 #define HOLD_PAGE 4096ul
+#define HOLD_HUGE_PAGE (2ul << 20)
+#define HOLD_MAXIMUM_LOST 64
+
+/* What the files of this library share. The area is made by leafcutter_hold_open and unmade by
+ * leafcutter_hold_release; what is atomic may be used by any thread in between. */
+struct hold_state {
+  /* One word on a page of its own that a fork leaves zeroed (MADV_WIPEONFORK). NULL before the first
+   * window; the page then stays for the life of the process. */
+  _Atomic(atomic_int *) gate;
+  atomic_int catching; /* threads inside hold_catch */
+  uintptr_t area;
+  size_t capacity;
+  atomic_size_t used;
+  void *reservation;
+  size_t reserved;
+  int uffd;
+  int pagemap;
+  /* How many mappings mremap may still make. */
+  atomic_long mappings_left;
+  /* How many bytes of holes may still be filled. */
+  atomic_long filling_left;
+  /* Parts of the reservation that may be somebody else's by now, or still ours: never touched. */
+  struct { uintptr_t start, end; } lost[HOLD_MAXIMUM_LOST];
+  atomic_int lost_count;
+  atomic_ullong calls, moved, nanoseconds, failures;
+  atomic_int last_errno;
+};
+HOLD_HIDDEN extern struct hold_state hold;
 
 /* True between leafcutter_hold_open and leafcutter_hold_close, in the process that opened it only: a
  * forked child sees false, because its descriptors would still speak of the parent's memory. */
@@ -18,6 +47,14 @@ HOLD_HIDDEN bool hold_window_is_open(void);
 /* Moves the present anonymous pages of a range that is being given back into the hold area. What
  * cannot be moved stays; the caller gives the range to the kernel in every case. Any thread. */
 HOLD_HIDDEN void hold_catch(uintptr_t start, size_t length);
+
+/* Moves the present pages of a range, by which they leave it empty, to a new place in the area: 0 or an
+ * errno (move.c). Only their owner may use the range, and he is giving it back. */
+HOLD_HIDDEN int hold_move(uintptr_t source, size_t length);
+
+/* The same by moving page tables, and whatever lies in between; the place, or 0 where it cannot be done
+ * and nothing has been moved (move.c). */
+HOLD_HIDDEN uintptr_t hold_remap(uintptr_t source, size_t length);
 
 /* The next runs of present pages of [*from, end) that are neither of a file nor the zero page; *from
  * moves on. Returns how many runs were written, or a negative errno. */

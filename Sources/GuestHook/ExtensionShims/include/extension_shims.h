@@ -70,7 +70,7 @@ struct leafcutter_hold_functions {
   int (*abi)(void);
   int (*check)(const char **what);
   void (*fail_reads)(int on);
-  int (*open)(size_t capacity);
+  int (*open)(size_t capacity, size_t filling);
   int (*close)(void);
   int (*pin)(size_t piece_bytes);
   size_t (*pieces)(struct leafcutter_hold_piece *out, size_t max);

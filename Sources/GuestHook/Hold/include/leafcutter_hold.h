@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define LEAFCUTTER_HOLD_ABI 2
+#define LEAFCUTTER_HOLD_ABI 3
 
 struct leafcutter_hold_piece {
   uint64_t address; /* in this process */
@@ -48,8 +48,10 @@ int leafcutter_hold_check(const char **what);
 /* While on is set for the calling thread, its pread(2)s fail with ENODATA and read nothing. */
 void leafcutter_hold_fail_reads(int on);
 
-/* Opens the window: reserves a hold area of capacity bytes of address space and begins to catch. */
-int leafcutter_hold_open(size_t capacity);
+/* Opens the window: reserves a hold area of capacity bytes of address space and begins to catch. Pages
+ * with small holes between them are moved together, which needs far fewer mappings and TLB flushes, and
+ * the holes are filled: with filling bytes of memory at most, and 0 has every run moved by itself. */
+int leafcutter_hold_open(size_t capacity, size_t filling);
 
 /* Stops catching; what was caught stays held. */
 int leafcutter_hold_close(void);

@@ -1,0 +1,50 @@
+import Glibc
+import HookLink
+import Testing
+
+@testable import Guardian
+
+/// What the hold library makes of memory with holes, as an allocator leaves behind each allocation whose
+/// last pages were never touched.
+@Suite(.serialized)
+struct HoldAreaTests {
+  private static let bytes = 16 << 20
+  private static let pages = bytes / 4096
+
+  @Test func rangesWithHolesAreHeldInOnePieceWithoutLosingAFrame() throws {
+    let held = try hold(hole: 32, filling: HoldAreaTests.bytes)
+    #expect(held.frames.count == HoldAreaTests.pages / 32 * 31)
+    #expect(held.frames.subtracting(held.pinned).count == 0)
+    // Each hole is filled with a page, and a group ends where no more holes are remembered.
+    #expect(held.pinned.count >= HoldAreaTests.pages - 8 && held.pieces <= 8)
+    #expect(held.pagesLeft == 0)
+  }
+
+  @Test func holesAreNotFilledWhereNoMemoryIsToSpare() throws {
+    let held = try hold(hole: 32, filling: 0)
+    #expect(held.frames.symmetricDifference(held.pinned).count == 0)
+    #expect(held.frames.count == HoldAreaTests.pages / 32 * 31)
+    #expect(held.pagesLeft == 0)
+  }
+
+  @Test func noMoreMemoryIsFilledThanIsAllowed() throws {
+    let held = try hold(hole: 32, filling: 32 * 4096)
+    #expect(held.frames.subtracting(held.pinned).count == 0)
+    #expect(held.pinned.count == held.frames.count + 32)
+  }
+
+  @Test func manyHolesAreNotFilled() throws {
+    let held = try hold(hole: 2, filling: HoldAreaTests.bytes)
+    #expect(held.frames.symmetricDifference(held.pinned).count == 0)
+    #expect(held.frames.count == HoldAreaTests.pages / 2)
+    #expect(held.pagesLeft == 0)
+  }
+
+  private func hold(hole: Int, filling: Int) throws -> HoldLibraryInProcess.Held {
+    let library = try HoldLibraryInProcess()
+    let mark = try MarkPageWriter(migration: .random())
+    defer { try? library.release() }
+    return try library.hold(
+      bytes: HoldAreaTests.bytes, mark: mark.memory, hole: hole, filling: filling)
+  }
+}
