@@ -8,7 +8,12 @@ extension DatabaseControl {
   private static let evictionLimit: UInt64 = 5_000_000_000
   /// Eviction that has not moved for this long has come to what it cannot evict.
   private static let evictionPatience: UInt64 = 400_000_000
-  private static let sampleSize = 256
+  private static let sampleSize = 64
+  /// Milliseconds between two looks at the sample, which cost the engine as much as any search.
+  private static let pollInterval: Int32 = 20
+  /// Long enough for what is freed to lie side by side in the allocator when it gives it back: each range
+  /// costs a mapping and a TLB flush of the whole process.
+  private static let purgeInterval: UInt64 = 250_000_000
   /// A dirty leaf is written by the first visit and evicted by the second; the rest is in use.
   private static let passes = 3
 
@@ -20,7 +25,9 @@ extension DatabaseControl {
       let eviction = LeafEviction(
         of: found.resident, engine: engine, hold: hold, threads: threads, stop: agent.stop)
       // What is freed is caught while the rest is evicted.
-      while !eviction.join(milliseconds: 5) { hold.purge() }
+      while !eviction.join(milliseconds: Int32(DatabaseControl.purgeInterval / 1_000_000)) {
+        hold.purge()
+      }
       if eviction.met <= found.residentCount / 100 || agent.stop.isRaised { break }
     }
     watch.lap("evict by key")
@@ -47,14 +54,18 @@ extension DatabaseControl {
     }
     let began = monotonicNanoseconds()
     var best = (amount: UInt64.max, at: began)
+    var purged = began
     while !agent.stop.isRaised, link.map({ !$0.isLost }) ?? false {
       let now = monotonicNanoseconds()
       guard let (amount, enough) = measure(), amount > enough else { break }
       if amount < best.amount { best = (amount, now) }
       if now - best.at > DatabaseControl.evictionPatience { break }
       if now - began > DatabaseControl.evictionLimit { break }
-      hold?.purge()
-      agent.stop.wait(milliseconds: 5)
+      if now - purged > DatabaseControl.purgeInterval {
+        purged = now
+        hold?.purge()
+      }
+      agent.stop.wait(milliseconds: DatabaseControl.pollInterval)
     }
     watch.lap("evict")
   }
