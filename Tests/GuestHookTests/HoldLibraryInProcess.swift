@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 
 @testable import Guardian
@@ -11,6 +12,8 @@ import Glibc
   private typealias SetMark = @convention(c) (Int32) -> Int32
   private typealias Advise = @convention(c) (UnsafeMutableRawPointer?, Int, Int32) -> Int32
 
+  /// It has one hold area, whoever uses it.
+  private static let turn = DispatchSemaphore(value: 1)
   // Of a library that is never unloaded.
   private let handle: UnsafeMutableRawPointer
 
