@@ -30,15 +30,18 @@ struct DoctorTests {
     Case(
       name: "Linux 6.1",
       change: { ($0.kernel, $0.move, $0.scan) = ("6.1.0-37-amd64", ENOSYS, ENOSYS) },
-      topic: "kernel", verdict: .nothingHeld,
-      words: ["6.1.0-37-amd64 has no UFFDIO_MOVE", "no PAGEMAP_SCAN", "boot Linux 6.8"]),
+      topic: "kernel", verdict: .degrades,
+      words: ["6.1.0-37-amd64 has no UFFDIO_MOVE", "no PAGEMAP_SCAN", "16 KiB", "boot Linux 6.8"]),
     Case(
-      name: "Linux 6.7", change: { $0.move = ENOSYS }, topic: "kernel", verdict: .nothingHeld,
+      name: "Linux 6.7", change: { $0.move = ENOSYS }, topic: "kernel", verdict: .degrades,
       words: ["UFFDIO_MOVE"]),
+    Case(
+      name: "no pagemap", change: { $0.scan = EACCES }, topic: "kernel", verdict: .nothingHeld,
+      words: ["pagemap", "Permission denied"]),
     Case(
       name: "userfaultfd refused", change: { $0.move = EPERM },
       topic: "vm.unprivileged_userfaultfd",
-      verdict: .nothingHeld, words: ["Operation not permitted", "seccomp"]),
+      verdict: .degrades, words: ["Operation not permitted", "seccomp", "16 KiB"]),
     Case(
       name: "no unprivileged userfaultfd", change: { $0.unprivilegedUserfaultfd = 0 },
       topic: "vm.unprivileged_userfaultfd", verdict: .well, words: ["0, which suffices"]),

@@ -54,10 +54,14 @@ extension DatabaseControl {
     }
     let began = monotonicNanoseconds()
     var best = (amount: UInt64.max, at: began)
+    var last = UInt64.max
     var purged = began
     while !agent.stop.isRaised, link.map({ !$0.isLost }) ?? false {
       let now = monotonicNanoseconds()
-      guard let (amount, enough) = measure(), amount > enough else { break }
+      guard let (amount, enough) = measure() else { break }
+      // An engine goes on below its limit until it is at its target.
+      if amount <= enough && amount >= last { break }
+      last = amount
       if amount < best.amount { best = (amount, now) }
       if now - best.at > DatabaseControl.evictionPatience { break }
       if now - began > DatabaseControl.evictionLimit { break }

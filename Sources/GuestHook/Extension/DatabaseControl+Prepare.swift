@@ -224,10 +224,12 @@ extension DatabaseControl {
     }
     let statistics = hold.statistics
     if statistics.failures > 0 {
+      let reason =
+        statistics.last_errno == ENOSYS
+        ? "short ones take UFFDIO_MOVE, of Linux 6.8" : "errno \(statistics.last_errno)"
       notes.append(
         """
-        \(statistics.failures) ranges could not be held (errno \(statistics.last_errno)) and went \
-        back to the kernel
+        \(statistics.failures) ranges could not be held (\(reason)) and went back to the kernel
         """)
     }
     watch.lap("pin")

@@ -6,9 +6,11 @@ import HookLink
 @safe struct HoldLibrary: @unchecked Sendable {
   // `@unchecked` and `@safe`: pointers to functions of a library that is never unloaded.
   let functions: leafcutter_hold_functions
-  /// Longer than a thread that purges is kept from its processor.
+  /// Longer than a thread that purges is mostly kept from its processor.
   private static let purgePause: Int32 = 20
   private static let purgeLimit: UInt64 = 2_000_000_000
+  /// Bytes that a program frees in that time, and that are not worth another round.
+  private static let keptFree = 4 << 20
 
   /// "jemalloc", "tcmalloc" or "glibc".
   let allocator: String
@@ -52,11 +54,12 @@ import HookLink
   /// Asks the allocator for the free memory it keeps.
   func purge() { _ = functions.purge() }
 
-  /// Asks until it keeps nothing, within bounds.
+  /// Asks until it keeps next to nothing, within bounds.
   ///
   /// While one thread purges an arena of jemalloc's, every other one's purge of it returns at once and
   /// says nothing (`pac_decay_to_limit` in src/pac.c), and the program's threads purge by themselves
-  /// every now and then. What is caught while this thread waits is another's purge.
+  /// every now and then. So the allocator is asked what it still keeps, and where it does not tell, what
+  /// is caught while this thread waits is another's purge.
   func purgeCompletely(unless stop: Signal) {
     let end = monotonicNanoseconds() + HoldLibrary.purgeLimit
     var caught: UInt64
@@ -64,7 +67,9 @@ import HookLink
       purge()
       caught = statistics.moved_bytes
     } while !stop.wait(milliseconds: HoldLibrary.purgePause)
-      && statistics.moved_bytes != caught && monotonicNanoseconds() < end
+      && (statistics.moved_bytes != caught
+        || functions.kept_free() > max(HoldLibrary.keptFree, Int(caught / 64)))
+      && monotonicNanoseconds() < end
   }
 
   func pin(pieceBytes: Int) throws(EngineError) {

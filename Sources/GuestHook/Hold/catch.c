@@ -21,23 +21,6 @@ static uint64_t now_ns(void) {
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-int hold_scan(int pagemap, uintptr_t *from, uintptr_t end, struct page_region *runs, int max) {
-  struct pm_scan_arg scan = {
-      .size = sizeof scan,
-      .start = *from,
-      .end = end,
-      .vec = (uintptr_t)runs,
-      .vec_len = (uint64_t)max,
-      .category_inverted = PAGE_IS_FILE | PAGE_IS_PFNZERO,
-      .category_mask = PAGE_IS_PRESENT | PAGE_IS_FILE | PAGE_IS_PFNZERO,
-      .return_mask = PAGE_IS_PRESENT,
-  };
-  long found = syscall(SYS_ioctl, pagemap, PAGEMAP_SCAN, &scan);
-  if (found < 0) return -errno;
-  *from = scan.walk_end > *from ? (uintptr_t)scan.walk_end : end;
-  return (int)found;
-}
-
 /* Runs of present pages with small holes between them, which are moved together. */
 struct group {
   uintptr_t start, end;

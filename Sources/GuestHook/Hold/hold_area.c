@@ -55,16 +55,14 @@ void hold_drop(uintptr_t start, size_t length) {
 
 int leafcutter_hold_abi(void) { return LEAFCUTTER_HOLD_ABI; }
 
+/* -1 where there is no UFFDIO_MOVE, or it is not allowed. */
 static int open_userfaultfd(void) {
   int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
-  if (uffd < 0) return -errno;
+  if (uffd < 0) return -1;
   struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_MOVE};
-  if (syscall(SYS_ioctl, uffd, UFFDIO_API, &api)) {
-    int reason = errno == EINVAL ? ENOSYS : errno;
-    syscall(SYS_close, uffd);
-    return -reason;
-  }
-  return uffd;
+  if (syscall(SYS_ioctl, uffd, UFFDIO_API, &api) == 0) return uffd;
+  syscall(SYS_close, uffd);
+  return -1;
 }
 
 static int open_pagemap(void) {
@@ -72,19 +70,30 @@ static int open_pagemap(void) {
   return pagemap < 0 ? -errno : pagemap;
 }
 
+/* Whether one page can be moved by its page tables. */
+static int check_remap(void) {
+  char *pages = (char *)syscall(SYS_mmap, NULL, 2 * HOLD_PAGE, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, (off_t)0);
+  if (pages == MAP_FAILED) return errno;
+  long moved = syscall(SYS_mremap, pages, HOLD_PAGE, HOLD_PAGE,
+                       MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, pages + HOLD_PAGE);
+  int reason = moved < 0 ? errno : 0;
+  syscall(SYS_munmap, pages, 2 * HOLD_PAGE);
+  return reason;
+}
+
 int leafcutter_hold_check(const char **what) {
-  *what = "userfaultfd with UFFDIO_MOVE (Linux 6.8)";
-  int uffd = open_userfaultfd();
-  if (uffd < 0) return -uffd;
-  syscall(SYS_close, uffd);
-  *what = "PAGEMAP_SCAN (Linux 6.7)";
+  *what = "mremap with MREMAP_DONTUNMAP (Linux 5.7)";
+  int failed = check_remap();
+  if (failed) return failed;
+  *what = "/proc/self/pagemap";
   int pagemap = open_pagemap();
   if (pagemap < 0) return -pagemap;
   struct page_region runs[1];
   uintptr_t from = (uintptr_t)&runs & ~(HOLD_PAGE - 1);
   int found = hold_scan(pagemap, &from, from + HOLD_PAGE, runs, 1);
   syscall(SYS_close, pagemap);
-  if (found < 0) return found == -ENOTTY ? ENOSYS : -found;
+  if (found < 0) return -found;
   *what = "io_uring";
   struct io_uring_params params = {0};
   int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
@@ -137,13 +146,14 @@ int leafcutter_hold_open(size_t capacity, size_t filling) {
     return failed;
   }
   uintptr_t area = ((uintptr_t)reservation + HOLD_HUGE_PAGE - 1) & ~(HOLD_HUGE_PAGE - 1);
+  /* Without it only what mremap can move is held. */
   int uffd = open_userfaultfd();
   int pagemap = open_pagemap();
-  failed = uffd < 0 ? -uffd : pagemap < 0 ? -pagemap : 0;
+  failed = pagemap < 0 ? -pagemap : 0;
   struct uffdio_register range = {.range = {area, capacity}, .mode = UFFDIO_REGISTER_MODE_MISSING};
   /* A fork would copy pinned pages. */
   if (!failed && (syscall(SYS_madvise, reservation, reserved, MADV_DONTFORK) ||
-                  syscall(SYS_ioctl, uffd, UFFDIO_REGISTER, &range)))
+                  (uffd >= 0 && syscall(SYS_ioctl, uffd, UFFDIO_REGISTER, &range))))
     failed = errno;
   if (failed) {
     if (uffd >= 0) syscall(SYS_close, uffd);
@@ -189,7 +199,7 @@ int leafcutter_hold_release(void) {
       end = start + RELEASED_AT_ONCE;
     syscall(SYS_munmap, start, end - start);
   }
-  syscall(SYS_close, hold.uffd);
+  if (hold.uffd >= 0) syscall(SYS_close, hold.uffd);
   syscall(SYS_close, hold.pagemap);
   hold.uffd = hold.pagemap = -1;
   hold.reservation = NULL;

@@ -26,7 +26,7 @@ struct hold_state {
   atomic_size_t used;
   void *reservation;
   size_t reserved;
-  int uffd;
+  int uffd; /* -1 where there is no UFFDIO_MOVE */
   int pagemap;
   /* How many mappings mremap may still make. */
   atomic_long mappings_left;
@@ -49,7 +49,7 @@ HOLD_HIDDEN bool hold_window_is_open(void);
 HOLD_HIDDEN void hold_catch(uintptr_t start, size_t length);
 
 /* Moves the present pages of a range, by which they leave it empty, to a new place in the area: 0 or an
- * errno (move.c). Only their owner may use the range, and he is giving it back. */
+ * errno, ENOSYS where that takes UFFDIO_MOVE and there is none (move.c). Only their owner may use the range, and he is giving it back. */
 HOLD_HIDDEN int hold_move(uintptr_t source, size_t length);
 
 /* The same by moving page tables, and whatever lies in between; the place, or 0 where it cannot be done

@@ -62,6 +62,7 @@ uintptr_t hold_remap(uintptr_t source, size_t length) {
 
 int hold_move(uintptr_t source, size_t length) {
   if (hold_remap(source, length)) return 0;
+  if (hold.uffd < 0) return ENOSYS;
   uintptr_t destination = reserve(source, length);
   if (!destination) return ENOMEM;
   struct uffdio_move request = {

@@ -78,6 +78,7 @@ struct leafcutter_hold_functions {
   int (*release)(void);
   const char *(*allocator)(void);
   int (*purge)(void);
+  size_t (*kept_free)(void);
   int (*set_mark)(int memfd);
   int (*at_destination)(void);
   int (*abandon)(void);

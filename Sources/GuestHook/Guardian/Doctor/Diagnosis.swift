@@ -59,31 +59,45 @@ public struct Diagnosis: Sendable {
   }
 
   private static func kernel(_ facts: GuestFacts) -> [Finding] {
+    guard facts.scan == 0 || facts.scan == ENOSYS else {
+      return [
+        Finding(
+          verdict: .nothingHeld, topic: "kernel",
+          fact: "/proc/PID/pagemap is refused here: \(SystemError.reason(facts.scan))",
+          advice: "\(withoutHold); let the database and the guardian read it")
+      ]
+    }
     let missing =
       (facts.move == ENOSYS ? ["UFFDIO_MOVE (Linux 6.8)"] : [])
-      + (facts.scan == 0 ? [] : ["PAGEMAP_SCAN (Linux 6.7)"])
+      + (facts.scan == ENOSYS ? ["PAGEMAP_SCAN (Linux 6.7)"] : [])
     guard !missing.isEmpty else {
       return [Finding(verdict: .well, topic: "kernel", fact: "\(facts.kernel) can move pages")]
     }
     return [
       Finding(
-        verdict: .nothingHeld, topic: "kernel",
+        verdict: .degrades, topic: "kernel",
         fact: "\(facts.kernel) has no \(missing.joined(separator: " and no "))",
         advice: """
-          \(withoutHold); boot Linux 6.8 or later (Debian 12: linux-image-cloud-amd64 of \
+          \(longRunsOnly); boot Linux 6.8 or later (Debian 12: linux-image-cloud-amd64 of \
           bookworm-backports)
           """)
     ]
   }
 
+  /// What mremap alone can do.
+  private static let longRunsOnly = """
+    only runs of pages from 16 KiB on are held, as far as vm.max_map_count reaches, and the rest is \
+    filled with zeroes
+    """
+
   private static func userfaultfd(_ facts: GuestFacts) -> Finding {
     let topic = "vm.unprivileged_userfaultfd"
     guard facts.move == 0 || facts.move == ENOSYS else {
       return Finding(
-        verdict: .nothingHeld, topic: topic,
+        verdict: .degrades, topic: topic,
         fact: "userfaultfd is refused here: \(SystemError.reason(facts.move))",
         advice: """
-          \(withoutHold); allow the system call, which a seccomp filter or a security module refuses \
+          \(longRunsOnly); allow the system call, which a seccomp filter or a security module refuses \
           (no setting of this sysctl does)
           """)
     }

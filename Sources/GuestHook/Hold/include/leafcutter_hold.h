@@ -41,8 +41,9 @@ struct leafcutter_hold_stats {
 /* LEAFCUTTER_HOLD_ABI of the loaded library. */
 int leafcutter_hold_abi(void);
 
-/* Whether frames can be held here at all: 0, or why not (ENOSYS no UFFDIO_MOVE or PAGEMAP_SCAN,
- * EPERM not allowed, …). *what is set to a static text naming the missing thing. */
+/* Whether frames can be held here at all: 0, or why not (ENOSYS not there, EPERM not allowed, …). *what is
+ * set to a static text naming the missing thing. Without UFFDIO_MOVE (Linux 6.8) runs below 16 KiB are not
+ * held and count as failures with ENOSYS. */
 int leafcutter_hold_check(const char **what);
 
 /* While on is set for the calling thread, its pread(2)s fail with ENODATA and read nothing. */
@@ -78,6 +79,9 @@ const char *leafcutter_hold_allocator(void);
 
 /* Asks that allocator to give back all the free memory it keeps. */
 int leafcutter_hold_purge(void);
+
+/* Bytes of free memory that it keeps all the same; 0 where it does not tell. */
+size_t leafcutter_hold_kept_free(void);
 
 /* Maps the mark page (Sources/HookLink/MarkPage.swift) from the guardian's memfd; the descriptor may
  * be closed afterwards. A later call replaces it. */
