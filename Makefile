@@ -28,7 +28,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup setup-demo build build-torture databases demo downtime matrix torture test races format
+.PHONY: help setup setup-demo build build-old-guest build-torture databases demo downtime matrix torture test races format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -65,12 +65,16 @@ build: setup-demo
 	@echo "building the demo"
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-store)
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)
-	@qemu-config/guest/build $(STATE) $(STATE)/guest $(GUEST_FILES)
+	@qemu-config/guest/build $(STATE)/kernel $(STATE)/guest $(GUEST_FILES)
 
 # $(call run,SUBCOMMAND) runs the demo's program with what has been built.
 run = $(DEMO)/leafcutter-demo $(1) --state $(STATE) --guest $(STATE)/guest \
   --proxy $(RELEASE)/leafcutter --store $(DEMO)/leafcutter-store \
   $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
+# The same guest on Debian 12's own kernel, which has no UFFDIO_MOVE.
+build-old-guest: build
+	@qemu-config/guest/build $(STATE)/kernel-6.1 $(STATE)/guest-6.1 $(GUEST_FILES)
 
 demo: build
 	@$(call run,compare)
@@ -103,7 +107,7 @@ torture: build-torture
 	@$(torture) --rounds $(ROUNDS) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
 # The programs are built first, because the end-to-end tests migrate the demo's guest.
-test: setup build-torture
+test: setup build-torture build-old-guest
 	@$(LINT) $(SOURCES)
 	@swift test
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\.'

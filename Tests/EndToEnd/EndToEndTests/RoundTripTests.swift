@@ -83,6 +83,32 @@ extension RealMigrations {
       there.machine.kill()
     }
 
+    /// Linux 6.1 has neither UFFDIO_MOVE nor PAGEMAP_SCAN.
+    @Test func aGuestOnDebiansOwnKernelHoldsLongRunsOfPagesAndLosesNothing() throws {
+      let bench = try Workbench()
+      defer { bench.tidy() }
+      let here = try bench.bootServing("old0", guest: "guest-6.1")
+      let there = try bench.boot("old1", waits: true, guest: "guest-6.1")
+      let watch = try HookWatch(there.machine)
+      let address = bench.address(of: there.machine.name)
+      try Migration.listen(there.machine, at: address)
+      let proxy = try bench.proxy(from: here, to: address)
+      _ = try Migration.run(
+        from: here.machine, to: there.machine, uri: proxy.address, timeout: 180)
+      let summary = try proxy.finish()
+      #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
+      // A quarter of the cache at least, whatever of it was warm.
+      #expect(summary.pagesDropped > Workbench.cache * 256 / 4, "\(summary.pagesDropped)")
+      here.machine.kill()
+      let resumed = try watch.waitForResumed(timeout: 120)
+      #expect(resumed.leavesInManifest > 0)
+      #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
+      let content = try there.verifyEverything()
+      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.tablesFailed == 0)
+      there.machine.kill()
+    }
+
     private enum Plugged {
       /// MiB; the rest is too small for the system and the cache together.
       static let size = 384

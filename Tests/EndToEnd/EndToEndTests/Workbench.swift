@@ -45,10 +45,11 @@ struct Workbench {
     Cleanup.run()
   }
 
-  func machine(options: [String] = [], plugged: Int = 0) -> MachineOptions {
+  func machine(options: [String] = [], plugged: Int = 0, guest: String = "guest") -> MachineOptions
+  {
     var machine = MachineOptions(
-      kernel: "\(Workbench.state)/guest/vmlinux",
-      initramfs: "\(Workbench.state)/guest/initramfs.img", image: image)
+      kernel: "\(Workbench.state)/\(guest)/vmlinux",
+      initramfs: "\(Workbench.state)/\(guest)/initramfs.img", image: image)
     machine.memory = Workbench.memory - plugged
     machine.pluggedMemory = plugged
     machine.kernelOptions = ["leafcutter.cache=\(Workbench.cache)"] + options
@@ -57,21 +58,24 @@ struct Workbench {
 
   /// A guest with the store in it; the destination of a migration where `waits` is set.
   ///
-  /// - Parameter plugged: MiB of its memory that come from a virtio-mem device.
+  /// - Parameters:
+  ///   - plugged: MiB of its memory that come from a virtio-mem device.
+  ///   - guest: the directory of its kernel and initramfs.
   func boot(
-    _ name: String, waits: Bool = false, options: [String] = [], plugged: Int = 0
+    _ name: String, waits: Bool = false, options: [String] = [], plugged: Int = 0,
+    guest: String = "guest"
   ) throws -> Guest {
     let virtual = try VirtualMachine(
-      name, machine(options: options, plugged: plugged), host: nil, waitsForMigration: waits,
-      files: files)
+      name, machine(options: options, plugged: plugged, guest: guest), host: nil,
+      waitsForMigration: waits, files: files)
     return Guest(machine: virtual, store: try StoreConsole(virtual))
   }
 
   /// A source guest, warm and serving.
   func bootServing(
-    _ name: String, options: [String] = [], plugged: Int = 0
+    _ name: String, options: [String] = [], plugged: Int = 0, guest: String = "guest"
   ) throws -> Guest {
-    let guest = try boot(name, options: options, plugged: plugged)
+    let guest = try boot(name, options: options, plugged: plugged, guest: guest)
     _ = try guest.store.waitForBeat(timeout: 120)
     try guest.store.ask("warm", timeout: 300)
     try guest.store.ask("run mix=B rate=\(Workbench.operationsPerSecond) threads=2 seed=1")
