@@ -7,6 +7,11 @@ import Testing
   private static let documents =
     ProcessInfo.processInfo.environment["LEAFCUTTER_DOCUMENTS"].flatMap { Int($0) } ?? 20_000
   private static let clients = 2
+  /// As uname(2) says, up to the second number: "6.1".
+  private static let kernel: String = {
+    let release = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? "?"
+    return release.split(separator: ".").prefix(2).joined(separator: ".")
+  }()
 
   init() { _ = DatabaseTableTests.header }
 
@@ -42,7 +47,7 @@ import Testing
     try database.tell("still")
     DatabaseTableTests.print(
       [
-        engine.rawValue, allocator.rawValue, "\(evicted >> 20)", "\(bytes * 100 / evicted)",
+        DatabaseTableTests.kernel, engine.rawValue, allocator.rawValue, "\(evicted >> 20)", "\(bytes * 100 / evicted)",
         "\(prepared.leavesListed)", "\(prepared.leavesEvicted)", "\(resumed.leavesRefaulted)",
         String(format: "%.2f", took), before.p99, during.p99, refault.p99, after.p99,
         during.longest, refault.longest,
@@ -76,12 +81,12 @@ import Testing
 
   private static let header: Void = {
     print([
-      "WiredTiger", "allocator", "evicted, MiB", "held, % of it", "leaves listed", "evicted",
+      "kernel", "WiredTiger", "allocator", "evicted, MiB", "held, % of it", "leaves listed", "evicted",
       "read back", "prepare, s", "p99 before, µs", "during", "refault", "after",
       "longest during, ms",
       "refault",
     ])
-    print([String](repeating: "---", count: 14))
+    print([String](repeating: "---", count: 15))
   }()
 
   private static func print(_ cells: [String]) {
