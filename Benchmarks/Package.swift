@@ -38,5 +38,9 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "RelayBenchTests",
+      dependencies: ["RelayBench", .product(name: "StreamSamples", package: "leafcutter")],
+      swiftSettings: strict),
   ]
 )

@@ -64,13 +64,13 @@ struct ArrivedRecords {
       }
       pages += 1
       return length
-    case 0x010:
+    case 0x010 where word == 0x010:
       // EOS and the footer.
       guard bytes.count >= 13 else { return nil }
       isOpen = false
       inRAM = !inEnd
       return 13
-    case 0x200: return 8
+    case 0x200 where word == 0x200: return 8
     default: throw BenchError("a record with the flags \(word & 0xfff) arrived")
     }
   }

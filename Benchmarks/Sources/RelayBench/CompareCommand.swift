@@ -19,7 +19,8 @@ struct CompareCommand: ParsableCommand {
   var sockets = BenchCase.SocketFamily.allCases
 
   @Option(
-    parsing: .upToNextOption, help: ArgumentHelp("Which modes: single, multifd.", valueName: "mode"))
+    parsing: .upToNextOption, help: ArgumentHelp("Which modes: single, multifd.", valueName: "mode")
+  )
   var modes = BenchCase.Mode.allCases
 
   @Option(
@@ -58,7 +59,7 @@ struct CompareCommand: ParsableCommand {
         rows.append(BenchRow(measurement))
       }
       // A table appears when it is whole, into a pipe too.
-      unsafe fflush(nil)
+      fflush(nil)
     }
     if let json { try BenchRow.write(rows, to: json) }
   }

@@ -84,7 +84,9 @@ extension CountLimits.Limit {
     get throws {
       guard let mode = BenchCase.Mode(rawValue: mode),
         let socket = BenchCase.SocketFamily(rawValue: socket), 1...16 ~= channels, 0...1 ~= dead
-      else { throw BenchError("a limit for \(mode) \(channels), \(socket) is for nothing that is sent") }
+      else {
+        throw BenchError("a limit for \(mode) \(channels), \(socket) is for nothing that is sent")
+      }
       return BenchCase(
         relay: .leafcutter, mode: mode, channels: channels, socket: socket,
         dead: DeadPattern(percent: Int((dead * 100).rounded()), arrangement: .runs))

@@ -27,7 +27,8 @@ final class GuestMemory: @unchecked Sendable {
     self.pages = pages
     let size = (GuestMemory.first + pages + GuestMemory.reportGranule) * GuestMemory.pageSize
     guard let memory = unsafe bench_map_memory(size) else {
-      throw BenchError("\(size >> 20) MiB of memory for the guest cannot be had; use a smaller --megabytes")
+      throw BenchError(
+        "\(size >> 20) MiB of memory for the guest cannot be had; use a smaller --megabytes")
     }
     unsafe self.memory = memory
     for page in 0..<size / GuestMemory.pageSize {

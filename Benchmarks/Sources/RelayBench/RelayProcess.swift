@@ -13,7 +13,9 @@ final class RelayProcess {
 
     static func - (later: Counts, earlier: Counts) -> Counts {
       var counts = Counts()
-      if let now = later.systemCalls, let then = earlier.systemCalls { counts.systemCalls = now - then }
+      if let now = later.systemCalls, let then = earlier.systemCalls {
+        counts.systemCalls = now - then
+      }
       counts.calls = call_counts(
         io_calls: later.calls.io_calls - earlier.calls.io_calls,
         io_bytes: later.calls.io_bytes - earlier.calls.io_bytes,
@@ -64,7 +66,8 @@ final class RelayProcess {
       }
     }
     guard process > 0 else {
-      throw BenchError("\(command[0]) cannot be started; is it there? `make setup-bench` installs the relays")
+      throw BenchError(
+        "\(command[0]) cannot be started; is it there? `make setup-bench` installs the relays")
     }
   }
 
@@ -86,8 +89,11 @@ final class RelayProcess {
 
   /// The highest resident memory so far, in bytes, of the program and its children together.
   var peakResident: Int {
-    let children = readText("/proc/\(process)/task/\(process)/children").split(separator: " ")
-    return ([String(process)] + children.map(String.init)).reduce(0) { $0 + peakResident(of: $1) }
+    ([String(process)] + children).reduce(0) { $0 + peakResident(of: $1) }
+  }
+
+  private var children: [String] {
+    readText("/proc/\(process)/task/\(process)/children").split(separator: " ").map(String.init)
   }
 
   /// VmHWM of proc(5). `ru_maxrss` would count the memory of whoever started the program.
@@ -109,8 +115,11 @@ final class RelayProcess {
     return false
   }
 
-  /// Ends a program that would relay for ever.
+  /// Ends a program that would relay for ever. Children end with their connections, and what they cost is
+  /// told only when their parent has waited for them.
   func terminate() throws -> Time {
+    let deadline = ContinuousClock.now + .seconds(2)
+    while !children.isEmpty, .now < deadline { usleep(1000) }
     if isAlive { kill(process, SIGTERM) }
     return try wait()
   }
@@ -153,7 +162,7 @@ final class RelayProcess {
   ) -> Result {
     // Copies that are freed behind the call.
     var copies = unsafe texts.map { unsafe strdup($0) } + [nil]
-    defer { unsafe copies.forEach { unsafe free($0) } }
+    defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
     return unsafe copies.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress!) }
   }
 }

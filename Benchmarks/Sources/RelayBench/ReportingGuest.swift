@@ -77,4 +77,3 @@ final class ReportingGuest: Sendable {
     return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
   }
 }
-

@@ -12,7 +12,8 @@ struct StreamSizes {
 
   init(_ bench: BenchCase, _ memory: GuestMemory, beginning: Int) {
     dropped =
-      bench.relay == .leafcutter ? memory.sent.reduce(0) { $0 + (bench.dead.isDead($1) ? 1 : 0) } : 0
+      bench.relay == .leafcutter
+      ? memory.sent.reduce(0) { $0 + (bench.dead.isDead($1) ? 1 : 0) } : 0
     // The probe page once, the mark page twice.
     pagesSent = memory.pages + 3
     switch bench.mode {

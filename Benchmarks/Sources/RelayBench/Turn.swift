@@ -42,11 +42,14 @@ struct Turn {
       programs: programs, folder: folder, listen: listen, connect: destination.address,
       hook: .unix(path: "\(folder)/hook"), qmp: .unix(path: "\(folder)/qmp"))
     let isEdited = bench.relay == .leafcutter
-    let monitor = try isEdited
+    let monitor =
+      try isEdited
       ? SourceMonitor(
-        at: command.qmp, memory: memory, multifdChannels: bench.mode == .multifd ? bench.channels : 0)
+        at: command.qmp, memory: memory,
+        multifdChannels: bench.mode == .multifd ? bench.channels : 0)
       : nil
-    let guest = try isEdited
+    let guest =
+      try isEdited
       ? ReportingGuest(at: command.hook, memory: memory, dead: bench.dead) : nil
     defer {
       monitor?.close()
@@ -143,7 +146,8 @@ struct Turn {
         return socket
       } catch {
         guard relay?.isAlive != false, .now < deadline else {
-          throw BenchError("\(bench.relay) does not listen (\(error)); it said: \(relay?.said ?? "")")
+          throw BenchError(
+            "\(bench.relay) does not listen (\(error)); it said: \(relay?.said ?? "")")
         }
         usleep(2000)
       }
