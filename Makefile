@@ -126,7 +126,7 @@ bench: setup-bench build-bench
 	@$(BENCH)/leafcutter-bench $(bench_options) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
 bench-counts: build-bench
-	@$(BENCH)/leafcutter-bench counts $(bench_options) --megabytes 256 \
+	@$(BENCH)/leafcutter-bench counts $(bench_options) --megabytes 512 \
 	  --limits $(BENCH_PACKAGE)/count-limits.json
 
 # The programs are built first, because the end-to-end tests migrate the demo's guest.
