@@ -16,7 +16,12 @@ extension Turn {
     let number = number.add(1, ordering: .relaxed).newValue
     let folder = "/tmp/leafcutter-bench-\(getpid())-\(number)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    defer {
+      // A socket's file may go at the same moment, which ends the removal.
+      for _ in 0..<10 where unsafe access(folder, F_OK) == 0 {
+        if (try? FileManager.default.removeItem(atPath: folder)) == nil { usleep(1000) }
+      }
+    }
     return try body(folder)
   }
 
