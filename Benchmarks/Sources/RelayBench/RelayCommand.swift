@@ -54,7 +54,7 @@ struct RelayCommand {
     }
   }
 
-  /// `splice-auto` alone never finds it worth while here, and HAProxy copies: three times the cost. The other
+  /// `splice-auto` alone never finds it worth while here, and HAProxy copies: at more than twice the cost. The other
   /// two options have it splice always.
   private var haproxy: String {
     func place(_ address: SocketAddress) -> String {
