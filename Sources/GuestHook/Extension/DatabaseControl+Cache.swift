@@ -13,6 +13,7 @@ extension DatabaseControl {
   }
 
   private static let smallestCache: UInt64 = 1 << 20
+  private static let restoring = (attempts: 50, pause: Int32(100))
 
   func cacheUsage() throws(StepFailure) -> CacheUsage {
     do throws(EngineError) {
@@ -70,12 +71,18 @@ extension DatabaseControl {
     shrunk = (original, original)
   }
 
-  /// Gives the cache its size back, unless the program has changed it meanwhile.
+  /// Gives the cache its size back, unless the program has changed it meanwhile. A cache that stayed small
+  /// would make a database slow for good, so that is tried for some time.
   func restoreCache() {
     guard let shrunk else { return }
     self.shrunk = nil
-    guard let usage = try? cacheUsage(), usage.limit == shrunk.set else { return }
-    try? setCache(shrunk.original)
+    for _ in 0..<DatabaseControl.restoring.attempts {
+      // Where the engine does not say how large it is, it is as large as it was made here.
+      let limit = try? cacheUsage().limit
+      guard limit ?? shrunk.set == shrunk.set else { return }
+      if (try? setCache(shrunk.original)) != nil { return }
+      if agent.stop.wait(milliseconds: DatabaseControl.restoring.pause) { return }
+    }
   }
 
   private func setCache(_ bytes: UInt64) throws(EngineError) {
