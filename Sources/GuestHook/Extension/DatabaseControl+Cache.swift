@@ -53,6 +53,11 @@ extension DatabaseControl {
     to bytes: UInt64, from original: UInt64, _ notes: inout [String]
   ) throws(StepFailure) {
     let wanted = max(bytes, DatabaseControl.smallestCache)
+    guard wanted < original else {
+      // So much of it is to stay that there is nothing to make smaller.
+      shrunk = (original, original)
+      return
+    }
     var size = wanted
     while size < original {
       do throws(EngineError) {
