@@ -12,7 +12,7 @@ struct CacheBudget {
   /// have beside that is there for the clients.
   var size: UInt64
 
-  init(_ request: LocalMessage.PrepareDatabase, of usage: DatabaseControl.CacheUsage) {
+  init(_ request: LocalMessage.PrepareDatabase, of usage: CacheUsage) {
     // A share of the bytes in memory: never more than what is there.
     let kept = usage.used / 100 * UInt64(request.keepPercent)
     content = kept + kept / 16 + request.cacheBytes

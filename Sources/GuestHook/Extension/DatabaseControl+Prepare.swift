@@ -11,7 +11,7 @@ extension DatabaseControl {
   ) throws(StepFailure) {
     let mark = link?.takeDescriptor()
     defer { if let mark { close(mark) } }
-    guard shrunk == nil, !isHolding else {
+    guard smallCache == nil, !isHolding else {
       throw StepFailure("prepare", "the database is prepared already; it must be resumed first")
     }
     var watch = Stopwatch()
@@ -25,7 +25,7 @@ extension DatabaseControl {
     let catches = openWindow(mark: mark, &notes)
     do throws(StepFailure) {
       if let found { evictByKey(found, threads: threads, &watch) }
-      try shrink(to: budget.size, from: usage.limit, &notes)
+      try shrink(to: budget, &notes)
       evict(found, from: usage, to: budget, &watch)
       let final =
         catches
@@ -56,7 +56,7 @@ extension DatabaseControl {
       manifest?.crew.join()
       // Nothing has been reported, so nobody relies on the frames.
       if catches { hold?.release() }
-      restoreCache()
+      restoreCache(&notes)
       throw error
     }
   }
@@ -66,7 +66,7 @@ extension DatabaseControl {
     guard hold != nil else {
       throw StepFailure("save", "libleafcutter_hold.so is not preloaded, so no leaves are listed")
     }
-    guard shrunk == nil else {
+    guard smallCache == nil else {
       throw StepFailure("save", "the cache has been evicted for a migration; save when it is over")
     }
     var watch = Stopwatch()
