@@ -57,7 +57,8 @@ import Testing
     #expect(prepared.leavesInManifest > prepared.leavesListed * 95 / 100)
     #expect(prepared.leavesEvicted > prepared.leavesInManifest / 2)
     // Clients read all the while, and the engine may be about to evict what they left.
-    #expect(resumed.leavesResident >= resumed.leavesInManifest * 99 / 100)
+    #expect(
+      resumed.leavesResident >= resumed.leavesInManifest * 99 / 100, "\(resumed.notes)")
     if allocator == .glibc {
       #expect(held == nil && prepared.notes.contains { $0.contains("glibc's malloc") })
     } else {

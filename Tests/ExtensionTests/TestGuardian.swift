@@ -78,8 +78,12 @@ final class TestGuardian {
   }
 
   /// Sends PREPARE with the mark page's descriptor (SCM_RIGHTS) on its first byte.
-  func prepare(cacheBytes: UInt64 = 1 << 20, threads: UInt32 = 2, withMark: Bool = true) throws {
-    let request = LocalMessage.PrepareDatabase(cacheBytes: cacheBytes, threads: threads)
+  func prepare(
+    cacheBytes: UInt64 = 1 << 20, threads: UInt32 = 2, keepPercent: UInt8 = 0,
+    withMark: Bool = true
+  ) throws {
+    let request = LocalMessage.PrepareDatabase(
+      cacheBytes: cacheBytes, threads: threads, keepPercent: keepPercent)
     guard withMark else { return try send(request) }
     var bytes = request.frame(for: migration)
     // A control message by hand (cmsg(3)): length 20, SOL_SOCKET, SCM_RIGHTS, one int, padded to 24.

@@ -15,19 +15,22 @@ extension DatabaseControl {
     guard !isHolding else {
       throw StepFailure("resume", "the held frames have not been released; release them first")
     }
-    let prepared = shrunk != nil
-    restoreCache()
+    let prepared = smallCache != nil
+    var notes: [String] = []
+    restoreCache(&notes)
     guard prepared else { throw StepFailure("resume", "the database has not been prepared") }
     guard hold != nil else {
       return LocalMessage.DatabaseResumed(
         leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
-        notes: ["no leaves were listed, so none are read back"])
+        notes: notes + ["no leaves were listed, so none are read back"])
     }
-    return try load(threads: threads, rate: rate)
+    var resumed = try load(threads: threads, rate: rate)
+    resumed.notes = notes + resumed.notes
+    return resumed
   }
 
   func load(threads: UInt32, rate: UInt32) throws(StepFailure) -> LocalMessage.DatabaseResumed {
-    guard shrunk == nil else {
+    guard smallCache == nil else {
       throw StepFailure("load", "the cache has been evicted for a migration; load when it is over")
     }
     var watch = Stopwatch()

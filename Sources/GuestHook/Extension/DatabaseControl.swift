@@ -18,8 +18,8 @@ final class DatabaseControl {
   private(set) var migration = MigrationID.none
   /// Frames have been reported and are ours to keep.
   var isHolding = false
-  /// The program's own cache_size while the cache is kept small, and what it was set to.
-  var shrunk: (original: UInt64, set: UInt64)?
+  /// The cache is kept small.
+  var smallCache: SmallCache?
   /// A checkpoint that took too long and goes on.
   var unfinishedCheckpoint: Crew?
 
@@ -47,6 +47,7 @@ final class DatabaseControl {
       self.link = nil
       recoverWithoutGuardian()
     }
+    smallCache?.endWatch()
     unfinishedCheckpoint?.join()
   }
 
@@ -123,7 +124,7 @@ final class DatabaseControl {
       isHolding = false
     }
     // Nobody is left to ask for it, or to be told how it went.
-    if shrunk != nil { _ = try? resume(threads: 2, rate: 0) }
+    if smallCache != nil { _ = try? resume(threads: 2, rate: 0) }
   }
 
   /// Reads a manifest that is this database's own.
