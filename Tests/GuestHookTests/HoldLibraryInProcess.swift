@@ -5,6 +5,7 @@ import Glibc
 /// The hold library in this process, loaded late: nothing but what is given to it here goes through it.
 @safe final class HoldLibraryInProcess {
   private typealias Function = @convention(c) () -> Int32
+  private typealias Switch = @convention(c) (Int32) -> Void
   private typealias Open = @convention(c) (Int) -> Int32
   private typealias SetMark = @convention(c) (Int32) -> Int32
   private typealias Advise = @convention(c) (UnsafeMutableRawPointer?, Int, Int32) -> Int32
@@ -51,6 +52,30 @@ import Glibc
     try check(function("leafcutter_hold_close", Function.self)(), "close the window")
     try check(function("leafcutter_hold_pin", Open.self)(32 << 20), "pin")
     return frames
+  }
+
+  /// Reads eight bytes of a file through the library.
+  func read(_ file: Descriptor) -> Int {
+    typealias Read = @convention(c) (Int32, UnsafeMutableRawPointer?, Int, Int) -> Int
+    var word: UInt64 = 0
+    // Eight bytes of our own.
+    return unsafe function("pread", Read.self)(file.number, &word, 8, 0)
+  }
+
+  func timeReads(_ on: Bool) { function("leafcutter_hold_time_reads", Switch.self)(on ? 1 : 0) }
+
+  /// Whether this thread's reads are none of the program's own.
+  func readApart(_ on: Bool) { function("leafcutter_hold_read_apart", Switch.self)(on ? 1 : 0) }
+
+  /// Reads begun and ended, and what they took in nanoseconds.
+  var readTimes: [UInt64] {
+    typealias Get = @convention(c) (UnsafeMutableRawPointer) -> Void
+    var times: [UInt64] = [0, 0, 0]
+    // struct leafcutter_hold_read_times is three words.
+    unsafe times.withUnsafeMutableBytes {
+      unsafe function("leafcutter_hold_get_read_times", Get.self)($0.baseAddress!)
+    }
+    return times
   }
 
   func abandon() -> Int32 { function("leafcutter_hold_abandon", Function.self)() }
