@@ -158,20 +158,25 @@ extension LocalMessage {
     public var threads: UInt32
     /// Leaves per second over all threads; 0 means as fast as it goes.
     public var leavesPerSecond: UInt32
+    /// The program's own reads come first: slower while they take long.
+    public var yields: Bool
 
-    public init(threads: UInt32, leavesPerSecond: UInt32) {
+    public init(threads: UInt32, leavesPerSecond: UInt32, yields: Bool = true) {
       self.threads = threads
       self.leavesPerSecond = leavesPerSecond
+      self.yields = yields
     }
 
     public func write(to payload: inout PayloadWriter) {
       payload.put(threads)
       payload.put(leavesPerSecond)
+      payload.put(yields)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
       threads = try payload.integer("threads")
       leavesPerSecond = try payload.integer("leaves per second")
+      yields = try payload.flag("yields")
     }
   }
 

@@ -10,6 +10,8 @@ final class TestGuardian {
   private var decoder = FrameDecoder()
   private let mark: FileHandle
   let migration = MigrationID.random()
+  /// Messages about progress so far.
+  private(set) var progressCount = 0
 
   init(socket path: String) throws {
     // The path is zero-terminated for the time of the call.
@@ -109,7 +111,10 @@ final class TestGuardian {
     while true {
       while let frame = try decoder.next() {
         let message = try LocalMessage(frame)
-        if case .progress = message { continue }
+        if case .progress = message {
+          progressCount += 1
+          continue
+        }
         return message
       }
       try #require(isReadable(connection, seconds: seconds), "the database did not answer")

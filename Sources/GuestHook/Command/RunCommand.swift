@@ -59,6 +59,11 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Limit of that, 0 for none.", valueName: "leaves/s"))
   var refaultRate: UInt32 = 0
 
+  @Flag(
+    name: .customLong("no-refault-yield"),
+    help: "Read back as fast as it goes, however long the databases' own reads take meanwhile.")
+  var noRefaultYield = false
+
   @Option(help: "Threads that probe and evict.")
   var evictThreads: UInt32 = 2
 
@@ -104,6 +109,7 @@ struct RunCommand: ParsableCommand {
     options.takesBallast = !noBallast
     options.refaultThreads = refaultThreads
     options.refaultRate = refaultRate
+    options.refaultYields = !noRefaultYield
     options.evictThreads = evictThreads
     options.keeperBound = keeperBound
     let logger = Logger(label: "leafcutter-guest")

@@ -82,11 +82,13 @@ final class DatabaseControl {
       case .prepare(let request): try prepare(request, for: identity)
       case .release: release(identity)
       case .resume(let request):
-        let resumed = try resume(threads: request.threads, rate: request.leavesPerSecond)
+        let resumed = try resume(
+          Speed(request.threads, request.leavesPerSecond, yields: request.yields))
         link?.send(resumed, for: identity)
       case .save: link?.send(try save(), for: identity)
       case .load(let request):
-        let loaded = try load(threads: request.threads, rate: request.leavesPerSecond)
+        let loaded = try load(
+          Speed(request.threads, request.leavesPerSecond, yields: request.yields))
         link?.send(loaded, for: identity)
       default: throw StepFailure("request", "message \(frame.type) is not one for a database")
       }
@@ -124,7 +126,7 @@ final class DatabaseControl {
       isHolding = false
     }
     // Nobody is left to ask for it, or to be told how it went.
-    if smallCache != nil { _ = try? resume(threads: 2, rate: 0) }
+    if smallCache != nil { _ = try? resume(Speed(2, 0, yields: true)) }
   }
 
   /// Reads a manifest that is this database's own.

@@ -20,6 +20,8 @@ public struct GuardianOptions: Sendable {
   public var refaultThreads: UInt32 = 4
   /// Leaves per second over all threads; 0 is as fast as it goes.
   public var refaultRate: UInt32 = 0
+  /// A refault is slower while the databases' own reads take long.
+  public var refaultYields = true
   public var evictThreads: UInt32 = 2
   /// This program, for the keeper and the ballast.
   public var executable = "/proc/self/exe"
