@@ -5,6 +5,7 @@ STATE ?= $(CURDIR)/.lab
 DEMO_PACKAGE := qemu-config/demo
 END_TO_END := Tests/EndToEnd
 TORTURE_PACKAGE := Tests/MigrationTorture
+BENCH_PACKAGE := Benchmarks
 
 # Where SwiftPM puts what it builds. The guest's program is linked without any shared library and has
 # a scratch path of its own, because the flag would reach everything else.
@@ -12,6 +13,7 @@ RELEASE := .build/release
 STATIC := .build-static/release
 DEMO := $(DEMO_PACKAGE)/.build/release
 TORTURE := $(TORTURE_PACKAGE)/.build/release/leafcutter-torture
+BENCH := $(BENCH_PACKAGE)/.build/release
 
 GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
   $(RELEASE)/libleafcutter_wt.so $(RELEASE)/libleafcutter_hold.so
@@ -19,7 +21,8 @@ LINT := swift format lint --strict --recursive
 # `make torture`: rounds, and what decides the faults.
 ROUNDS ?= 20
 SEED ?= 1
-SOURCES := Sources Tests Fuzzing/Sources Fuzzing/Package.swift Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift
+SOURCES := Sources Tests Fuzzing/Sources Fuzzing/Package.swift Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift \
+  $(BENCH_PACKAGE)/Sources $(BENCH_PACKAGE)/Tests $(BENCH_PACKAGE)/Package.swift
 
 # $(call build,OPTIONS) builds and shows what the tools say only when they fail: the linker warns about
 # every libc function that a static program should not use.
@@ -28,7 +31,8 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup setup-demo build build-old-guest build-torture databases demo downtime matrix torture test races format
+.PHONY: help setup setup-demo setup-bench build build-old-guest build-torture build-bench databases \
+  databases-in-guests demo   downtime matrix torture bench bench-counts test races format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -42,8 +46,12 @@ help:
 	@echo "                OPTIONS=... is passed on (OPTIONS=--help)"
 	@echo "make databases  evict, hold and read back on each WiredTiger and allocator, and print two tables"
 	@echo "                DOCUMENTS=N in the database (200000)"
+	@echo "make databases-in-guests  the same in guests on kernels 6.12 and 6.1 (DOCUMENTS=20000)"
 	@echo "make torture  migrate a guest ROUNDS times while things go wrong, and count what is lost"
 	@echo "                SEED=S repeats a run, JSON=FILE writes the counts, OPTIONS=... is passed on"
+	@echo "make bench    measure the proxy's data path beside socat, HAProxy, nginx and a bare splice relay"
+	@echo "                JSON=FILE writes the medians, OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make bench-counts  count the proxy's calls, allocations and copies, and fail where there are too many"
 	@echo "make test     check the style and run the tests"
 	@echo "make races    look for data races where a guest takes pages back under load (ThreadSanitizer)"
 	@echo "make format   format the sources"
@@ -54,6 +62,10 @@ setup:
 # What is needed for building and for the demo.
 setup-demo:
 	@qemu-config/setup --quiet --demo
+
+# The relays that are measured beside the proxy.
+setup-bench:
+	@qemu-config/setup --quiet --bench
 
 build: setup-demo
 	@echo "building leafcutter, the WiredTiger extension and the hold library"
@@ -96,6 +108,13 @@ databases: setup
 	  swift test --skip-build --filter 'ExtensionTests.(Database|Refault)TableTests' >$$log 2>&1; status=$$?; \
 	  grep -E '^\||✘' $$log; rm -f $$log; exit $$status
 
+# The same in guests, one for each kernel that is there for them.
+databases-in-guests: setup build-old-guest
+	@swift build --build-tests >/dev/null
+	@for guest in guest guest-6.1; do \
+	  Tests/databases-in-guest $(STATE)/$$guest $(or $(DOCUMENTS),20000) || exit 1; \
+	done
+
 build-torture: build
 	@echo "building the torture"
 	$(call build,--package-path $(TORTURE_PACKAGE) --static-swift-stdlib --product leafcutter-torture)
@@ -106,6 +125,22 @@ torture = $(TORTURE) --state $(STATE) --guest $(STATE)/guest --proxy $(RELEASE)/
 torture: build-torture
 	@$(torture) --rounds $(ROUNDS) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
+build-bench:
+	@echo "building leafcutter and the benchmark"
+	$(call build,--static-swift-stdlib --product leafcutter)
+	$(call build,--package-path $(BENCH_PACKAGE) --static-swift-stdlib --product leafcutter-bench)
+	$(call build,--package-path $(BENCH_PACKAGE) --static-swift-stdlib --product call_counter)
+
+# The counter is loaded by other programs, so its path is whole.
+bench_options = --proxy $(RELEASE)/leafcutter --call-counter $(CURDIR)/$(BENCH)/libcall_counter.so
+
+bench: setup-bench build-bench
+	@$(BENCH)/leafcutter-bench $(bench_options) $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
+bench-counts: build-bench
+	@$(BENCH)/leafcutter-bench counts $(bench_options) --megabytes 512 \
+	  --limits $(BENCH_PACKAGE)/count-limits.json
+
 # The programs are built first, because the end-to-end tests migrate the demo's guest.
 test: setup build-torture build-old-guest
 	@$(LINT) $(SOURCES)
@@ -113,6 +148,8 @@ test: setup build-torture build-old-guest
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\.'
 	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 240"
 	@swift test --package-path $(DEMO_PACKAGE)
+	@swift test --package-path $(BENCH_PACKAGE)
+	@$(MAKE) --no-print-directory bench-counts
 	@Fuzzing/run 60
 	@swift test --package-path $(END_TO_END)
 	@swift test --package-path $(TORTURE_PACKAGE)

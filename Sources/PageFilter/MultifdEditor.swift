@@ -37,7 +37,7 @@ public struct MultifdEditor: Sendable {
   private var hasInit = false
   private var began = false
   private var blocks: [RAMBlock] = []
-  private var blockIndices: [[UInt8]: Int] = [:]
+  private var blockNames: [[UInt8]] = []
   private var dead: DeadPages?
   var watched = WatchedPages()
   var probesPassed: [Bool] = []
@@ -54,7 +54,7 @@ public struct MultifdEditor: Sendable {
   ) {
     began = true
     self.blocks = blocks
-    for (index, block) in blocks.enumerated() { blockIndices[Array(block.name.utf8)] = index }
+    blockNames = blocks.map { Array($0.name.utf8) }
     self.dead = dead
     if let mark { watched.watch(mark) }
     watched.watch(probes)
@@ -139,13 +139,20 @@ public struct MultifdEditor: Sendable {
   }
 
   private func readBlock(_ input: RawSpan) throws(BypassReason) -> Int {
+    for block in blockNames.indices where isNamed(blockNames[block], input) { return block }
     let start = MultifdFormat.Offset.block
     let field = input.bytes(start..<start + MultifdFormat.Offset.blockLength)
-    let name = Array(field.prefix { $0 != 0 })
-    guard let block = blockIndices[name] else {
-      throw .unknownBlock(String(decoding: name, as: UTF8.self))
-    }
-    return block
+    throw .unknownBlock(String(decoding: field.prefix { $0 != 0 }, as: UTF8.self))
+  }
+
+  /// Compared where it stands: this is done for every packet, and a copy would be allocated.
+  private func isNamed(_ name: [UInt8], _ input: RawSpan) -> Bool {
+    let start = MultifdFormat.Offset.block
+    guard name.count <= MultifdFormat.Offset.blockLength else { return false }
+    for index in name.indices
+    where input.bigEndian(UInt8.self, at: start + index) != name[index] { return false }
+    return name.count == MultifdFormat.Offset.blockLength
+      || input.bigEndian(UInt8.self, at: start + name.count) == 0
   }
 
   private func checkOffsets(

@@ -9,7 +9,8 @@ import Testing
   private static let clients = 2
   /// As uname(2) says, up to the second number: "6.1".
   private static let kernel: String = {
-    let release = (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? "?"
+    let release =
+      (try? String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)) ?? "?"
     return release.split(separator: ".").prefix(2).joined(separator: ".")
   }()
 
@@ -47,7 +48,8 @@ import Testing
     try database.tell("still")
     DatabaseTableTests.print(
       [
-        DatabaseTableTests.kernel, engine.rawValue, allocator.rawValue, "\(evicted >> 20)", "\(bytes * 100 / evicted)",
+        DatabaseTableTests.kernel, engine.rawValue, allocator.rawValue, "\(evicted >> 20)",
+        "\(bytes * 100 / evicted)",
         "\(prepared.leavesListed)", "\(prepared.leavesEvicted)", "\(resumed.leavesRefaulted)",
         String(format: "%.2f", took), before.p99, during.p99, refault.p99, after.p99,
         during.longest, refault.longest,
@@ -82,7 +84,8 @@ import Testing
 
   private static let header: Void = {
     print([
-      "kernel", "WiredTiger", "allocator", "evicted, MiB", "held, % of it", "leaves listed", "evicted",
+      "kernel", "WiredTiger", "allocator", "evicted, MiB", "held, % of it", "leaves listed",
+      "evicted",
       "read back", "prepare, s", "p99 before, µs", "during", "refault", "after",
       "longest during, ms",
       "refault",

@@ -15,11 +15,9 @@ struct WireRate {
 
   init(now: ContinuousClock.Instant) { start = now }
 
-  /// Median of the last ten windows that counted, in bytes per second; nil before the first.
-  var bytesPerSecond: Double? {
-    guard !samples.isEmpty else { return nil }
-    return samples.sorted()[samples.count / 2]
-  }
+  /// Median of the last ten windows that counted, in bytes per second; nil before the first. It is
+  /// asked for behind every write, so it is found when a window ends.
+  private(set) var bytesPerSecond: Double?
 
   /// Enters one write: how much it moved, when it ended, and for how long it was blocked before.
   mutating func wrote(
@@ -37,6 +35,7 @@ struct WireRate {
         samples[next % WireRate.remembered] = sample
       }
       next += 1
+      bytesPerSecond = samples.sorted()[samples.count / 2]
     }
     start = now
     bytes = 0

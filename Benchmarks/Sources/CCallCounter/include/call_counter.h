@@ -1,0 +1,1 @@
+/* The library has no interface: it replaces functions of libc. What it counts is in call_counts.h. */

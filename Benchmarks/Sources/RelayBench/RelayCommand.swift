@@ -1,0 +1,126 @@
+import Glibc
+import StreamProxy
+
+/// How each relay is started; the programs are those of Debian 12, set as their manuals say is best
+/// for bulk data.
+struct RelayCommand {
+  /// What stands where, and what is found once.
+  struct Programs: Sendable {
+    /// `leafcutter`, built for release.
+    var proxy: String
+    var callCounter: String
+    /// This program.
+    var bench: String
+  }
+
+  let programs: Programs
+  let folder: String
+  let listen: SocketAddress
+  let connect: SocketAddress
+  let hook: SocketAddress
+  let qmp: SocketAddress
+
+  /// - Returns: a path and arguments; nil where nobody relays.
+  func arguments(_ bench: BenchCase) throws -> [String]? {
+    switch bench.relay {
+    case .none: nil
+    case .socat:
+      // Its buffer is 8 KiB unless told otherwise; several connections take a process each.
+      ["/usr/bin/socat", "-b", "262144"]
+        + [socatListen + (bench.mode == .multifd ? ",fork" : ""), socatConnect]
+    case .haproxy: ["/usr/sbin/haproxy", "-db", "-q", "-f", try write("haproxy.cfg", haproxy)]
+    case .nginx:
+      ["/usr/sbin/nginx", "-e", "stderr", "-p", folder, "-c", try write("nginx.conf", nginx)]
+    case .splice: [programs.bench, "splice", "\(listen)", "\(connect)"]
+    case .leafcutter:
+      [
+        programs.proxy, "proxy", "--listen", "\(listen)", "--connect", "\(connect)", "--hook",
+        "\(hook)", "--qmp", "\(qmp)", "--log-level", "warning",
+      ]
+    }
+  }
+
+  private var socatListen: String {
+    switch listen {
+    case .tcp(let host, let port): "TCP-LISTEN:\(port),bind=\(host),reuseaddr,nodelay"
+    case .unix(let path): "UNIX-LISTEN:\(path)"
+    }
+  }
+
+  private var socatConnect: String {
+    switch connect {
+    case .tcp(let host, let port): "TCP:\(host):\(port),nodelay"
+    case .unix(let path): "UNIX-CONNECT:\(path)"
+    }
+  }
+
+  private var haproxy: String {
+    func place(_ address: SocketAddress) -> String {
+      switch address {
+      case .tcp(let host, let port): "\(host):\(port)"
+      case .unix(let path): "unix@\(path)"
+      }
+    }
+    return """
+      global
+        maxconn 100
+      defaults
+        mode tcp
+        option splice-auto
+        timeout connect 10s
+        timeout client 60s
+        timeout server 60s
+      listen migration
+        bind \(place(listen))
+        server destination \(place(connect))
+
+      """
+  }
+
+  private var nginx: String {
+    func place(_ address: SocketAddress) -> String {
+      switch address {
+      case .tcp(let host, let port): "\(host):\(port)"
+      case .unix(let path): "unix:\(path)"
+      }
+    }
+    return """
+      daemon off;
+      master_process off;
+      pid \(folder)/nginx.pid;
+      error_log stderr warn;
+      load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+      events { worker_connections 64; }
+      stream {
+        server {
+          listen \(place(listen));
+          proxy_pass \(place(connect));
+          proxy_buffer_size 256k;
+          tcp_nodelay on;
+        }
+      }
+
+      """
+  }
+
+  private func write(_ name: String, _ text: String) throws -> String {
+    let path = "\(folder)/\(name)"
+    try writeText(text, to: path)
+    return path
+  }
+}
+
+/// Replaces a file.
+func writeText(_ text: String, to path: String) throws {
+  // The path is a string for the duration of the call.
+  let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+  guard file >= 0 else { throw BenchError("\(path) cannot be written: \(errorText(errno))") }
+  defer { close(file) }
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    // The slice is alive during the call, which reads at most as much as it holds.
+    let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+    guard count > 0 else { throw BenchError("\(path) cannot be written: \(errorText(errno))") }
+    rest = rest.dropFirst(count)
+  }
+}
