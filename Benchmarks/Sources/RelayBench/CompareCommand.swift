@@ -9,7 +9,7 @@ struct CompareCommand: ParsableCommand {
   @OptionGroup var options: BenchOptions
 
   @Option(help: ArgumentHelp("How often each is measured.", valueName: "times"))
-  var repeats = 3
+  var repeats = 5
 
   @Option(help: ArgumentHelp("Write the medians to this file.", valueName: "file"))
   var json: String?
@@ -33,6 +33,11 @@ struct CompareCommand: ParsableCommand {
     help: ArgumentHelp(
       "Which relays: socat, haproxy, nginx, splice, leafcutter.", valueName: "relay"))
   var relays = BenchCase.Relay.allCases
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("How many pages are dead: 0, 50, 90, 99.", valueName: "percent"))
+  var dead = [0, 50, 90, 99]
 
   func validate() throws {
     guard repeats > 0, repeats <= 100 else {
@@ -67,6 +72,7 @@ struct CompareCommand: ParsableCommand {
   /// Cases that are compared with the same one.
   private var grouped: [[BenchCase]] {
     let all = BenchCase.all(sockets: sockets, modes: modes, channels: channels, relays: relays)
+      .filter { $0.relay != .leafcutter || dead.contains($0.dead.percent) }
     return all.filter { $0.relay == .none }.map { reference in
       all.filter { $0.withoutRelay == reference }
     }

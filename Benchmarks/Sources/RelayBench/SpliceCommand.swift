@@ -18,17 +18,7 @@ struct SpliceCommand: ParsableCommand {
     guard let listen = SocketAddress(listen), let connect = SocketAddress(connect) else {
       throw ValidationError("Addresses are tcp:HOST:PORT or unix:PATH.")
     }
-    let listener: Int32
-    switch listen {
-    case .unix(let path):
-      // The path is a string for the duration of the call.
-      listener = unsafe bench_listen_unix(path)
-    case .tcp(_, let port):
-      var number = UInt16(port) ?? 0
-      // A local to read.
-      listener = unsafe bench_listen_tcp(&number)
-    }
-    guard listener >= 0 else { throw BenchError("cannot listen at \(listen): \(errorText(errno))") }
+    let listener = try SpliceCommand.listen(at: listen)
     while true {
       let descriptor = bench_accept(listener)
       guard descriptor >= 0 else { return }
@@ -39,6 +29,24 @@ struct SpliceCommand: ParsableCommand {
         _ = BlockingThread("splice") { SpliceCommand.relay(from, to) }
       }
     }
+  }
+
+  /// With the kernel's buffers.
+  static func listen(at address: SocketAddress) throws -> Int32 {
+    let listener: Int32
+    switch address {
+    case .unix(let path):
+      // The path is a string for the duration of the call.
+      listener = unsafe bench_listen_unix(path)
+    case .tcp(_, let port):
+      var number = UInt16(port) ?? 0
+      // A local to read.
+      listener = unsafe bench_listen_tcp(&number)
+    }
+    guard listener >= 0 else {
+      throw BenchError("cannot listen at \(address): \(errorText(errno))")
+    }
+    return listener
   }
 
   /// Until the end of `from`, which is passed on.

@@ -31,11 +31,16 @@ struct StreamSizes {
       prologue =
         beginning + bench.channels * SourceStream.channelBeginning(0).count + header
         + 2 * GuestMemory.pageSize
-      timedInput =
-        memory.pages / SourceStream.pagesInPacket * header + memory.pages * GuestMemory.pageSize
+      timedInput = StreamSizes.packets(memory)
       arriving =
         prologue + timedInput - dropped * GuestMemory.pageSize + header + GuestMemory.pageSize
         + bench.channels * SourceStream.synchronisation.count
     }
+  }
+
+  /// All pages in packets, in bytes.
+  static func packets(_ memory: GuestMemory) -> Int {
+    memory.pages / SourceStream.pagesInPacket * SourceStream.packetHeader
+      + memory.pages * GuestMemory.pageSize
   }
 }

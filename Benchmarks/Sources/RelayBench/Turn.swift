@@ -1,5 +1,3 @@
-import CBenchSystem
-import FoundationEssentials
 import Glibc
 import HookLink
 import StreamProxy
@@ -21,23 +19,20 @@ struct Turn {
     var peakResident = 0
   }
 
-  private static let number = Atomic<Int>(0)
-
   let bench: BenchCase
   let memory: GuestMemory
   let programs: RelayCommand.Programs
 
   func run() throws -> Result {
-    // Short, because the path of a socket is; another one each time, because a socket's file goes with the
-    // last thread that holds it.
-    let number = Turn.number.add(1, ordering: .relaxed).newValue
-    let folder = "/tmp/leafcutter-bench-\(getpid())-\(number)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Turn.inFolder { try run(in: $0) }
+  }
+
+  private func run(in folder: String) throws -> Result {
     var stream = SourceStream(memory, mode: bench.mode, channels: bench.channels)
     let beginning = stream.beginning()
     let destination = try Destination(bench.socket, in: folder, beginning: beginning.count)
-    let listen = try bench.relay == .none ? destination.address : freeAddress(in: folder)
+    let listen =
+      try bench.relay == .none ? destination.address : Turn.freeAddress(bench.socket, in: folder)
     let command = RelayCommand(
       programs: programs, folder: folder, listen: listen, connect: destination.address,
       hook: .unix(path: "\(folder)/hook"), qmp: .unix(path: "\(folder)/qmp"))
@@ -59,7 +54,7 @@ struct Turn {
       try RelayProcess($0, callCounter: programs.callCounter, in: folder)
     }
 
-    let main = try connect(to: listen, relay)
+    let main = try Turn.connect(to: listen, relay)
     try main.write(beginning)
     var migration = MigrationID.none
     if let guest {
@@ -69,7 +64,7 @@ struct Turn {
       migration = asked
     }
     let others = try (0..<(bench.mode == .multifd ? bench.channels : 0)).map { _ in
-      try connect(to: listen, relay)
+      try Turn.connect(to: listen, relay)
     }
     let sizes = StreamSizes(bench, memory, beginning: beginning.count)
     let mark = ReportingGuest.mark(of: migration)
@@ -121,37 +116,6 @@ struct Turn {
           + "\(sizes.pagesSent) were sent and \(sizes.dropped) of them are dead")
     }
     return result
-  }
-
-  private func freeAddress(in folder: String) throws -> SocketAddress {
-    switch bench.socket {
-    case .unix: return .unix(path: "\(folder)/relay")
-    case .tcp:
-      var port: UInt16 = 0
-      // A local to write to.
-      let listener = unsafe bench_listen_tcp(&port)
-      guard listener >= 0 else { throw BenchError("there is no free port") }
-      close(listener)
-      return .tcp(host: "127.0.0.1", port: "\(port)")
-    }
-  }
-
-  /// Again and again, until the relay listens: it passes every connection on, so none may be a trial.
-  private func connect(to address: SocketAddress, _ relay: RelayProcess?) throws -> Socket {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while true {
-      do {
-        let socket = try Socket.connect(to: address)
-        bench_send_at_once(socket.descriptor)
-        return socket
-      } catch {
-        guard relay?.isAlive != false, .now < deadline else {
-          throw BenchError(
-            "\(bench.relay) does not listen (\(error)); it said: \(relay?.said ?? "")")
-        }
-        usleep(2000)
-      }
-    }
   }
 
   private func sendPackets(_ source: PageSource, to channels: [Socket]) throws {
