@@ -24,23 +24,28 @@ extension LocalMessage {
     public var home: String
     public var threads: UInt32
     public var leavesPerSecond: UInt32
+    /// See ``Resume/yields``.
+    public var yields: Bool
 
-    public init(home: String, threads: UInt32, leavesPerSecond: UInt32) {
+    public init(home: String, threads: UInt32, leavesPerSecond: UInt32, yields: Bool = true) {
       self.home = home
       self.threads = threads
       self.leavesPerSecond = leavesPerSecond
+      self.yields = yields
     }
 
     public func write(to payload: inout PayloadWriter) {
       payload.put(home)
       payload.put(threads)
       payload.put(leavesPerSecond)
+      payload.put(yields)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
       home = try payload.text("home")
       threads = try payload.integer("threads")
       leavesPerSecond = try payload.integer("leaves per second")
+      yields = try payload.flag("yields")
     }
   }
 

@@ -55,31 +55,6 @@ extension LocalMessage {
     }
   }
 
-  /// Guardian to database: evict and hold. The mark page's memfd comes with the first byte
-  /// (SCM_RIGHTS); the hold library maps it, to write RELEASED where it must let go by itself.
-  public struct PrepareDatabase: Message, Equatable {
-    public static let code: UInt16 = 202
-    /// The cache is kept at this size, in bytes, until ``Resume``.
-    public var cacheBytes: UInt64
-    /// Threads that probe and evict.
-    public var threads: UInt32
-
-    public init(cacheBytes: UInt64, threads: UInt32) {
-      self.cacheBytes = cacheBytes
-      self.threads = threads
-    }
-
-    public func write(to payload: inout PayloadWriter) {
-      payload.put(cacheBytes)
-      payload.put(threads)
-    }
-
-    public init(from payload: inout PayloadReader) throws(MessageError) {
-      cacheBytes = try payload.integer("cache bytes")
-      threads = try payload.integer("threads")
-    }
-  }
-
   /// Database to guardian: the frames are in the hold area and pinned by this io_uring.
   public struct HeldMemory: Message, Equatable {
     public static let code: UInt16 = 203
@@ -183,20 +158,25 @@ extension LocalMessage {
     public var threads: UInt32
     /// Leaves per second over all threads; 0 means as fast as it goes.
     public var leavesPerSecond: UInt32
+    /// The program's own reads come first: slower while they take long.
+    public var yields: Bool
 
-    public init(threads: UInt32, leavesPerSecond: UInt32) {
+    public init(threads: UInt32, leavesPerSecond: UInt32, yields: Bool = true) {
       self.threads = threads
       self.leavesPerSecond = leavesPerSecond
+      self.yields = yields
     }
 
     public func write(to payload: inout PayloadWriter) {
       payload.put(threads)
       payload.put(leavesPerSecond)
+      payload.put(yields)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
       threads = try payload.integer("threads")
       leavesPerSecond = try payload.integer("leaves per second")
+      yields = try payload.flag("yields")
     }
   }
 

@@ -1,5 +1,5 @@
 /* The test database's parts: what is in its documents (content.c), its commands (main.c, tables.c,
- * readers.c, slots.c, process.c) and what it loads from itself (extensions.c). */
+ * readers.c, writers.c, slots.c, process.c) and what it loads from itself (extensions.c). */
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 
@@ -29,6 +29,8 @@ void print_slots(const char *argument);
 void add_table(const char *argument);
 void drop_table(const char *argument);
 void check_table(const char *argument);
+void write_more(const char *argument);
+void commit(const char *argument);
 void start_readers(const char *argument);
 void report_latencies(const char *argument);
 void stop_readers(const char *argument);

@@ -8,6 +8,8 @@
  *   warm        reads every document and index entry
  *   read N      reads N documents at random; "ok N BAD"
  *   update N    writes N documents at random
+ *   write N     writes N documents in the open transaction, or a new one; "ok N CODE"
+ *   commit      ends it; "ok CODE", 1 where it was rolled back before
  *   pin         leaves a transaction open that has read a document
  *   leaves      leaf pages in the cache, by WiredTiger's own walk
  *   cache       "ok CACHE_SIZE BYTES_IN_CACHE"
@@ -200,6 +202,7 @@ static const struct {
     {"cache", cache},         {"slots", print_slots},                {"reopen", reopen},
     {"table", add_table},     {"drop", drop_table},            {"rows", check_table},
     {"readers", start_readers}, {"latencies", report_latencies}, {"still", stop_readers},
+    {"write", write_more},      {"commit", commit},
     {"fork", fork_child},     {"endchild", end_child},         {"mappings", use_up_mappings},
 };
 

@@ -10,6 +10,8 @@ final class TestGuardian {
   private var decoder = FrameDecoder()
   private let mark: FileHandle
   let migration = MigrationID.random()
+  /// Messages about progress so far.
+  private(set) var progressCount = 0
 
   init(socket path: String) throws {
     // The path is zero-terminated for the time of the call.
@@ -78,8 +80,12 @@ final class TestGuardian {
   }
 
   /// Sends PREPARE with the mark page's descriptor (SCM_RIGHTS) on its first byte.
-  func prepare(cacheBytes: UInt64 = 1 << 20, threads: UInt32 = 2, withMark: Bool = true) throws {
-    let request = LocalMessage.PrepareDatabase(cacheBytes: cacheBytes, threads: threads)
+  func prepare(
+    cacheBytes: UInt64 = 1 << 20, threads: UInt32 = 2, keepPercent: UInt8 = 0,
+    withMark: Bool = true
+  ) throws {
+    let request = LocalMessage.PrepareDatabase(
+      cacheBytes: cacheBytes, threads: threads, keepPercent: keepPercent)
     guard withMark else { return try send(request) }
     var bytes = request.frame(for: migration)
     // A control message by hand (cmsg(3)): length 20, SOL_SOCKET, SCM_RIGHTS, one int, padded to 24.
@@ -105,7 +111,10 @@ final class TestGuardian {
     while true {
       while let frame = try decoder.next() {
         let message = try LocalMessage(frame)
-        if case .progress = message { continue }
+        if case .progress = message {
+          progressCount += 1
+          continue
+        }
         return message
       }
       try #require(isReadable(connection, seconds: seconds), "the database did not answer")

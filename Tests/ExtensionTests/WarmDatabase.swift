@@ -1,3 +1,5 @@
+import Foundation
+import Glibc
 import HookLink
 import Testing
 
@@ -15,6 +17,19 @@ extension DatabaseProcess {
     _ = try guardian.accept()
     try database.tell("warm")
     return (database, guardian)
+  }
+
+  /// Has the kernel forget what it keeps of the database's files.
+  func dropPageCache() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: home)) ?? [] {
+      // The path is zero-terminated for the time of the call.
+      let file = unsafe open(home + "/" + name, O_RDONLY)
+      guard file >= 0 else { continue }
+      // Dirty pages would stay.
+      fsync(file)
+      posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
+      close(file)
+    }
   }
 
   /// Every document is as it was written, and every table as the engine wants it.

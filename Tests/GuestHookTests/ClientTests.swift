@@ -23,6 +23,23 @@ struct ClientTests {
     #expect(status.lines.contains { $0.hasPrefix("database: \(database.home) (a test)") })
   }
 
+  @Test("--keep reaches the database, and status says what stays in its cache")
+  func keep() throws {
+    let fixture = try GuardianFixture("--keep", "30")
+    let database = try fixture.database()
+    _ = try fixture.hold(with: database)
+    #expect(database.asked?.keepPercent == 30)
+    let client = try GuardianClient(socket: fixture.socket)
+    guard
+      case .status(let status) = try client.ask(LocalMessage.StatusRequest(), progress: { _ in })
+    else {
+      Issue.record("no status")
+      return
+    }
+    #expect(status.lines.contains("keep: 30 % of each cache"))
+    #expect(status.lines.contains("evicted: 150 of 200 leaves, 50 stay in the cache"))
+  }
+
   @Test("save passes the database's answer on, and its progress before")
   func save() throws {
     let fixture = try GuardianFixture()

@@ -10,6 +10,8 @@ import HookLink
   let home: String
   private(set) var link: LocalConnection
   private(set) var migration = MigrationID.none
+  /// What it was asked to prepare.
+  private(set) var asked: LocalMessage.PrepareDatabase?
   /// The mark page, as the hold library maps it.
   private(set) var mark: SharedPage?
   private(set) var markMemory: Descriptor?
@@ -41,7 +43,8 @@ import HookLink
 
   /// Answers PrepareDatabase: holds `bytes` in two pieces with a gap of pages that are not there.
   func holdWhenAsked(bytes: Int = 8 << 20) -> Bool {
-    guard case .prepare? = awaitMessage() else { return false }
+    guard case .prepare(let request)? = awaitMessage() else { return false }
+    asked = request
     if let memory = link.takeDescriptor() {
       markMemory = memory
       mark = try? SharedPage(of: memory)
@@ -60,7 +63,7 @@ import HookLink
     link.send(LocalMessage.HeldMemory(ring: ring!.number, pieces: pieces), for: migration)
     link.send(
       LocalMessage.Prepared(
-        leavesListed: 300, leavesInManifest: 200, leavesEvicted: 200,
+        leavesListed: 300, leavesInManifest: 200, leavesEvicted: 150,
         steps: [StepTime(step: "evict", nanoseconds: 1)], notes: []), for: migration)
     return true
   }

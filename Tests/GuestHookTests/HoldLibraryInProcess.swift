@@ -9,6 +9,7 @@ import Glibc
   private typealias Open = @convention(c) (Int, Int) -> Int32
   private typealias Pieces = @convention(c) (UnsafeMutableRawPointer?, Int) -> Int
   private typealias Pin = @convention(c) (Int) -> Int32
+  private typealias Switch = @convention(c) (Int32) -> Void
   private typealias SetMark = @convention(c) (Int32) -> Int32
   private typealias Advise = @convention(c) (UnsafeMutableRawPointer?, Int, Int32) -> Int32
 
@@ -93,6 +94,30 @@ import Glibc
 
   func release() throws {
     try check(function("leafcutter_hold_release", Function.self)(), "release")
+  }
+
+  /// Reads eight bytes of a file through the library.
+  func read(_ file: Descriptor) -> Int {
+    typealias Read = @convention(c) (Int32, UnsafeMutableRawPointer?, Int, Int) -> Int
+    var word: UInt64 = 0
+    // Eight bytes of our own.
+    return unsafe function("pread", Read.self)(file.number, &word, 8, 0)
+  }
+
+  func timeReads(_ on: Bool) { function("leafcutter_hold_time_reads", Switch.self)(on ? 1 : 0) }
+
+  /// Whether this thread's reads are none of the program's own.
+  func readApart(_ on: Bool) { function("leafcutter_hold_read_apart", Switch.self)(on ? 1 : 0) }
+
+  /// Reads begun and ended, and what they took in nanoseconds.
+  var readTimes: [UInt64] {
+    typealias Get = @convention(c) (UnsafeMutableRawPointer) -> Void
+    var times: [UInt64] = [0, 0, 0]
+    // struct leafcutter_hold_read_times is three words.
+    unsafe times.withUnsafeMutableBytes {
+      unsafe function("leafcutter_hold_get_read_times", Get.self)($0.baseAddress!)
+    }
+    return times
   }
 
   func abandon() -> Int32 { function("leafcutter_hold_abandon", Function.self)() }

@@ -65,6 +65,17 @@ import Testing
     }
   }
 
+  @Test func aShareToKeepThatIsNoneIsRefused() throws {
+    for percent in [0, LocalMessage.PrepareDatabase.maximumKeepPercent] {
+      let body = LocalMessage.PrepareDatabase(cacheBytes: 5, threads: 6, keepPercent: percent)
+      #expect(try LocalMessage(try frame(body.frame(for: migration))) == .prepare(body))
+    }
+    let body = LocalMessage.PrepareDatabase(cacheBytes: 5, threads: 6, keepPercent: 96)
+    #expect(throws: MessageError.self) {
+      try LocalMessage(try frame(body.frame(for: migration)))
+    }
+  }
+
   @Test func prepareArrivesAsItWasSent() throws {
     let body = HostMessage.Prepare(
       postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7,

@@ -74,6 +74,11 @@ struct LoadCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Limit of that, 0 for none.", valueName: "leaves/s"))
   var rate: UInt32 = 0
 
+  @Flag(
+    name: .customLong("no-yield"),
+    help: "Read as fast as it goes, however long the database's own reads take meanwhile.")
+  var noYield = false
+
   @Argument(help: "The database's directory; every registered database without it.")
   var home = ""
 
@@ -82,7 +87,8 @@ struct LoadCommand: ParsableCommand {
   }
 
   func run() throws {
-    let request = LocalMessage.LoadManifest(home: home, threads: threads, leavesPerSecond: rate)
+    let request = LocalMessage.LoadManifest(
+      home: home, threads: threads, leavesPerSecond: rate, yields: !noYield)
     guard case .resumed(let answer) = try client.ask(request) else {
       throw ExitCode(ExitStatus.refused)
     }

@@ -31,6 +31,15 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Cache that a database keeps until the migration is over, in MiB.")
   var smallCache: UInt32 = 32
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Share of each database's cache that a migration leaves in place, from 0 to \
+      \(LocalMessage.PrepareDatabase.maximumKeepPercent): it crosses as memory, and need not be read \
+      back.
+      """, valueName: "percent"))
+  var keep: UInt8 = 0
+
   @Option(help: "Memory that stays available while free memory is filled with zeroes, in MiB.")
   var headroom: UInt32 = 128
 
@@ -50,6 +59,11 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Limit of that, 0 for none.", valueName: "leaves/s"))
   var refaultRate: UInt32 = 0
 
+  @Flag(
+    name: .customLong("no-refault-yield"),
+    help: "Read back as fast as it goes, however long the databases' own reads take meanwhile.")
+  var noRefaultYield = false
+
   @Option(help: "Threads that probe and evict.")
   var evictThreads: UInt32 = 2
 
@@ -68,6 +82,10 @@ struct RunCommand: ParsableCommand {
     guard (1...3600).contains(keeperBound) else {
       throw ValidationError("--keeper-bound takes seconds, from 1 to 3600.")
     }
+    let most = LocalMessage.PrepareDatabase.maximumKeepPercent
+    guard keep <= most else {
+      throw ValidationError("--keep takes per cent, from 0 to \(most).")
+    }
     guard smallCache >= 1 else { throw ValidationError("--small-cache takes MiB, at least 1.") }
   }
 
@@ -84,12 +102,14 @@ struct RunCommand: ParsableCommand {
     options.socket = socket
     options.socketGroup = socketGroup
     options.smallCacheBytes = UInt64(smallCache) << 20
+    options.keepPercent = keep
     options.headroomBytes = UInt64(headroom) << 20
     options.evictsCache = !noCache
     options.dropsPageCache = !noPageCache
     options.takesBallast = !noBallast
     options.refaultThreads = refaultThreads
     options.refaultRate = refaultRate
+    options.refaultYields = !noRefaultYield
     options.evictThreads = evictThreads
     options.keeperBound = keeperBound
     let logger = Logger(label: "leafcutter-guest")

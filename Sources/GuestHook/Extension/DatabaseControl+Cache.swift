@@ -3,95 +3,41 @@ import HookLink
 
 /// The engine's cache_size: read, made small, restored.
 extension DatabaseControl {
-  struct CacheUsage {
-    /// cache_size, in bytes.
-    var limit: UInt64
-    /// Bytes in the cache.
-    var used: UInt64
-    /// Of those, bytes of pages that differ from storage.
-    var dirty: UInt64
-  }
-
-  private static let smallestCache: UInt64 = 1 << 20
-  private static let restoring = (attempts: 50, pause: Int32(100))
-
   func cacheUsage() throws(StepFailure) -> CacheUsage {
     do throws(EngineError) {
       do throws(EngineError) {
-        return try readCacheUsage()
+        return try engine.cacheUsage()
       } catch  where error.code == EINVAL {
         // A cursor on statistics is refused only where they are off, so that is what they go back to.
         try engine.reconfigure("statistics=(fast)")
         defer { try? engine.reconfigure("statistics=(none)") }
-        return try readCacheUsage()
+        return try engine.cacheUsage()
       }
     } catch {
       throw StepFailure("read cache_size", error)
     }
   }
 
-  private func readCacheUsage() throws(EngineError) -> CacheUsage {
-    let cursor = try engine.openSession("").openCursor("statistics:", "")
-    var limit: UInt64?
-    var used: UInt64?
-    var dirty: UInt64?
-    // By description, which has stayed the same where the numbers of the statistics have not.
-    while limit == nil || used == nil || dirty == nil, try cursor.next() {
-      let (description, value) = try cursor.statistic()
-      if description == "cache: maximum bytes configured" { limit = value }
-      if description == "cache: bytes currently in the cache" { used = value }
-      if description == "cache: tracked dirty bytes in the cache" { dirty = value }
-    }
-    guard let limit, let used else {
-      throw EngineError(action: "find the cache among the statistics", code: ENOENT)
-    }
-    return CacheUsage(limit: limit, used: used, dirty: dirty ?? used)
-  }
-
-  /// Makes the cache small, or as small as the program's other settings allow (an absolute
-  /// eviction_trigger must not exceed cache_size).
-  func shrink(
-    to bytes: UInt64, from original: UInt64, _ notes: inout [String]
-  ) throws(StepFailure) {
-    let wanted = max(bytes, DatabaseControl.smallestCache)
-    var size = wanted
-    while size < original {
-      do throws(EngineError) {
-        try setCache(size)
-        shrunk = (original, size)
-        if size != wanted { notes.append("the cache could only be shrunk to \(size) bytes") }
-        return
-      } catch  where error.code == EINVAL {
-        size = size.multipliedReportingOverflow(by: 2).overflow ? original : size * 2
-      } catch {
-        throw StepFailure("evict", error)
-      }
-    }
-    notes.append("the cache could not be shrunk; only what the allocator keeps free is held")
-    shrunk = (original, original)
-  }
-
-  /// Gives the cache its size back, unless the program has changed it meanwhile. A cache that stayed small
-  /// would make a database slow for good, so that is tried for some time.
-  func restoreCache() {
-    guard let shrunk else { return }
-    self.shrunk = nil
-    for _ in 0..<DatabaseControl.restoring.attempts {
-      // Where the engine does not say how large it is, it is as large as it was made here.
-      let limit = try? cacheUsage().limit
-      guard limit ?? shrunk.set == shrunk.set else { return }
-      if (try? setCache(shrunk.original)) != nil { return }
-      if agent.stop.wait(milliseconds: DatabaseControl.restoring.pause) { return }
-    }
-  }
-
-  private func setCache(_ bytes: UInt64) throws(EngineError) {
+  /// Makes the cache as small as a budget says.
+  func shrink(to budget: CacheBudget, _ notes: inout [String]) throws(StepFailure) {
+    // A checkpoint has been taken since the budget was made: dirty is what writers have now.
+    let usage = try cacheUsage()
     do throws(EngineError) {
-      try engine.reconfigure("cache_size=\(bytes)")
-    } catch  where error.code == EINVAL {
-      // A database that was opened with `log=(enabled)`, without a value, is refused any change that
-      // does not name the log.
-      try engine.reconfigure("cache_size=\(bytes),log=(enabled=true)")
+      smallCache = try SmallCache(engine, bytes: budget.size, usage: usage, &notes)
+    } catch {
+      throw StepFailure("evict", error)
+    }
+  }
+
+  /// Gives the cache its size back.
+  func restoreCache(_ notes: inout [String]) {
+    guard let smallCache else { return }
+    self.smallCache = nil
+    if let size = smallCache.raisedSize {
+      notes.append("the small cache was made larger for writers, \(size >> 20) MiB")
+    }
+    if let failure = smallCache.restore(unless: agent.stop) {
+      notes.append("the cache could not be given its size back: \(failure)")
     }
   }
 }

@@ -23,19 +23,23 @@ extension DatabaseControl {
     guard let hold, engine.evictsByKey else { return }
     for _ in 0..<DatabaseControl.passes {
       let eviction = LeafEviction(
-        of: found.resident, engine: engine, hold: hold, threads: threads, stop: agent.stop)
+        of: found.leaving, engine: engine, hold: hold, threads: threads, stop: agent.stop)
       // What is freed is caught while the rest is evicted.
       while !eviction.join(milliseconds: Int32(DatabaseControl.purgeInterval / 1_000_000)) {
         hold.purge()
       }
-      if eviction.met <= found.residentCount / 100 || agent.stop.isRaised { break }
+      if eviction.met <= found.leavingCount / 100 || agent.stop.isRaised { break }
     }
     watch.lap("evict by key")
   }
 
-  /// Waits until the cache has shrunk. The pages that a small cache keeps are allowed to stay.
-  func evict(_ found: Found?, keeping usage: CacheUsage, _ watch: inout Stopwatch) {
-    let size = shrunk?.set ?? usage.limit
+  /// Waits until the cache has shrunk. The pages that a cache of that size keeps are allowed to stay.
+  func evict(
+    _ found: Found?, from usage: CacheUsage, to budget: CacheBudget, _ watch: inout Stopwatch
+  ) {
+    // The engine may have taken a larger size only.
+    let content = max(
+      budget.content, (smallCache?.size ?? usage.limit) - (budget.size - budget.content))
     // Where leaves are not listed, only bytes tell how far their eviction has come.
     let listed = found.flatMap { $0.isComplete ? $0 : nil }
     let sample = listed.flatMap { found in
@@ -47,10 +51,10 @@ extension DatabaseControl {
     /// How much is there, and how much of that may stay.
     func measure() -> (now: UInt64, enough: UInt64)? {
       if let sample {
-        let enough = Double(sample.count) * Double(size) / Double(max(usage.used, 1))
+        let enough = Double(sample.count) * Double(content) / Double(max(usage.used, 1))
         return (UInt64(sample.resident()), UInt64(enough))
       }
-      return (try? cacheUsage()).map { ($0.used, size) }
+      return (try? cacheUsage()).map { ($0.used, content) }
     }
     let began = monotonicNanoseconds()
     var best = (amount: UInt64.max, at: began)

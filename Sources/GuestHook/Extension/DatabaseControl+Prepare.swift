@@ -4,9 +4,6 @@ import LeafManifest
 
 /// PREPARE: what was in the cache is written down, evicted and held.
 extension DatabaseControl {
-  private static let checkpointLimit: Int32 = 20_000
-  /// Bytes for inner pages, metadata, the log's next file and the manifest.
-  private static let roomBesideDirtyPages: UInt64 = 16 << 20
   private static let pieceBytes = 32 << 20
   /// Holes in what is held may be filled with so small a part of the memory that is to spare.
   private static let spareMemoryPerFilling: UInt64 = 4
@@ -16,20 +13,22 @@ extension DatabaseControl {
   ) throws(StepFailure) {
     let mark = link?.takeDescriptor()
     defer { if let mark { close(mark) } }
-    guard shrunk == nil, !isHolding else {
+    guard smallCache == nil, !isHolding else {
       throw StepFailure("prepare", "the database is prepared already; it must be resumed first")
     }
     var watch = Stopwatch()
     var notes: [String] = []
     let usage = try cacheUsage()
+    let budget = CacheBudget(request, of: usage)
     let threads = Int(min(max(request.threads, 1), 16))
-    let found = try findResident(threads: threads, &watch, &notes)
+    let found = try findResident(
+      threads: threads, keepPercent: Int(request.keepPercent), &watch, &notes)
     let manifest = writeManifest(found)
     let catches = openWindow(mark: mark, &notes)
     do throws(StepFailure) {
       if let found { evictByKey(found, threads: threads, &watch) }
-      try shrink(to: request.cacheBytes, from: usage.limit, &notes)
-      evict(found, keeping: usage, &watch)
+      try shrink(to: budget, &notes)
+      evict(found, from: usage, to: budget, &watch)
       let final =
         catches
         ? Crew("leafcutter-hold", count: 1) { [hold, stop = agent.stop] _ in
@@ -59,7 +58,7 @@ extension DatabaseControl {
       manifest?.crew.join()
       // Nothing has been reported, so nobody relies on the frames.
       if catches { hold?.release() }
-      restoreCache()
+      restoreCache(&notes)
       throw error
     }
   }
@@ -69,12 +68,12 @@ extension DatabaseControl {
     guard hold != nil else {
       throw StepFailure("save", "libleafcutter_hold.so is not preloaded, so no leaves are listed")
     }
-    guard shrunk == nil else {
+    guard smallCache == nil else {
       throw StepFailure("save", "the cache has been evicted for a migration; save when it is over")
     }
     var watch = Stopwatch()
     var notes: [String] = []
-    let found = try findResident(threads: 2, &watch, &notes)
+    let found = try findResident(threads: 2, keepPercent: 0, &watch, &notes)
     let manifest = writeManifest(found)
     manifest?.crew.join()
     watch.lap("manifest")
@@ -82,90 +81,6 @@ extension DatabaseControl {
     return LocalMessage.Prepared(
       leavesListed: UInt64(found?.listed ?? 0), leavesInManifest: UInt64(found?.residentCount ?? 0),
       leavesEvicted: 0, steps: watch.steps, notes: notes)
-  }
-
-  /// What is in the cache.
-  struct Found: Sendable {
-    /// Leaves of the database.
-    var listed: Int
-    /// Those in the cache, each table's in file-offset order.
-    var resident: [LeafManifest.Table]
-    /// Whether these are all that the cache has of tables.
-    var isComplete: Bool
-    var residentCount: Int { resident.reduce(0) { $0 + $1.leaves.count } }
-  }
-
-  /// Checkpoint, list and probe. nil where leaves cannot be probed.
-  private func findResident(
-    threads: Int, _ watch: inout Stopwatch, _ notes: inout [String]
-  ) throws(StepFailure) -> Found? {
-    try checkpoint()
-    watch.lap("checkpoint")
-    guard let hold else { return nil }
-    var listing = try list(threads: threads, &notes)
-    // The program may have taken a checkpoint of its own meanwhile, and blocks of ours be reused.
-    if listing.stale > 0 { listing = try list(threads: threads, &notes) }
-    let leftOut = listing.stale + listing.unsupported
-    if leftOut > 0 { notes.append("\(leftOut) leaves or subtrees could not be listed") }
-    watch.lap("list")
-    let residency = Residency(
-      of: listing.tables, engine: engine, hold: hold, threads: threads, stop: agent.stop)
-    watch.lap("probe")
-    return Found(
-      listed: listing.count, resident: residency.leaves(of: listing.tables, inCache: true),
-      isComplete: leftOut == 0 && listing.tablesLeftOut == 0)
-  }
-
-  /// In a thread of its own, because nobody can stop one; it is waited for within bounds.
-  private func checkpoint() throws(StepFailure) {
-    if let unfinishedCheckpoint, !unfinishedCheckpoint.join(milliseconds: 0) {
-      throw StepFailure("checkpoint", "an earlier checkpoint is still being written; try later")
-    }
-    try expectRoom()
-    let outcome = Locked<EngineError?>(nil)
-    let crew = Crew("leafcutter-ckpt", count: 1) { [engine] _ in
-      do throws(EngineError) { try engine.openSession("").checkpoint() } catch {
-        outcome.use { $0 = error }
-      }
-    }
-    unfinishedCheckpoint = crew
-    guard crew.join(milliseconds: DatabaseControl.checkpointLimit) else {
-      throw StepFailure(
-        "checkpoint",
-        "it was not done after \(DatabaseControl.checkpointLimit / 1000) s; try when fewer pages are dirty"
-      )
-    }
-    unfinishedCheckpoint = nil
-    if let error = outcome.use({ $0 }) { throw StepFailure("checkpoint", error) }
-  }
-
-  /// A checkpoint that finds the disk full can end the database (WT_PANIC), which would not have taken
-  /// one now.
-  private func expectRoom() throws(StepFailure) {
-    let needed = try cacheUsage().dirty + DatabaseControl.roomBesideDirtyPages
-    var about = statvfs()
-    // The path and the structure are alive during the call.
-    guard unsafe statvfs(agent.home, &about) == 0 else { return }
-    let free = UInt64(about.f_bavail) * UInt64(about.f_frsize)
-    guard free < needed else { return }
-    throw StepFailure(
-      "checkpoint",
-      """
-      none was taken: the database's file system has \(free >> 20) MiB free and a checkpoint may need \
-      \(needed >> 20) MiB; make room and migrate again
-      """)
-  }
-
-  private func list(threads: Int, _ notes: inout [String]) throws(StepFailure) -> LeafListing {
-    do throws(EngineError) {
-      let catalog = try TableCatalog(engine.openSession(""))
-      if catalog.leftOut > 0 {
-        notes.append("\(catalog.leftOut) tables are not listed: \(catalog.leftOutReason)")
-      }
-      return LeafListing(home: agent.home, catalog: catalog, threads: threads)
-    } catch {
-      throw StepFailure("list", error)
-    }
   }
 
   /// Writes while eviction goes on; the outcome is the reason why it failed, or nil.

@@ -1,3 +1,4 @@
+import CExtensionShims
 import Glibc
 import HookLink
 import LeafManifest
@@ -7,27 +8,48 @@ extension DatabaseControl {
   /// Leaves that one thread reads before it takes the next, neighbours in the file.
   private static let batch = 16
   private static let progressEvery: UInt64 = 500_000_000
+  /// How often the speed is thought over, in milliseconds.
+  private static let tick: Int32 = 5
+  /// Nobody reads ahead for direct I/O, so more of it has to be under way; how much more is measured.
+  private static let timesThreadsForDirectReads = 2
 
-  /// - Parameters:
-  ///   - threads: how many read.
-  ///   - rate: leaves per second over all threads; 0 means as fast as it goes.
-  func resume(threads: UInt32, rate: UInt32) throws(StepFailure) -> LocalMessage.DatabaseResumed {
+  /// How fast leaves are read back.
+  struct Speed {
+    /// How many threads read.
+    var threads: Int
+    /// Leaves per second over all threads; infinite for as fast as it goes.
+    var limit: Double
+    /// The program's own reads come first.
+    var yields: Bool
+
+    /// - Parameter rate: leaves per second, 0 for no limit.
+    init(_ threads: UInt32, _ rate: UInt32, yields: Bool) {
+      self.threads = Int(min(max(threads, 1), 64))
+      limit = rate == 0 ? .infinity : Double(rate)
+      self.yields = yields
+    }
+  }
+
+  func resume(_ speed: Speed) throws(StepFailure) -> LocalMessage.DatabaseResumed {
     guard !isHolding else {
       throw StepFailure("resume", "the held frames have not been released; release them first")
     }
-    let prepared = shrunk != nil
-    restoreCache()
+    let prepared = smallCache != nil
+    var notes: [String] = []
+    restoreCache(&notes)
     guard prepared else { throw StepFailure("resume", "the database has not been prepared") }
     guard hold != nil else {
       return LocalMessage.DatabaseResumed(
         leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
-        notes: ["no leaves were listed, so none are read back"])
+        notes: notes + ["no leaves were listed, so none are read back"])
     }
-    return try load(threads: threads, rate: rate)
+    var resumed = try load(speed)
+    resumed.notes = notes + resumed.notes
+    return resumed
   }
 
-  func load(threads: UInt32, rate: UInt32) throws(StepFailure) -> LocalMessage.DatabaseResumed {
-    guard shrunk == nil else {
+  func load(_ speed: Speed) throws(StepFailure) -> LocalMessage.DatabaseResumed {
+    guard smallCache == nil else {
       throw StepFailure("load", "the cache has been evicted for a migration; load when it is over")
     }
     var watch = Stopwatch()
@@ -35,13 +57,19 @@ extension DatabaseControl {
     let manifest = try readManifest()
     let tables = try presentTables(of: manifest, &notes)
     watch.lap("read manifest")
-    let threads = Int(min(max(threads, 1), 64))
-    let refaulted = refault(tables, threads: threads, rate: rate, &notes)
+    var speed = speed
+    if DatabaseControl.readsDirectly(home: agent.home) {
+      speed.threads *= DatabaseControl.timesThreadsForDirectReads
+    }
+    var pace = speed.yields ? watchReads() : nil
+    defer { if pace != nil { hold?.timeReads(false) } }
+    let refaulted = refault(tables, speed, &pace, &notes)
     watch.lap("refault")
+    if let account = pace?.account { notes.append(account) }
     var resident = refaulted
     if let hold {
       func probe() -> Residency {
-        Residency(of: tables, engine: engine, hold: hold, threads: threads, stop: agent.stop)
+        Residency(of: tables, engine: engine, hold: hold, threads: speed.threads, stop: agent.stop)
       }
       var residency = probe()
       // What the engine had queued for eviction while its cache was small went when it had been read.
@@ -49,7 +77,7 @@ extension DatabaseControl {
       let gone = refaulted - residency.resident
       if gone > 0, gone < refaulted / 2 {
         let missing = residency.leaves(of: tables, inCache: false)
-        _ = refault(missing, threads: threads, rate: rate, &notes)
+        _ = refault(missing, speed, &pace, &notes)
         residency = probe()
       }
       resident = residency.resident
@@ -82,8 +110,25 @@ extension DatabaseControl {
     return present
   }
 
+  /// Whether this process has a table of that database open for direct I/O.
+  static func readsDirectly(home: String) -> Bool {
+    // The path is zero-terminated for the time of the call.
+    unsafe leafcutter_reads_directly(home)
+  }
+
+  /// Sees what the program's own reads take while no leaf is read back. nil where they are not timed.
+  private func watchReads() -> RefaultPace? {
+    guard let hold else { return nil }
+    hold.timeReads(true)
+    let before = hold.reads
+    agent.stop.wait(milliseconds: Int32(RefaultPace.quiet / 1_000_000))
+    return RefaultPace(before: before, after: hold.reads, now: monotonicNanoseconds())
+  }
+
+  /// - Returns: how many leaves were found in the cache or read into it.
   private func refault(
-    _ tables: [LeafManifest.Table], threads: Int, rate: UInt32, _ notes: inout [String]
+    _ tables: [LeafManifest.Table], _ speed: Speed, _ pace: inout RefaultPace?,
+    _ notes: inout [String]
   ) -> Int {
     let batches = tables.indices.flatMap { table in
       stride(from: 0, to: tables[table].leaves.count, by: DatabaseControl.batch).map {
@@ -91,27 +136,27 @@ extension DatabaseControl {
       }
     }
     let total = tables.reduce(0) { $0 + $1.leaves.count }
-    let (next, taken, read) = (Counter(), Counter(), Counter())
+    let (next, read) = (Counter(), Counter())
+    let throttle = RefaultThrottle(rate: min(speed.limit, pace?.rate ?? .infinity))
     let interrupt = Signal()
     let began = monotonicNanoseconds()
-    let crew = Crew("leafcutter-load", count: min(threads, batches.count)) { [engine] _ in
+    let crew = Crew("leafcutter-load", count: min(speed.threads, batches.count)) {
+      [engine, hold] _ in
+      hold?.readApart()
       guard let visitor = try? LeafVisitor(engine, "") else { return }
       while case let index = next.take(1), index < batches.count, !interrupt.isRaised {
         let (table, range) = batches[index]
-        let before = taken.take(range.count)
-        if rate > 0 {
-          let due = began + UInt64(before) * 1_000_000_000 / UInt64(rate)
-          let now = monotonicNanoseconds()
-          if due > now, interrupt.wait(milliseconds: Int32(clamping: (due - now) / 1_000_000)) {
-            return
-          }
-        }
+        guard throttle.waitForTurn(range.count, unless: interrupt) else { return }
         guard visitor.moves(to: tables[table].uri) else { continue }
         _ = read.take(DatabaseControl.visit(tables[table].leaves, range, visitor))
       }
     }
     var reported = began
-    while !crew.join(milliseconds: 50) {
+    while !crew.join(milliseconds: DatabaseControl.tick) {
+      if let hold, pace != nil {
+        pace?.observe(hold.reads, now: monotonicNanoseconds())
+        throttle.setRate(min(speed.limit, pace?.rate ?? .infinity))
+      }
       let newMigration = link?.hasReceived(LocalMessage.PrepareDatabase.code) ?? false
       if agent.stop.isRaised || newMigration { interrupt.raise() }
       let now = monotonicNanoseconds()

@@ -18,8 +18,8 @@ final class DatabaseControl {
   private(set) var migration = MigrationID.none
   /// Frames have been reported and are ours to keep.
   var isHolding = false
-  /// The program's own cache_size while the cache is kept small, and what it was set to.
-  var shrunk: (original: UInt64, set: UInt64)?
+  /// The cache is kept small.
+  var smallCache: SmallCache?
   /// A checkpoint that took too long and goes on.
   var unfinishedCheckpoint: Crew?
 
@@ -47,6 +47,7 @@ final class DatabaseControl {
       self.link = nil
       recoverWithoutGuardian()
     }
+    smallCache?.endWatch()
     unfinishedCheckpoint?.join()
   }
 
@@ -81,11 +82,13 @@ final class DatabaseControl {
       case .prepare(let request): try prepare(request, for: identity)
       case .release: release(identity)
       case .resume(let request):
-        let resumed = try resume(threads: request.threads, rate: request.leavesPerSecond)
+        let resumed = try resume(
+          Speed(request.threads, request.leavesPerSecond, yields: request.yields))
         link?.send(resumed, for: identity)
       case .save: link?.send(try save(), for: identity)
       case .load(let request):
-        let loaded = try load(threads: request.threads, rate: request.leavesPerSecond)
+        let loaded = try load(
+          Speed(request.threads, request.leavesPerSecond, yields: request.yields))
         link?.send(loaded, for: identity)
       default: throw StepFailure("request", "message \(frame.type) is not one for a database")
       }
@@ -123,7 +126,7 @@ final class DatabaseControl {
       isHolding = false
     }
     // Nobody is left to ask for it, or to be told how it went.
-    if shrunk != nil { _ = try? resume(threads: 2, rate: 0) }
+    if smallCache != nil { _ = try? resume(Speed(2, 0, yields: true)) }
   }
 
   /// Reads a manifest that is this database's own.

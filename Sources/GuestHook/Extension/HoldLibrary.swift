@@ -107,6 +107,19 @@ import HookLink
     return statistics
   }
 
+  /// Whether the program's own reads are timed.
+  func timeReads(_ on: Bool) { functions.time_reads(on ? 1 : 0) }
+
+  /// This thread's reads are none of the program's own.
+  func readApart() { functions.read_apart(1) }
+
+  /// What has been timed so far.
+  var reads: RefaultPace.Reads {
+    var times = leafcutter_hold_read_times()
+    unsafe functions.get_read_times(&times)
+    return RefaultPace.Reads(begun: times.begun, ended: times.ended, nanoseconds: times.taken_ns)
+  }
+
   private func check(_ code: Int32, _ action: String) throws(EngineError) {
     guard code == 0 else { throw EngineError(action: action, code: code) }
   }

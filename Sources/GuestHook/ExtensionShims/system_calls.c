@@ -1,7 +1,10 @@
 /* System calls whose macros or structures Swift does not see, and the hold library's symbols. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +42,24 @@ ssize_t leafcutter_receive(int socket, void *buffer, size_t size, int *descripto
   return count;
 }
 
+bool leafcutter_reads_directly(const char *directory) {
+  DIR *descriptors = opendir("/proc/self/fd");
+  size_t prefix = strlen(directory);
+  bool found = false;
+  if (!descriptors) return false;
+  for (struct dirent *entry; !found && (entry = readdir(descriptors));) {
+    char path[PATH_MAX];
+    ssize_t length = readlinkat(dirfd(descriptors), entry->d_name, path, sizeof path);
+    if (length < 3 || (size_t)length <= prefix || memcmp(path, directory, prefix) != 0 ||
+        memcmp(path + length - 3, ".wt", 3) != 0)
+      continue;
+    int flags = fcntl(atoi(entry->d_name), F_GETFL);
+    found = flags >= 0 && (flags & O_DIRECT);
+  }
+  closedir(descriptors);
+  return found;
+}
+
 int leafcutter_extension_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 void *leafcutter_block_signals(void) {
@@ -66,8 +87,9 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
   {"leafcutter_hold_" #function, offsetof(struct leafcutter_hold_functions, function)}
       WANTED(abi),     WANTED(check),    WANTED(fail_reads), WANTED(open),    WANTED(close),
       WANTED(pin),     WANTED(pieces),   WANTED(ring),       WANTED(release), WANTED(allocator),
-      WANTED(purge),   WANTED(kept_free), WANTED(set_mark), WANTED(abandon),    WANTED(get_stats),
-      WANTED(at_destination),
+      WANTED(purge),   WANTED(kept_free), WANTED(set_mark), WANTED(abandon), WANTED(get_stats),
+      WANTED(at_destination),          WANTED(read_apart), WANTED(time_reads),
+      WANTED(get_read_times),
 #undef WANTED
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {

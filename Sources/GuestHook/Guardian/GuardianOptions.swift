@@ -10,6 +10,8 @@ public struct GuardianOptions: Sendable {
   public var socketGroup: UInt32?
   /// Bytes of cache that a database keeps while it waits for the end of a migration.
   public var smallCacheBytes: UInt64 = 32 << 20
+  /// Per cent of each database's cache that a migration leaves in place.
+  public var keepPercent: UInt8 = 0
   /// Bytes of memory that stay available while ballast is taken.
   public var headroomBytes: UInt64 = 128 << 20
   public var evictsCache = true
@@ -18,6 +20,8 @@ public struct GuardianOptions: Sendable {
   public var refaultThreads: UInt32 = 4
   /// Leaves per second over all threads; 0 is as fast as it goes.
   public var refaultRate: UInt32 = 0
+  /// A refault is slower while the databases' own reads take long.
+  public var refaultYields = true
   public var evictThreads: UInt32 = 2
   /// This program, for the keeper and the ballast.
   public var executable = "/proc/self/exe"

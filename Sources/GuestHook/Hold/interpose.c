@@ -1,6 +1,5 @@
-/* The functions this library stands in for. They run in any thread, inside allocators and before
+/* The functions by which memory goes back to the kernel. They run in any thread, inside allocators and before
  * constructors, so they call the kernel and nothing else. */
-#include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -8,10 +7,6 @@
 
 #include "hold_area.h"
 #include "leafcutter_hold.h"
-
-static __thread int fails_reads;
-
-void leafcutter_hold_fail_reads(int on) { fails_reads = on; }
 
 /* What the kernel will refuse must not have moved anything. */
 static int is_range(void *address, size_t length) {
@@ -30,14 +25,3 @@ int munmap(void *address, size_t length) {
   if (hold_window_is_open() && is_range(address, length)) hold_catch((uintptr_t)address, length);
   return (int)syscall(SYS_munmap, address, length);
 }
-
-ssize_t pread(int file, void *buffer, size_t count, off_t offset) {
-  if (__builtin_expect(fails_reads, 0)) {
-    errno = ENODATA;
-    return -1;
-  }
-  return syscall(SYS_pread64, file, buffer, count, offset);
-}
-
-ssize_t pread64(int file, void *buffer, size_t count, off64_t offset)
-    __attribute__((alias("pread")));

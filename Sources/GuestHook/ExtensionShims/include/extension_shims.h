@@ -50,6 +50,9 @@ int leafcutter_get_statistic(void *get_value, void *cursor, const char **descrip
  * further ones are closed. Returns the bytes read, 0 at end of stream, or a negative errno. */
 ssize_t leafcutter_receive(int socket, void *buffer, size_t size, int *descriptor);
 
+/* Whether this process has a table of the database in that directory open for direct I/O (O_DIRECT). */
+bool leafcutter_reads_directly(const char *directory);
+
 /* eventfd(2), non-blocking and close-on-exec. */
 int leafcutter_extension_eventfd(void);
 
@@ -83,6 +86,9 @@ struct leafcutter_hold_functions {
   int (*at_destination)(void);
   int (*abandon)(void);
   void (*get_stats)(struct leafcutter_hold_stats *out);
+  void (*read_apart)(int on);
+  void (*time_reads)(int on);
+  void (*get_read_times)(struct leafcutter_hold_read_times *out);
 };
 bool leafcutter_find_hold(struct leafcutter_hold_functions *out);
 

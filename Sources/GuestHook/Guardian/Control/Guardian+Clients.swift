@@ -25,6 +25,7 @@ extension Guardian {
       "migration: \(migration.map { "\($0.id) \($0.phase.rawValue)" } ?? "none")",
       "held pages: \(migration.flatMap { $0.holdsFrames ? $0.pagesReported + $0.pagesZeroed : nil } ?? 0)",
       "last migration: \(lastOutcome)",
+      "keep: \(options.keepPercent) % of each cache",
       "databases: \(databases.count)",
     ]
     for database in databases {
@@ -35,6 +36,14 @@ extension Guardian {
         \(registration.listsLeaves ? "lists its leaves" : "only shrinks its cache"), \
         \(registration.holdsFrames ? "holds its frames" : "holds no frames")
         """)
+      if let prepared = database.prepared {
+        lines.append(
+          """
+          evicted: \(prepared.leavesEvicted) of \(prepared.leavesInManifest) leaves, \
+          \(prepared.leavesInManifest - min(prepared.leavesEvicted, prepared.leavesInManifest)) stay \
+          in the cache
+          """)
+      }
       lines += registration.notes.map { "note: \($0)" }
     }
     return lines

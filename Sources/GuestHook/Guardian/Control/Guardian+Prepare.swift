@@ -94,7 +94,8 @@ extension Guardian {
     _ = leafcutter_guest_unlimit_memlock(database.pid)
     database.connection.send(
       LocalMessage.PrepareDatabase(
-        cacheBytes: options.smallCacheBytes, threads: options.evictThreads),
+        cacheBytes: options.smallCacheBytes, threads: options.evictThreads,
+        keepPercent: options.keepPercent),
       for: migration.id, with: migration.mark.memory)
   }
 

@@ -36,7 +36,8 @@ extension Guardian {
       database.stage = .resuming
       database.connection.send(
         LocalMessage.Resume(
-          threads: options.refaultThreads, leavesPerSecond: options.refaultRate),
+          threads: options.refaultThreads, leavesPerSecond: options.refaultRate,
+          yields: options.refaultYields),
         for: migration.id)
     }
     continueResuming(migration)

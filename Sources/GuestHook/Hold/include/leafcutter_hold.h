@@ -49,6 +49,21 @@ int leafcutter_hold_check(const char **what);
 /* While on is set for the calling thread, its pread(2)s fail with ENODATA and read nothing. */
 void leafcutter_hold_fail_reads(int on);
 
+/* While on is set for the calling thread, its pread(2)s do not count among the program's own. */
+void leafcutter_hold_read_apart(int on);
+
+/* While on is set, the program's own pread(2)s are counted and timed. */
+void leafcutter_hold_time_reads(int on);
+
+struct leafcutter_hold_read_times {
+  uint64_t begun; /* more than ended: some go on */
+  uint64_t ended;
+  uint64_t taken_ns; /* by those that ended, together */
+};
+
+/* Since the library was loaded. */
+void leafcutter_hold_get_read_times(struct leafcutter_hold_read_times *out);
+
 /* Opens the window: reserves a hold area of capacity bytes of address space and begins to catch. Pages
  * with small holes between them are moved together, which needs far fewer mappings and TLB flushes, and
  * the holes are filled: with filling bytes of memory at most, and 0 has every run moved by itself. */

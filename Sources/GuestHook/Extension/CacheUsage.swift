@@ -1,0 +1,51 @@
+import Glibc
+
+/// What the engine's statistics say of its cache.
+struct CacheUsage {
+  /// cache_size, in bytes.
+  var limit: UInt64
+  /// Bytes in the cache.
+  var used: UInt64
+  /// Of those, bytes of pages that differ from storage.
+  var dirty: UInt64
+  /// How much in vain eviction is being tried, from 0 to ``hopeless``; 0 where the engine does not say.
+  var distress: UInt64 = 0
+
+  /// The engine's `WT_EVICT_SCORE_MAX`. It adds one for every 10 ms or so without progress while the cache
+  /// is too full, and here it rolls the oldest writer's transaction back.
+  static let hopeless: UInt64 = 100
+}
+
+extension Engine {
+  /// - Throws: ``EngineError`` with EINVAL where the program has statistics switched off.
+  func cacheUsage() throws(EngineError) -> CacheUsage {
+    let cursor = try openSession("").openCursor("statistics:", "")
+    var values = [UInt64?](repeating: nil, count: Engine.cacheStatistics.count)
+    while values.contains(nil), try cursor.next() {
+      let (description, value) = try cursor.statistic()
+      if let index = Engine.cacheStatistics.firstIndex(of: description) { values[index] = value }
+    }
+    guard let limit = values[0], let used = values[1] else {
+      throw EngineError(action: "find the cache among the statistics", code: ENOENT)
+    }
+    return CacheUsage(
+      limit: limit, used: used, dirty: values[2] ?? used, distress: values[3] ?? 0)
+  }
+
+  /// By description, which has stayed the same where the numbers of the statistics have not.
+  private static let cacheStatistics = [
+    "cache: maximum bytes configured", "cache: bytes currently in the cache",
+    "cache: tracked dirty bytes in the cache",
+    "cache: eviction currently operating in aggressive mode",
+  ]
+
+  func setCacheSize(_ bytes: UInt64) throws(EngineError) {
+    do throws(EngineError) {
+      try reconfigure("cache_size=\(bytes)")
+    } catch  where error.code == EINVAL {
+      // A database that was opened with `log=(enabled)`, without a value, is refused any change that
+      // does not name the log.
+      try reconfigure("cache_size=\(bytes),log=(enabled=true)")
+    }
+  }
+}

@@ -1,0 +1,137 @@
+import Glibc
+
+/// The engine's cache_size while a migration lasts: small, and made larger again for writers that it
+/// would fail.
+///
+/// What a transaction has written stays in the cache until its end. Where that is more than a fifth of
+/// cache_size (`eviction_dirty_trigger`), the program's threads are made to evict, find nothing, and after
+/// about a second the engine rolls the transaction back, or with 3.2.1 spends ten times as long on it.
+/// So the cache begins with room for what is dirty, and a thread of its own watches the engine's own
+/// measure of eviction in vain, which says the same of pages that open cursors and snapshots pin.
+/// It is never made smaller again before the end.
+final class SmallCache: Sendable {
+  /// The program's own cache_size, in bytes.
+  let original: UInt64
+
+  private static let smallest: UInt64 = 1 << 20
+  /// Between two looks, in milliseconds. One takes 0.13 ms, and some twenty times as long under emulation;
+  /// the engine gives a writer about a second.
+  private static let interval: Int32 = 100
+  /// A cache that stayed small would make a database slow for good, so that is tried for some time.
+  private static let restoring = (attempts: 50, pause: Int32(100))
+  /// The engine itself takes it for serious from here on (`WT_EVICT_SCORE_CUTOFF`).
+  private static let distress: UInt64 = CacheUsage.hopeless / 10
+  /// With so many times what is dirty, neither that nor the updates alone (`eviction_updates_trigger`, half
+  /// as much) reach their triggers.
+  private static let timesDirty: UInt64 = 10
+
+  private let engine: Engine
+  private struct State {
+    var size: UInt64
+    var wasRaised = false
+  }
+  private let state: Locked<State>
+  private let hasSwitchedStatisticsOn: Bool
+  private let stop = Signal()
+  private let watch: Crew
+
+  /// Makes the cache small, or as small as the program's other settings allow (an absolute
+  /// eviction_trigger must not exceed cache_size).
+  ///
+  /// - Parameters:
+  ///   - bytes: the size that is wanted.
+  ///   - usage: of the cache as it is.
+  init(
+    _ engine: Engine, bytes: UInt64, usage: CacheUsage, _ notes: inout [String]
+  ) throws(EngineError) {
+    self.engine = engine
+    original = usage.limit
+    // Dirty once more is what is written until somebody looks.
+    let wanted = max(bytes + 2 * usage.dirty, SmallCache.smallest)
+    var size = wanted
+    var isSet = false
+    while size < original, !isSet {
+      do throws(EngineError) {
+        try engine.setCacheSize(size)
+        isSet = true
+        if size != wanted { notes.append("the cache could only be shrunk to \(size) bytes") }
+      } catch  where error.code == EINVAL {
+        size = size.multipliedReportingOverflow(by: 2).overflow ? original : size * 2
+      }
+    }
+    if !isSet, wanted < original {
+      notes.append("the cache could not be shrunk; only what the allocator keeps free is held")
+    }
+    state = Locked(State(size: isSet ? size : original))
+    guard isSet else {
+      hasSwitchedStatisticsOn = false
+      watch = Crew("leafcutter-room", count: 0) { _ in }
+      return
+    }
+    var isOff = false
+    do throws(EngineError) { _ = try engine.cacheUsage() } catch { isOff = error.code == EINVAL }
+    hasSwitchedStatisticsOn = isOff && (try? engine.reconfigure("statistics=(fast)")) != nil
+    watch = Crew("leafcutter-room", count: 1) { [state, stop, original] _ in
+      var before: UInt64 = 0
+      while !stop.wait(milliseconds: SmallCache.interval) {
+        guard let usage = try? engine.cacheUsage() else { continue }
+        state.use { SmallCache.makeRoom(&$0, usage, before, below: original, engine) }
+        before = usage.distress
+      }
+    }
+  }
+
+  /// What cache_size was last set to, in bytes.
+  var size: UInt64 { state.use { $0.size } }
+
+  /// The size that writers needed; nil where the small one did.
+  var raisedSize: UInt64? { state.use { $0.wasRaised ? $0.size : nil } }
+
+  /// Ends the use of the engine; the cache stays as it is.
+  func endWatch() {
+    stop.raise()
+    watch.join()
+  }
+
+  /// Gives the cache its size back, unless the program has changed it meanwhile.
+  ///
+  /// - Returns: why it could not be, or nil.
+  func restore(unless stop: Signal) -> EngineError? {
+    endWatch()
+    var failure: EngineError?
+    for _ in 0..<SmallCache.restoring.attempts {
+      do throws(EngineError) {
+        // Where the engine does not say what it is, it is what was set here.
+        let limit = try? engine.cacheUsage().limit
+        if size != original, limit ?? size == size { try engine.setCacheSize(original) }
+        failure = nil
+        break
+      } catch {
+        failure = error
+      }
+      if stop.wait(milliseconds: SmallCache.restoring.pause) { break }
+    }
+    if hasSwitchedStatisticsOn { try? engine.reconfigure("statistics=(none)") }
+    return failure
+  }
+
+  private static func makeRoom(
+    _ state: inout State, _ usage: CacheUsage, _ before: UInt64, below original: UInt64,
+    _ engine: Engine
+  ) {
+    // The program has its own idea of the size now.
+    guard usage.limit == state.size, state.size < original else { return }
+    let dirty = usage.dirty.multipliedReportingOverflow(by: timesDirty)
+    let needed = max(dirty.overflow ? original : dirty.partialValue, usage.used / 4 * 5)
+    // Once a writer was in distress, it is kept ahead of.
+    guard
+      usage.distress >= distress && usage.distress > before
+        || state.wasRaised && needed > state.size
+    else { return }
+    let size = min(
+      original, max(needed, state.size.multipliedReportingOverflow(by: 2).partialValue))
+    guard (try? engine.setCacheSize(size)) != nil else { return }
+    state.size = size
+    state.wasRaised = true
+  }
+}

@@ -1,0 +1,60 @@
+/* pread(2): made to fail for a thread that probes, and timed for the others while leaves are read back.
+ * It runs in any thread of the program. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "leafcutter_hold.h"
+
+static __thread int fails_reads, reads_apart;
+
+static atomic_int are_timed;
+static atomic_uint_fast64_t begun, ended, taken_ns;
+
+void leafcutter_hold_fail_reads(int on) { fails_reads = on; }
+
+void leafcutter_hold_read_apart(int on) { reads_apart = on; }
+
+void leafcutter_hold_time_reads(int on) {
+  atomic_store_explicit(&are_timed, on, memory_order_relaxed);
+}
+
+void leafcutter_hold_get_read_times(struct leafcutter_hold_read_times *out) {
+  /* A read that ends in between is counted as one that goes on. */
+  out->ended = atomic_load(&ended);
+  out->taken_ns = atomic_load(&taken_ns);
+  out->begun = atomic_load(&begun);
+}
+
+static uint64_t now_ns(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static ssize_t read_timed(int file, void *buffer, size_t count, off_t offset) {
+  atomic_fetch_add_explicit(&begun, 1, memory_order_relaxed);
+  uint64_t start = now_ns();
+  ssize_t result = syscall(SYS_pread64, file, buffer, count, offset);
+  int error = errno;
+  atomic_fetch_add(&taken_ns, now_ns() - start);
+  atomic_fetch_add(&ended, 1);
+  errno = error;
+  return result;
+}
+
+ssize_t pread(int file, void *buffer, size_t count, off_t offset) {
+  if (__builtin_expect(fails_reads, 0)) {
+    errno = ENODATA;
+    return -1;
+  }
+  if (__builtin_expect(atomic_load_explicit(&are_timed, memory_order_relaxed), 0) && !reads_apart)
+    return read_timed(file, buffer, count, offset);
+  return syscall(SYS_pread64, file, buffer, count, offset);
+}
+
+ssize_t pread64(int file, void *buffer, size_t count, off64_t offset)
+    __attribute__((alias("pread")));

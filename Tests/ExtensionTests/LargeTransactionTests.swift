@@ -1,0 +1,79 @@
+import Foundation
+import HookLink
+import Testing
+
+/// Transactions that are larger than the cache which a migration leaves, and smaller than the program's own.
+@Suite(.serialized) struct LargeTransactionTests {
+  /// Well below the fifth of the cache at which the engine would refuse them without a migration.
+  private static let documents = 40_000
+  private static let written = [documents, 0]
+
+  @Test(arguments: TestEngine.present, [1, 32])
+  func aTransactionThatBeginsWhileTheCacheIsSmallIsNotRolledBack(
+    engine: TestEngine, megabytes: UInt64
+  ) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 100_000))
+    defer { database.remove() }
+    let size = try database.tell("cache")[0]
+    try guardian.prepare(cacheBytes: megabytes << 20)
+    let prepared = try guardian.prepared().prepared
+    #expect(prepared.leavesEvicted > prepared.leavesInManifest / 2)
+    #expect(UInt64(try database.tell("cache")[0]) < 2 * megabytes << 20)
+    let began = ContinuousClock.now
+    #expect(
+      try database.tell("write \(LargeTransactionTests.documents)")
+        == LargeTransactionTests.written)
+    #expect(try database.tell("commit") == [0])
+    print("T \(LargeTransactionTests.documents) writes took \(began.duration(to: .now))")
+    let raised = try database.tell("cache")[0]
+    #expect(raised > Int(2 * megabytes << 20) && raised <= size)
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.notes.contains { $0.contains("made larger for writers") }, "\(resumed.notes)")
+    #expect(try database.tell("cache")[0] == size)
+    try database.expectClean()
+  }
+
+  @Test(arguments: TestEngine.present)
+  func aTransactionThatWasOpenBeforeThePrepareIsNotRolledBack(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 100_000))
+    defer { database.remove() }
+    let half = LargeTransactionTests.documents / 2
+    #expect(try database.tell("write \(half)") == [half, 0])
+    try guardian.prepare()
+    _ = try guardian.prepared()
+    #expect(try database.tell("write \(half)") == [half, 0])
+    #expect(try database.tell("commit") == [0])
+    try guardian.releaseAndResume()
+    try database.expectClean()
+  }
+
+  @Test(arguments: TestEngine.present)
+  func whereStatisticsAreOffTheyAreOnOnlyWhileTheCacheIsSmall(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 100_000, configuration: "statistics=(none)"))
+    defer { database.remove() }
+    try guardian.prepare()
+    _ = try guardian.prepared()
+    #expect(
+      try database.tell("write \(LargeTransactionTests.documents)")
+        == LargeTransactionTests.written)
+    #expect(try database.tell("commit") == [0])
+    try guardian.releaseAndResume()
+    #expect(throws: DatabaseComplaint.self) { try database.tell("cache") }
+  }
+
+  @Test(arguments: TestEngine.present)
+  func manySmallWritesLeaveTheCacheSmall(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 100_000))
+    defer { database.remove() }
+    try guardian.prepare(cacheBytes: 32 << 20)
+    _ = try guardian.prepared()
+    try database.tell("update 20000")
+    #expect(try database.tell("cache")[0] < 40 << 20)
+    try guardian.releaseAndResume()
+    try database.expectClean()
+  }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import Glibc
+import HookLink
+import Testing
+
+@testable import WiredTigerExtension
+
+/// The way back into the cache, with clients beside it.
+@Suite(.serialized) struct RefaultTests {
+  @Test(arguments: TestEngine.present)
+  func clientsReadsAreTimedAndTheRefaultSaysSo(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
+    defer { database.remove() }
+    try database.tell("readers 2")
+    for yields in [true, false] {
+      try guardian.prepare()
+      _ = try guardian.prepared()
+      try guardian.release()
+      try guardian.send(LocalMessage.Resume(threads: 4, leavesPerSecond: 0, yields: yields))
+      let resumed = try guardian.resumed()
+      #expect(resumed.leavesResident >= resumed.leavesInManifest * 99 / 100)
+      #expect(
+        resumed.notes.contains { $0.contains("reads of the program's own took") } == yields,
+        "\(resumed.notes)")
+    }
+    #expect(try database.tell("latencies")[1] == 0)
+    try database.tell("still")
+    try database.expectClean()
+  }
+
+  @Test func aTableThatIsOpenForDirectReadsIsSeen() throws {
+    let directory = try DatabaseProcess.makeDirectory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    // O_DIRECT of asm-generic/fcntl.h, which x86 has too.
+    let direct: Int32 = 0o40000
+    for (name, flags, expected) in [
+      ("one.wt", 0, false), ("log.0001", direct, false), ("two.wt", direct, true),
+    ] {
+      // The path is zero-terminated for the time of the call.
+      let file = unsafe open("\(directory)/\(name)", O_RDWR | O_CREAT | flags, 0o600)
+      try #require(file >= 0)
+      defer { close(file) }
+      #expect(DatabaseControl.readsDirectly(home: directory) == expected, "\(name)")
+    }
+  }
+
+  @Test(arguments: TestEngine.present)
+  func theOperatorsLimitIsKeptAndProgressIsReported(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 40_000))
+    defer { database.remove() }
+    try guardian.prepare()
+    let inManifest = try guardian.prepared().prepared.leavesInManifest
+    try guardian.release()
+    let before = guardian.progressCount
+    let began = ContinuousClock.now
+    try guardian.send(LocalMessage.Resume(threads: 4, leavesPerSecond: 500))
+    let resumed = try guardian.resumed()
+    let took = began.duration(to: .now)
+    #expect(resumed.leavesResident == inManifest)
+    #expect(took > .milliseconds(inManifest * 1900 / 1000), "\(inManifest) leaves in \(took)")
+    #expect(took < .milliseconds(inManifest * 4), "\(inManifest) leaves in \(took)")
+    #expect(guardian.progressCount - before >= Int(took / .milliseconds(700)))
+    try database.expectClean()
+  }
+}
