@@ -44,6 +44,9 @@ public enum GuestMessage: Equatable, Sendable {
     /// nil means every page of the report.
     public var ranges: [PageRange]?
 
+    /// So many fit into a frame: every page of 32 MiB, if need be.
+    public static let maximumRanges = 8192
+
     public init(sequence: UInt64, ranges: [PageRange]?) {
       self.sequence = sequence
       self.ranges = ranges

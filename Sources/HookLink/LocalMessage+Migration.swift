@@ -144,6 +144,26 @@ extension LocalMessage {
     public init(from payload: inout PayloadReader) throws(MessageError) {}
   }
 
+  /// Guardian to database: unpin these pieces and give their memory back; the others stay held. Nothing is
+  /// answered, but for ``Failed``.
+  public struct ReleasePieces: Message, Equatable {
+    public static let code: UInt16 = 218
+    /// Where pieces of ``HeldMemory`` begin.
+    public var addresses: [UInt64]
+
+    public init(addresses: [UInt64]) { self.addresses = addresses }
+
+    public func write(to payload: inout PayloadWriter) {
+      payload.put(list: addresses) { $0.put($1) }
+    }
+
+    public init(from payload: inout PayloadReader) throws(MessageError) {
+      addresses = try payload.list("addresses", minimumSize: 8) { reader throws(MessageError) in
+        try reader.integer("address")
+      }
+    }
+  }
+
   /// Database to guardian: done.
   public struct Released: Message, Equatable {
     public static let code: UInt16 = 206

@@ -11,6 +11,7 @@
 ///        │  ◄─ progress … ─────────────│
 ///        │  ◄──────── held ────────────│   where the frames are
 ///        │  ◄──────── prepared ────────│
+///        │ ───── release pieces … ────►│   where memory is tight: unpin, unmap a part
 ///        │ ───────── release ─────────►│   unpin, unmap
 ///        │  ◄──────── released ────────│
 ///        │ ───────── resume ──────────►│   cache_size back, refault
@@ -23,6 +24,7 @@ public enum LocalMessage: Equatable, Sendable {
   case held(HeldMemory)
   case prepared(Prepared)
   case release(Release)
+  case releasePieces(ReleasePieces)
   case released(Released)
   case resume(Resume)
   case resumed(DatabaseResumed)
@@ -47,6 +49,7 @@ public enum LocalMessage: Equatable, Sendable {
       case HeldMemory.code: .held(try HeldMemory.read(frame))
       case Prepared.code: .prepared(try Prepared.read(frame))
       case Release.code: .release(try Release.read(frame))
+      case ReleasePieces.code: .releasePieces(try ReleasePieces.read(frame))
       case Released.code: .released(try Released.read(frame))
       case Resume.code: .resume(try Resume.read(frame))
       case DatabaseResumed.code: .resumed(try DatabaseResumed.read(frame))

@@ -62,6 +62,34 @@ import Testing
     try expectResumed(database, guardian, resident)
   }
 
+  @Test(arguments: TestEngine.present)
+  func aPartOfTheHoldIsGivenBackAndTheRestStays(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 100_000))
+    defer { database.remove() }
+    try guardian.prepare()
+    let pieces = try #require(try guardian.prepared().held).pieces
+    try #require(pieces.count > 1)
+    let part = pieces.suffix(pieces.count / 2)
+    let (partBytes, bytes) = (
+      part.reduce(0) { $0 + Int($1.length) }, pieces.reduce(0) { $0 + Int($1.length) }
+    )
+    let resident = database.memory("RssAnon")
+    #expect(database.memory("VmPin") == bytes)
+    try guardian.send(LocalMessage.ReleasePieces(addresses: part.map(\.address)))
+    // Nothing is answered; what comes next is.
+    try guardian.send(LocalMessage.ReleasePieces(addresses: [part[part.startIndex].address]))
+    guard case .failed(let failed) = try guardian.next() else { throw TestGuardian.Unexpected() }
+    #expect(failed.reason.contains("give back a held piece"), "it is no piece any more")
+    #expect(database.memory("VmPin") == bytes - partBytes)
+    #expect(resident - database.memory("RssAnon") > partBytes * 9 / 10)
+    #expect(try database.tell("read 2000") == [2000, 0])
+    let resumed = try guardian.releaseAndResume()
+    #expect(database.memory("VmPin") == 0)
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
   @Test func theMemoryOfAProcessThatIsGoneCannotBeOpened() throws {
     let (database, _, _) = try openWarm()
     let process = Descriptor(owning: leafcutter_guest_pidfd_open(database.identifier))

@@ -16,7 +16,7 @@ import HookLink
   private(set) var mark: SharedPage?
   private(set) var markMemory: Descriptor?
   private var ring: Descriptor?
-  private var pieces: [LocalMessage.AddressRange] = []
+  private(set) var pieces: [LocalMessage.AddressRange] = []
   private var memory: UnsafeMutableRawPointer?
 
   /// What every byte of the memory holds before the guardian does anything.
@@ -70,6 +70,14 @@ import HookLink
 
   /// The frames of the pieces, read independently of the guardian's code.
   func frames() -> Set<UInt64> { Set(addresses().keys) }
+
+  /// The frames of one piece.
+  func frames(ofPiece index: Int) -> Set<UInt64> {
+    let piece = pieces[index]
+    return Set(
+      addresses().filter { $0.value >= piece.address && $0.value < piece.address + piece.length }
+        .keys)
+  }
 
   /// What a frame of the pieces holds.
   func page(inFrame frame: UInt64) -> [UInt8] {

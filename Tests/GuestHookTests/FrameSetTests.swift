@@ -28,6 +28,19 @@ struct FrameSetTests {
     #expect(pieces.reduce(0) { $0 + $1.count } == 70)
   }
 
+  @Test("runs are as long as they can be, and by rising page")
+  func ranges() {
+    var frames = FrameSet()
+    let pages: [ClosedRange<UInt64>] = [90_000...90_000, 32_760...32_775, 63...64, 300...300]
+    for run in pages { for page in run { frames.insert(page) } }
+    #expect(
+      frames.ranges() == [
+        PageRange(first: 63, count: 2), PageRange(first: 300, count: 1),
+        PageRange(first: 32_760, count: 16), PageRange(first: 90_000, count: 1),
+      ])
+    #expect(FrameSet().ranges() == [])
+  }
+
   @Test("only present, private, exclusively mapped pages count as held")
   func entries() {
     let held: UInt64 = 1 << 63 | 1 << 56 | 77

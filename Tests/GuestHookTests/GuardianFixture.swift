@@ -13,7 +13,9 @@ final class GuardianFixture {
   let guardian: ChildProcess
 
   /// Starts the guardian that was built beside the tests.
-  init(_ flags: String...) throws {
+  convenience init(_ flags: String...) throws { try self.init(flags) }
+
+  init(_ flags: [String]) throws {
     let template = Array("\(P_tmpdir)/leafcutter-guest-XXXXXX".utf8CString)
     var path = template
     // mkdtemp(3) writes into the array, which ends with a zero byte.

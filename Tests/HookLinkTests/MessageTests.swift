@@ -76,6 +76,19 @@ import Testing
     }
   }
 
+  @Test func aRevocationOfAsManyRangesAsThereMayBeFitsIntoAFrame() throws {
+    let ranges = (0..<UInt64(GuestMessage.Revoke.maximumRanges)).map {
+      PageRange(first: $0 * 2, count: 1)
+    }
+    let body = GuestMessage.Revoke(sequence: 1, ranges: ranges)
+    #expect(try GuestMessage(try frame(body.frame(for: migration))) == .revoke(body))
+  }
+
+  @Test func piecesToReleaseArriveAsTheyWereSent() throws {
+    let body = LocalMessage.ReleasePieces(addresses: [1 << 40, 4096])
+    #expect(try LocalMessage(try frame(body.frame(for: migration))) == .releasePieces(body))
+  }
+
   @Test func prepareArrivesAsItWasSent() throws {
     let body = HostMessage.Prepare(
       postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7,

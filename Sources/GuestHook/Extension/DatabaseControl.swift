@@ -66,6 +66,8 @@ final class DatabaseControl {
       while isHolding, let frame = link.next() {
         if frame.type == LocalMessage.Release.code {
           release(frame.migration)
+        } else if case .releasePieces(let request)? = try? LocalMessage(frame) {
+          try? release(request)
         } else {
           let failed = LocalMessage.Failed(step: "request", reason: "the database has closed")
           link.send(failed, for: frame.migration)
@@ -80,6 +82,7 @@ final class DatabaseControl {
     do throws(StepFailure) {
       switch try request(frame) {
       case .prepare(let request): try prepare(request, for: identity)
+      case .releasePieces(let request): try release(request)
       case .release: release(identity)
       case .resume(let request):
         let resumed = try resume(
@@ -107,6 +110,16 @@ final class DatabaseControl {
     if isHolding { hold?.release() }
     isHolding = false
     link?.send(LocalMessage.Released(), for: identity)
+  }
+
+  /// A part of what is held: the proxy has forgotten it.
+  private func release(_ request: LocalMessage.ReleasePieces) throws(StepFailure) {
+    guard isHolding, let hold else { throw StepFailure("release", "no frames are held") }
+    do throws(EngineError) {
+      for address in request.addresses { try hold.releasePiece(at: address) }
+    } catch {
+      throw StepFailure("release", error)
+    }
   }
 
   /// Returns when the guest has arrived, or the guardian has been gone for long enough.

@@ -89,6 +89,11 @@ import HookLink
       pieces: pieces.map { LocalMessage.AddressRange(address: $0.address, length: $0.length) })
   }
 
+  /// Unpins the piece that begins there and gives its memory back.
+  func releasePiece(at address: UInt64) throws(EngineError) {
+    try check(functions.release_piece(address), "give back a held piece")
+  }
+
   func release() { _ = functions.release() }
 
   /// The mark page says that the guest has arrived.

@@ -48,6 +48,10 @@ struct HoldLimits {
   static let release = UInt64.seconds(30)
   static let heartbeat = UInt64.seconds(1)
   static let pressureInterval = UInt64.milliseconds(100)
+  /// After a part of the hold has been given back: until it is free.
+  static let pressureAfterPart = UInt64.milliseconds(300)
+  /// The share of what was held at first that is given back at a time.
+  static let part: UInt64 = 4
 }
 
 /// The guardian's version, as it tells the proxy.

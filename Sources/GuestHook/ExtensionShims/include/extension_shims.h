@@ -79,6 +79,7 @@ struct leafcutter_hold_functions {
   size_t (*pieces)(struct leafcutter_hold_piece *out, size_t max);
   int (*ring)(void);
   int (*release)(void);
+  int (*release_piece)(uint64_t address);
   const char *(*allocator)(void);
   int (*purge)(void);
   size_t (*kept_free)(void);

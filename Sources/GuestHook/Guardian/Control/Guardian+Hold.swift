@@ -35,9 +35,13 @@ extension Guardian {
     migration.lastAcknowledgement = monotonicNanoseconds()
     migration.linkLostSince = nil
     if let revoking = migration.revoking, revoking.sequence == acknowledgement.sequence {
-      logger.info("the proxy has given the frames back")
       migration.revoking = nil
-      letFramesGo(migration)
+      if let part = revoking.part {
+        letGo(part, migration)
+      } else {
+        logger.info("the proxy has given the frames back")
+        letFramesGo(migration)
+      }
     }
   }
 
@@ -50,19 +54,25 @@ extension Guardian {
       droppable: true)
   }
 
-  /// Ballast first, because it costs nothing to give back; then the frames.
+  /// Ballast first, because it costs nothing to give back; then the frames, a part at a time for as long as
+  /// memory is tight, and all of them where it is nearly out.
   private func watchPressure(_ migration: Migration) {
     let now = monotonicNanoseconds()
-    guard now - lastPressureCheck >= HoldLimits.pressureInterval else { return }
-    lastPressureCheck = now
+    guard now >= nextPressureCheck else { return }
+    nextPressureCheck = now + HoldLimits.pressureInterval
     guard let complaint = pressure.complaint() else { return }
     if let reclaimer = migration.reclaimer {
       reclaimer.stop()
       guard reclaimer.hasGivenBack else { return }
-      logger.warning("memory is tight (\(complaint)): the ballast has been given back")
+      logger.warning("memory is tight (\(complaint.reason)): the ballast has been given back")
       migration.reclaimer = nil
     } else if migration.holdsFrames {
-      giveFramesBack(migration, because: "memory is tight (\(complaint))")
+      let reason = "memory is tight (\(complaint.reason))"
+      if complaint.isUrgent {
+        giveFramesBack(migration, because: reason)
+      } else {
+        givePartBack(migration, because: reason)
+      }
     }
   }
 
@@ -76,7 +86,7 @@ extension Guardian {
     }
     logger.warning("revoking every held frame: \(reason)")
     let sequence = migration.nextSequence()
-    migration.revoking = (sequence, monotonicNanoseconds())
+    migration.revoking = Revocation(sequence: sequence, since: monotonicNanoseconds())
     port.send(GuestMessage.Revoke(sequence: sequence, ranges: nil), for: migration.id)
   }
 

@@ -12,6 +12,9 @@ extension Guardian {
       probes = readFrames(migration, into: &frames)
     }
     migration.pagesReported = frames.count
+    migration.bytesHeld = migration.databases.reduce(0) { sum, database in
+      database.ring == nil ? sum : database.pieces.reduce(sum) { $0 + $1.length }
+    }
     migration.holdsFrames = migration.pagesReported > 0 || migration.pagesZeroed > 0
     for piece in frames.pieces() { port.send(piece, for: migration.id) }
     migration.noteStep("guardian: PREPARE to report", since: migration.began)

@@ -29,7 +29,7 @@ public final class Guardian {
   /// Whether somebody at the port has been told that this guardian has begun.
   var hasGreeted = false
   var clientRequest: ClientRequest?
-  var lastPressureCheck: UInt64 = 0
+  var nextPressureCheck: UInt64 = 0
   var lastOutcome = "none yet"
 
   /// Listens for databases and starts the keeper.

@@ -1,5 +1,20 @@
 import HookLink
 
+/// Frames that the proxy has been asked to forget.
+struct Revocation {
+  var sequence: UInt64
+  var since: UInt64
+  /// nil means all of them.
+  var part: Part?
+
+  /// Pinned pieces of one database, and how many reported pages they are at most.
+  struct Part {
+    var database: Database
+    var pieces: [LocalMessage.AddressRange]
+    var pages: UInt64
+  }
+}
+
 /// One migration, from PREPARE until the databases have their caches back.
 final class Migration {
   enum Phase: String {
@@ -37,8 +52,10 @@ final class Migration {
 
   /// Of messages that want an acknowledgement.
   private(set) var sequence: UInt64 = 0
-  /// The REVOKE that has not been acknowledged yet, and since when.
-  var revoking: (sequence: UInt64, since: UInt64)?
+  /// The REVOKE that has not been acknowledged yet.
+  var revoking: Revocation?
+  /// Bytes that were held when the report was made.
+  var bytesHeld: UInt64 = 0
   var lastAcknowledgement = monotonicNanoseconds()
   var lastHeartbeat: UInt64 = 0
   var linkLostSince: UInt64?

@@ -9,7 +9,15 @@ struct PressureGauge {
   private let headroom: UInt64
   private let stalls: Descriptor?
 
-  /// - Parameter headroom: Bytes that are to stay available; tight is less than half of it.
+  /// Why memory is tight.
+  struct Complaint {
+    var reason: String
+    /// Giving a part back at a time may come too late.
+    var isUrgent = false
+  }
+
+  /// - Parameter headroom: Bytes that are to stay available; tight is less than half of it, and urgent less
+  ///   than a quarter.
   init(headroom: UInt64) {
     self.headroom = headroom
     guard let file = try? Descriptor(opening: "/proc/pressure/memory", O_RDWR) else {
@@ -23,11 +31,13 @@ struct PressureGauge {
   }
 
   /// Why memory is tight now, or nil.
-  func complaint() -> String? {
+  func complaint() -> Complaint? {
     if let now = MemoryInfo.now(), now.available < headroom / 2 {
-      return "\(now.available >> 20) MiB of memory are available"
+      return Complaint(
+        reason: "\(now.available >> 20) MiB of memory are available",
+        isUrgent: now.available < headroom / 4)
     }
-    if let stalls, stalls.isReady(POLLPRI) { return "tasks wait for memory" }
+    if let stalls, stalls.isReady(POLLPRI) { return Complaint(reason: "tasks wait for memory") }
     return nil
   }
 }

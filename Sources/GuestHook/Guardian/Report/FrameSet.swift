@@ -37,6 +37,24 @@ struct FrameSet {
 
   var count: UInt64 { words.reduce(0) { $0 + UInt64($1.nonzeroBitCount) } }
 
+  /// Its runs, by rising page.
+  func ranges() -> [PageRange] {
+    var ranges: [PageRange] = []
+    for (chunk, start) in starts.sorted(by: { $0.key < $1.key }) {
+      for index in 0..<FrameSet.chunkWords where words[start + index] != 0 {
+        for bit in 0..<64 where words[start + index] & (1 << UInt64(bit)) != 0 {
+          let page = chunk * FrameSet.chunkPages + UInt64(index * 64 + bit)
+          if let last = ranges.last, last.first + last.count == page {
+            ranges[ranges.count - 1].count += 1
+          } else {
+            ranges.append(PageRange(first: page, count: 1))
+          }
+        }
+      }
+    }
+    return ranges
+  }
+
   /// The pieces of a report: neighbouring chunks together, up to what one message carries.
   func pieces() -> [HeldPages] {
     let chunksPerPiece = HeldPages.maximumBitmap / (FrameSet.chunkWords * 8)

@@ -1,0 +1,98 @@
+import Glibc
+import HookLink
+import Testing
+
+@testable import Guardian
+
+/// Where memory is tight, the hold is given back a part at a time.
+@Suite(.serialized)
+struct PartialReleaseTests {
+  /// A third of this is available: less than half, and more than a quarter.
+  private static var tight: [String] {
+    headroom(((MemoryInfo.now()?.available ?? 0) * 3) >> 20)
+  }
+
+  private static func headroom(_ mebibytes: UInt64) -> [String] {
+    ["--headroom", "\(mebibytes)", "--no-ballast", "--no-page-cache"]
+  }
+
+  private func revoke(_ fixture: GuardianFixture) -> GuestMessage.Revoke? {
+    fixture.proxy.await(seconds: 5) { if case .revoke(let revoke) = $0 { revoke } else { nil } }
+  }
+
+  private func pages(_ ranges: [PageRange]) -> Set<UInt64> {
+    Set(ranges.flatMap { $0.first..<$0.first + $0.count })
+  }
+
+  @Test("the frames of a part are named, and let go only when the proxy has cleared them")
+  func part() throws {
+    let fixture = try GuardianFixture(PartialReleaseTests.tight)
+    let database = try fixture.database()
+    let id = try fixture.hold(with: database)
+    let first = try #require(revoke(fixture))
+    // The second of two pieces; the first stays.
+    #expect(pages(try #require(first.ranges)) == database.frames(ofPiece: 1))
+    #expect(database.awaitMessage(milliseconds: 300) == nil)
+    fixture.proxy.send(HostMessage.Acknowledge(sequence: first.sequence), for: id)
+    let addresses = [database.pieces[1].address]
+    #expect(database.awaitMessage() == .releasePieces(.init(addresses: addresses)))
+    #expect(fixture.ringCount == 2)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == MarkPage.State.holding.rawValue)
+    // Memory is as tight as before, and the rest is no more than a part.
+    let second = try #require(revoke(fixture))
+    #expect(second.ranges == nil)
+    fixture.proxy.send(HostMessage.Acknowledge(sequence: second.sequence), for: id)
+    #expect(database.awaitMessage() == .release(.init()))
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == MarkPage.State.holding.rawValue)
+  }
+
+  @Test("where memory is nearly out everything is given back at once")
+  func urgent() throws {
+    let fixture = try GuardianFixture(PartialReleaseTests.headroom(1_000_000_000))
+    let database = try fixture.database()
+    _ = try fixture.hold(with: database)
+    let first = try #require(revoke(fixture))
+    #expect(first.ranges == nil)
+  }
+
+  @Test("where a part is not acknowledged RELEASED is written before everything is let go")
+  func unacknowledged() throws {
+    let fixture = try GuardianFixture(PartialReleaseTests.tight)
+    let database = try fixture.database()
+    _ = try fixture.hold(with: database)
+    #expect(revoke(fixture)?.ranges != nil)
+    #expect(database.awaitMessage(milliseconds: 4000) == nil)
+    #expect(database.awaitMessage() == .release(.init()))
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == MarkPage.State.released.rawValue)
+  }
+
+  @Test("a database that dies while a part is being revoked is revoked as a whole afterwards")
+  func databaseGone() throws {
+    let fixture = try GuardianFixture(PartialReleaseTests.tight)
+    var database: FakeDatabase? = try fixture.database()
+    let id = try fixture.hold(with: try #require(database))
+    let part = try #require(revoke(fixture))
+    database = nil
+    usleep(200_000)
+    #expect(fixture.ringCount == 2)
+    fixture.proxy.send(HostMessage.Acknowledge(sequence: part.sequence), for: id)
+    let whole = try #require(revoke(fixture))
+    #expect(whole.ranges == nil)
+    #expect(fixture.ringCount == 2)
+    fixture.proxy.send(HostMessage.Acknowledge(sequence: whole.sequence), for: id)
+    usleep(200_000)
+    #expect(fixture.ringCount == 1)
+  }
+
+  @Test("frames that were filled with zeroes are let go a part at a time, and nobody is asked")
+  func zeroes() throws {
+    let fixture = try GuardianFixture(PartialReleaseTests.tight)
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random(), zeroes: true)
+    #expect(database.holdWhenAsked())
+    let addresses = [database.pieces[1].address]
+    #expect(database.awaitMessage() == .releasePieces(.init(addresses: addresses)))
+    #expect(database.awaitMessage() == .release(.init()))
+  }
+}
