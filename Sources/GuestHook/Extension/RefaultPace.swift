@@ -56,7 +56,7 @@ struct RefaultPace {
   /// Thinks the rate over, where there is enough to go by.
   mutating func observe(_ reads: Reads, now: UInt64) {
     let ended = reads.ended - last.ended
-    let elapsed = now - lastAt
+    let elapsed = now > lastAt ? now - lastAt : 0
     guard ended >= RefaultPace.enoughReads || elapsed >= RefaultPace.enoughTime || isIdle(reads)
     else { return }
     defer {

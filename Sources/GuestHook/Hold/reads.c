@@ -40,7 +40,8 @@ static ssize_t read_timed(int file, void *buffer, size_t count, off_t offset) {
   uint64_t start = now_ns();
   ssize_t result = syscall(SYS_pread64, file, buffer, count, offset);
   int error = errno;
-  atomic_fetch_add(&taken_ns, now_ns() - start);
+  uint64_t end = now_ns();
+  atomic_fetch_add(&taken_ns, end > start ? end - start : 0);
   atomic_fetch_add(&ended, 1);
   errno = error;
   return result;
