@@ -39,6 +39,8 @@ public struct MultifdEditor: Sendable {
   private var blocks: [RAMBlock] = []
   private var blockNames: [[UInt8]] = []
   private var dead: DeadPages?
+  private var claimDropping: @Sendable () -> Bool = { true }
+  private var mayDrop = false
   var watched = WatchedPages()
   var probesPassed: [Bool] = []
   private var pagesDropped: [UInt64] = []
@@ -48,10 +50,15 @@ public struct MultifdEditor: Sendable {
 
   /// Lets pages pass from now on; those in `dead` are dropped.
   ///
-  /// - Parameter blocks: the main channel's, to which `dead`, `mark` and `probes` refer.
+  /// - Parameters:
+  ///   - blocks: the main channel's, to which `dead`, `mark` and `probes` refer.
+  ///   - claimDropping: asked once, before the first page is dropped; false where it came too late,
+  ///     because another channel cannot be read. Then none is.
   public mutating func begin(
-    blocks: [RAMBlock], dead: DeadPages?, mark: MarkRule?, probes: [ProbeRule] = []
+    blocks: [RAMBlock], dead: DeadPages?, mark: MarkRule?, probes: [ProbeRule] = [],
+    claimDropping: @escaping @Sendable () -> Bool = { true }
   ) {
+    self.claimDropping = claimDropping
     began = true
     self.blocks = blocks
     blockNames = blocks.map { Array($0.name.utf8) }
@@ -173,6 +180,14 @@ public struct MultifdEditor: Sendable {
     input.bigEndian(UInt64.self, at: MultifdFormat.Offset.pages + 8 * index)
   }
 
+  private mutating func claimsDropping() -> Bool {
+    if mayDrop { return true }
+    guard dead != nil else { return false }
+    mayDrop = claimDropping()
+    if !mayDrop { dead = nil }
+    return mayDrop
+  }
+
   /// Normal pages keep their order, because their payload has it; behind them come the zero pages
   /// that the source named, then the dropped ones.
   private mutating func edit(
@@ -190,7 +205,7 @@ public struct MultifdEditor: Sendable {
       last = page
       if page == nextWatched {
         packet.append(watchedRun(page, block))
-      } else if deadBits.contains(Int(offset / UInt64(pageSize))) {
+      } else if deadBits.contains(Int(offset / UInt64(pageSize))), claimsDropping() {
         packet.append(.discard(pageSize))
         pagesDropped.append(offset)
         continue

@@ -3,14 +3,14 @@ import Glibc
 
 /// A thread of its own for work that blocks in system calls; Swift's pool must never be blocked.
 public final class BlockingThread: Sendable {
-  private let finished = WakeUp()
+  private let hasFinished = Guarded(false)
 
   /// Starts `body` on a new thread whose name is shown by ps and top (15 characters).
   public init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-    let finished = self.finished
+    let hasFinished = self.hasFinished
     let start = Start(name: name) {
       body()
-      finished.raise()
+      hasFinished.update { $0 = true }
     }
     var thread = pthread_t()
     // The box is retained here and released by the new thread, which takes it over.
@@ -38,7 +38,11 @@ public final class BlockingThread: Sendable {
   /// Waits for the end of the body; false when the time was over before.
   @discardableResult
   public func join(for timeout: Duration? = nil) -> Bool {
-    finished.wait(for: timeout)
+    while true {
+      let deadline = SuspendingClock.now + (timeout ?? .seconds(3600))
+      if hasFinished.wait(until: deadline, for: { $0 ? true : nil }) != nil { return true }
+      if timeout != nil { return false }
+    }
   }
 
   private final class Start: Sendable {

@@ -6,10 +6,22 @@ public final class WakeUp: Sendable {
   /// Can be read while it is raised; for poll(2) with others.
   public let descriptor: Int32
 
-  /// Not raised.
-  public init() {
-    descriptor = leafcutter_eventfd()
-    precondition(descriptor >= 0, "eventfd(2) fails only when descriptors run out")
+  /// Not raised. For those of which a program has a handful.
+  public convenience init() {
+    guard let owned = WakeUp.makeDescriptor() else {
+      preconditionFailure("eventfd(2) fails only when descriptors run out")
+    }
+    self.init(owning: owned)
+  }
+
+  /// Not raised; nil when descriptors have run out.
+  public static func makeIfPossible() -> WakeUp? { makeDescriptor().map(WakeUp.init(owning:)) }
+
+  private init(owning descriptor: Int32) { self.descriptor = descriptor }
+
+  private static func makeDescriptor() -> Int32? {
+    let descriptor = leafcutter_eventfd()
+    return descriptor >= 0 ? descriptor : nil
   }
 
   deinit { close(descriptor) }

@@ -27,7 +27,8 @@ struct MultifdTests {
     private var packet = MultifdPacket()
 
     init(
-      _ input: [UInt8], step: Int, dead: DeadPages?, mark: MarkRule?, probes: [ProbeRule] = []
+      _ input: [UInt8], step: Int, dead: DeadPages?, mark: MarkRule?, probes: [ProbeRule] = [],
+      mayDrop: Bool = true
     ) throws(BypassReason) {
       var at = 0
       var header: [UInt8] = []
@@ -40,7 +41,9 @@ struct MultifdTests {
           header += input[at..<at + more]
           at += more
         case .firstPages:
-          editor.begin(blocks: MultifdTests.blocks, dead: dead, mark: mark, probes: probes)
+          editor.begin(blocks: MultifdTests.blocks, dead: dead, mark: mark, probes: probes) {
+            mayDrop
+          }
         case .decided:
           output += packet.header
           for run in packet.runs {
@@ -112,6 +115,23 @@ struct MultifdTests {
         let finished = try unsafe editor.process(whole.span.bytes, into: &decided)
         #expect(finished == .decided)
       }
+    }
+  }
+
+  @Test("A channel that comes too late to drop passes every page as it is")
+  func droppingRefused() throws {
+    let pages = (4..<8).map {
+      MultifdSample.Page(
+        offset: UInt64($0 * 4096), content: [UInt8](repeating: 9, count: 4096))
+    }
+    let sample = MultifdSample(packets: [
+      .pages(block: "pc.ram", pages, sync: false, number: 1),
+      .pages(block: "pc.ram", pages, sync: true, number: 2),
+    ])
+    for step in [1, 7, 4096] {
+      let run = try Run(
+        sample.bytes, step: step, dead: MultifdTests.deadPages(0..<64), mark: nil, mayDrop: false)
+      #expect(run.output == sample.bytes && run.editor.counters.droppedPages == 0)
     }
   }
 

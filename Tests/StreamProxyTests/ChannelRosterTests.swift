@@ -13,7 +13,9 @@ struct ChannelRosterTests {
       ([0x08, 0x00, 0x0a, 0x00], .recovery),
       ([0x08, 0x00, 0x09, 0x00], .recovery),
       ([0x08, 0x00, 0x03, 0x00], .other),
-      ([0x00, 0x00, 0x00, 0x00], .other),
+      ([0x00, 0x00, 0x00, 0x00], .pageRecord),
+      ([0x00, 0x00, 0x7f, 0x80], .pageRecord),
+      ([0x47, 0x45, 0x54, 0x20], .other),
     ])
   func firstBytes(_ bytes: [UInt8], _ kind: ChannelKind) {
     #expect(ChannelKind(firstBytes: bytes) == kind)
@@ -146,14 +148,14 @@ struct ChannelRosterTests {
     for preempt in [false, true] {
       var roster = ChannelRoster()
       let first = roster.accepted()
-      roster.spoke(first, as: .other)
+      roster.spoke(first, as: .pageRecord)
       #expect(refused(roster, first))
       roster.ended(first)
       let main = roster.accepted()
       let second = roster.accepted()
       roster.spoke(main, as: .main)
       #expect(settle(&roster, [main]) == [.main])
-      roster.spoke(second, as: .other)
+      roster.spoke(second, as: .pageRecord)
       // Before the settings are known it may be either.
       #expect(roster.decision(for: second) == nil)
       roster.expects(.init(multifd: 0, preempt: preempt))
@@ -161,9 +163,45 @@ struct ChannelRosterTests {
       guard preempt else { continue }
       #expect(settle(&roster, [second]) == [.preempt])
       let third = roster.accepted()
-      roster.spoke(third, as: .other)
+      roster.spoke(third, as: .pageRecord)
       #expect(roster.decision(for: third) == nil)
+      let fourth = roster.accepted()
+      roster.spoke(fourth, as: .other)
+      #expect(refused(roster, fourth))
     }
+  }
+
+  @Test("More multifd channels than the settings announce are refused")
+  func surplusMultifd() {
+    var roster = ChannelRoster()
+    let ids = (0..<4).map { _ in roster.accepted() }
+    roster.spoke(ids[0], as: .main)
+    for id in ids[1...] { roster.spoke(id, as: .multifd) }
+    roster.expects(.init(multifd: 2))
+    #expect(settle(&roster, ids) == [.main, .multifd, .multifd])
+    guard case .refuse = roster.decision(for: ids[3]) else {
+      Issue.record("a third of two multifd channels was not refused")
+      return
+    }
+  }
+
+  @Test("A connection that was made before the main one is known")
+  func precedence() {
+    var roster = ChannelRoster()
+    let (before, main, behind) = (roster.accepted(), roster.accepted(), roster.accepted())
+    #expect(!roster.precedesMain(before))
+    roster.spoke(main, as: .main)
+    #expect(settle(&roster, [before, main, behind]) == [.main])
+    #expect(roster.precedesMain(before) && !roster.precedesMain(behind))
+  }
+
+  @Test("A recovery's preempt channel does not wait for multifd channels, which do not come back")
+  func recoveryWithoutMultifd() {
+    var roster = ChannelRoster()
+    roster.expects(.init(multifd: 2, preempt: true))
+    let (main, preempt) = (roster.accepted(), roster.accepted())
+    roster.spoke(main, as: .recovery)
+    #expect(settle(&roster, [main, preempt]) == [.opaqueMain(.recovery), .preempt])
   }
 
   private func permutations(_ items: [Int]) -> [[Int]] {

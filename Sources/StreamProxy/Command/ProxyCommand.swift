@@ -91,6 +91,7 @@ struct ProxyCommand: AsyncParsableCommand {
       handler.logLevel = level
       return handler
     }
+    DescriptorLimit.raise()
     var options = MigrationProxy.Options(listen: listen, connect: connect, qmp: qmp)
     options.hook = noEdit ? nil : hook
     options.prepareTimeout = .seconds(prepareTimeout)

@@ -16,7 +16,7 @@ extension MigrationProxy {
       shared: shared, marks: marks, logger: logger)
     defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
-      try relay.relay(to: channel.destination, handler: &control) { snapshot in
+      try relay.relay(channel, handler: &control) { snapshot in
         progress.update { $0.channel = snapshot }
       }
       return relay.truncation()
@@ -65,13 +65,13 @@ extension MigrationProxy {
         channels.shutDownAll()
       case .refusedSwitchover:
         channels.cutDestinationsOff()
-        returnPath.join(for: MigrationProxy.closingTime)
+        returnPath.join(for: options.closingTime)
         RefusedSwitchover.drain(channel.source)
         channels.shutDownAll()
       case .destination, .source:
         // Passed on: what the other side still said first, then the end.
         channel.destination.shutDownWriting()
-        returnPath.join(for: MigrationProxy.closingTime)
+        returnPath.join(for: options.closingTime)
         channel.shutDown()
       }
       // QEMU is asked only now: one that writes its devices' state answers nothing before the write
@@ -80,7 +80,7 @@ extension MigrationProxy {
       return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
     }
     channel.destination.shutDownWriting()
-    returnPath.join(for: MigrationProxy.closingTime)
+    returnPath.join(for: options.closingTime)
     channel.shutDown()
     return outcome(afterSourceEnded: truncation)
   }
@@ -100,7 +100,7 @@ extension MigrationProxy {
       default: try relayRaw(channel)
       }
       channel.destination.shutDownWriting()
-      back.join(for: MigrationProxy.closingTime)
+      back.join(for: options.closingTime)
     } catch {
       // The source needs all of its channels to come to its end.
       if pointOfNoReturn.isRefused { RefusedSwitchover.drain(channel.source) }
@@ -135,7 +135,7 @@ extension MigrationProxy {
     if let mark = terms.mark { editor.watch(mark) }
     var relay = MainChannel(source: channel.source, editor: editor)
     var handler = NothingToDecide()
-    try relay.relay(to: channel.destination, handler: &handler) { snapshot in
+    try relay.relay(channel, handler: &handler) { snapshot in
       progress.update { $0.others[channel.id] = snapshot }
     }
   }

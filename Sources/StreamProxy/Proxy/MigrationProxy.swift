@@ -31,6 +31,8 @@ public final class MigrationProxy: Sendable {
     public var showsProgressLine = false
     /// A unix socket for the operator's requests; nil for none.
     public var control: SocketAddress?
+    /// How long the destination may take to close after the source has, while nothing moves.
+    var closingTime = Duration.seconds(10)
     var rules = SafetyRules()
 
     public init(listen: SocketAddress, connect: SocketAddress, qmp: SocketAddress) {
@@ -45,8 +47,6 @@ public final class MigrationProxy: Sendable {
   /// Bytes of one connection that QEMU takes for sent and that may not have reached the wire.
   static let largestInFlight =
     MainChannel.inputSize + Int(receiveBuffer) + Int(DestinationLeg.maximumUnsent)
-  /// How long the destination may take to close after the source has.
-  static let closingTime = Duration.seconds(10)
   /// How long the source may take to say what its migration came to once its stream has ended.
   static let verdictTime = Duration.seconds(5)
   /// How long the guest is given to hear an ABORT before its port is closed.
@@ -87,6 +87,8 @@ public final class MigrationProxy: Sendable {
       options: options, qmp: qmp, hook: hook, progress: progress, shared: shared, logger: logger)
     channels = ChannelSet(destination: DestinationLeg(address: options.connect)) { [qmp] in
       ChannelRoster.Expectation(reading: qmp)
+    } isGivenUp: { [qmp] in
+      (try? qmp.queryMigrate().status).map(MigrationStatus.givenUp.contains) ?? false
     }
     let preparation = try setup.prepare(changing: !options.leaveSettings && hook != nil)
     for refusal in preparation.refusals { logger.warning("\(refusal)") }
@@ -148,9 +150,10 @@ public final class MigrationProxy: Sendable {
 
   /// Whether the source's guest stands still, or nobody can say that it does not.
   private func guestMayHaveMoved() -> Bool {
-    guard let status = try? qmp.queryMigrate().status, qmp.events.observation.isStopped == false
-    else { return true }
+    guard let status = try? qmp.queryMigrate().status else { return true }
+    if MigrationStatus.atSource.contains(status) { return false }
     return !MigrationStatus.beforeSwitchover.contains(status)
+      || qmp.events.observation.isStopped != false
   }
 
   /// From the first connection to the end of the last.
@@ -165,10 +168,19 @@ public final class MigrationProxy: Sendable {
     let outcome = channels.awaitOutcome()
     listener.cancel()
     // The others end with the main one; those that do not are ended.
-    if outcome == .completed { channels.awaitEnd(for: MigrationProxy.closingTime) }
+    if outcome == .completed { awaitEndWhileBytesMove() }
     channels.shutDownAll()
-    channels.awaitEnd(for: MigrationProxy.closingTime)
+    channels.awaitEnd(for: options.closingTime)
     return outcome
+  }
+
+  /// A source without a return path is done when all is in the sockets' buffers, and a wire may be slow.
+  private func awaitEndWhileBytesMove() {
+    var carried: Int
+    repeat {
+      carried = progress.now.total.bytesWritten
+    } while !channels.awaitEnd(for: options.closingTime)
+      && progress.now.total.bytesWritten > carried
   }
 
   private func admit(_ source: Socket) {

@@ -6,7 +6,13 @@ import Threads
 
 /// The destination QEMU: takes what comes until its end, then closes.
 final class FakeDestination: Sendable {
+  /// On the first connection.
   let received = Mutex<[UInt8]>([])
+  /// On all the others together.
+  let receivedElsewhere = Mutex<[UInt8]>([])
+  /// How long it waits before each read; for ever where it stalls.
+  let pause = Mutex(Duration.zero)
+  private let neverRaised = WakeUp()
   private let connection = Mutex<Socket?>(nil)
   private let listener: Listener
   let ended = WakeUp()
@@ -16,10 +22,25 @@ final class FakeDestination: Sendable {
     _ = BlockingThread("fake-dst") { [self] in
       guard let source = try? listener.accept() else { return }
       connection.withLock { $0 = source }
-      while let bytes = source.readSome(), !bytes.isEmpty { received.withLock { $0 += bytes } }
-      source.shutDown()
+      _ = BlockingThread("fake-others") { [self] in
+        while let other = try? listener.accept() {
+          _ = BlockingThread("fake-other") { [self] in
+            read(other) { bytes in receivedElsewhere.withLock { $0 += bytes } }
+          }
+        }
+      }
+      read(source) { bytes in received.withLock { $0 += bytes } }
       ended.raise()
     }
+  }
+
+  private func read(_ source: Socket, take: ([UInt8]) -> Void) {
+    while waitReadable(source.descriptor, or: nil) == .ready {
+      neverRaised.wait(for: pause.withLock { $0 })
+      guard let bytes = source.readSome(), !bytes.isEmpty else { break }
+      take(bytes)
+    }
+    source.shutDown()
   }
 
   /// Dies: both directions end at once.

@@ -12,7 +12,9 @@ enum ChannelKind: Equatable, Sendable {
   /// The main channel of a post-copy recovery: a command, RECV_BITMAP (10) or POSTCOPY_RESUME (9),
   /// without any preamble.
   case recovery
-  /// None of them: a page record on a preempt channel, or no migration at all.
+  /// An offset below 2^48 with flags in its low bits, as a preempt channel's first page record has.
+  case pageRecord
+  /// No channel of a migration.
   case other
 
   /// As many bytes tell them apart; every kind begins with at least as many.
@@ -28,6 +30,7 @@ enum ChannelKind: Equatable, Sendable {
       case (0x11, 0x22, 0x33, 0x44): .multifd
       case (0x16, 0x03, _, _): .encrypted
       case (0x08, 0x00, 0x09, _), (0x08, 0x00, 0x0a, _): .recovery
+      case (0x00, 0x00, _, _): .pageRecord
       default: .other
       }
   }

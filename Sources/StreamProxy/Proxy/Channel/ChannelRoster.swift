@@ -85,9 +85,16 @@ struct ChannelRoster {
       guard mainTaken else { return .dial(.opaqueMain(.encrypted)) }
       return mainEstablished ? .dial(.encrypted) : nil
     case .spoke(.multifd):
-      return mainEstablished ? .dial(.multifd) : nil
+      guard mainEstablished else { return nil }
+      // 0 also where the source could not be asked.
+      guard let expected, expected.multifd > 0, count(of: .multifd) >= expected.multifd else {
+        return .dial(.multifd)
+      }
+      return .refuse("the migration has all of its multifd channels already")
     case .spoke(.other):
-      // Only a preempt channel begins like this, with a page record, and only behind the main one.
+      return .refuse(ChannelRoster.stranger)
+    case .spoke(.pageRecord):
+      // Only a preempt channel begins like this, and only behind the main one.
       guard mainTaken else { return .refuse(ChannelRoster.stranger) }
       guard let expected else { return nil }
       guard expected.preempt else { return .refuse(ChannelRoster.stranger) }
@@ -95,6 +102,18 @@ struct ChannelRoster {
       return mainAndMultifdEstablished && !roles.contains(.preempt) ? .dial(.preempt) : nil
     case .dialling, .established, .ending, nil:
       return nil
+    }
+  }
+
+  /// Whether a connection was accepted before the main one, which a source makes first: it belongs to no
+  /// migration, or to one that was given up before its main channel spoke.
+  func precedesMain(_ id: Int) -> Bool {
+    phases.contains {
+      switch $0.value {
+      case .dialling(let role), .established(let role), .ending(let role):
+        role.isMain && id < $0.key
+      default: false
+      }
     }
   }
 
@@ -117,6 +136,8 @@ struct ChannelRoster {
 
   private var mainAndMultifdEstablished: Bool {
     guard let expected, mainEstablished else { return false }
+    // Post-copy brings no multifd channel back.
+    guard !roles.contains(.opaqueMain(.recovery)) else { return true }
     return establishedRoles.count { $0 == .multifd } >= expected.multifd
   }
 
@@ -131,6 +152,8 @@ struct ChannelRoster {
       }
     }
   }
+
+  private func count(of role: ChannelRole) -> Int { roles.count { $0 == role } }
 
   private var mainTaken: Bool { roles.contains(where: \.isMain) }
 

@@ -7,6 +7,7 @@ struct Channel: Sendable {
   let role: ChannelRole
   let source: Socket
   let destination: Socket
+  let outgoing: OutgoingWait
 
   /// Ends both legs; whoever is blocked on them wakes up.
   func shutDown() {
@@ -22,8 +23,8 @@ final class ChannelSet: Sendable {
   private struct Connection {
     let source: Socket
     var destination: Socket?
-    /// Ends the wait for a first byte.
-    let nudge = WakeUp()
+    /// Ends the wait for a first byte; nil behind it.
+    var nudge: WakeUp?
   }
 
   private struct State {
@@ -36,12 +37,16 @@ final class ChannelSet: Sendable {
   private let destination: DestinationLeg
   /// What the source's settings announce; asked when the main channel has spoken. May block.
   private let expectation: @Sendable () -> ChannelRoster.Expectation
+  /// Whether the source says that its connections are of no use any more. May block.
+  private let isGivenUp: @Sendable () -> Bool
 
   init(
-    destination: DestinationLeg, expectation: @escaping @Sendable () -> ChannelRoster.Expectation
+    destination: DestinationLeg, expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
+    isGivenUp: @escaping @Sendable () -> Bool
   ) {
     self.destination = destination
     self.expectation = expectation
+    self.isGivenUp = isGivenUp
   }
 
   /// Takes a connection over. `carry` is called on its thread once it has a destination; what it
@@ -50,9 +55,13 @@ final class ChannelSet: Sendable {
     _ source: Socket, refused: @escaping @Sendable (String) -> Void,
     carry: @escaping @Sendable (Channel) -> MigrationOutcome?
   ) {
+    guard let nudge = WakeUp.makeIfPossible() else {
+      source.shutDown()
+      return finish(.failed(DescriptorLimit.reached))
+    }
     let id = update { state in
       let id = state.roster.accepted()
-      state.connections[id] = Connection(source: source)
+      state.connections[id] = Connection(source: source, nudge: nudge)
       return id
     }
     _ = BlockingThread("channel-\(id)") {
@@ -152,6 +161,7 @@ final class ChannelSet: Sendable {
       return
     }
     update { state in
+      state.connections[id]?.nudge = nil
       state.connections[id]?.destination = leg
       state.roster.established(id)
       // Closed in the meantime: nobody else would end this leg.
@@ -168,7 +178,10 @@ final class ChannelSet: Sendable {
         self.update { $0.roster.expects(expected) }
       }
     }
-    let outcome = carry(Channel(id: id, role: role, source: source, destination: leg))
+    let outcome = carry(
+      Channel(
+        id: id, role: role, source: source, destination: leg,
+        outgoing: OutgoingWait(source: source, isGivenUp: isGivenUp)))
     if role.isMain, let outcome { finish(outcome) }
   }
 
@@ -187,10 +200,18 @@ final class ChannelSet: Sendable {
         update { $0.roster.spoke(id, as: kind) }
         while true {
           let decision = state.wait(until: .now + .seconds(3600)) { ChannelSet.claim(id, &$0) }
-          if let decision { return decision }
+          guard let decision else { continue }
+          return isLeftover(id, source) ? nil : decision
         }
       }
     }
+  }
+
+  /// A connection of a migration that was cancelled while it was being set up: the next one's destination
+  /// would take it for one of its own. One that was made behind the main connection and has closed may
+  /// have said all that it had to.
+  private func isLeftover(_ id: Int, _ source: Socket) -> Bool {
+    source.peerHasClosed && state.read { $0.roster.precedesMain(id) }
   }
 
   private func claim(_ id: Int) -> ChannelRoster.Decision? {
@@ -212,7 +233,7 @@ final class ChannelSet: Sendable {
       let silentBefore = state.roster.silent
       defer {
         for id in silentBefore where state.roster.decision(for: id) != nil {
-          state.connections[id]?.nudge.raise()
+          state.connections[id]?.nudge?.raise()
         }
       }
       return body(&state)

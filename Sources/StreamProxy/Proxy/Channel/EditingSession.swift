@@ -1,5 +1,6 @@
 import PageFilter
 import Synchronization
+import Threads
 
 /// What the channels of one migration that carry pages have to agree on: the main one, multifd ones
 /// and post-copy's preempt channel.

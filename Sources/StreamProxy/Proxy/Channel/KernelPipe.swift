@@ -8,38 +8,32 @@ import Threads
 /// capacity is ever between the two sockets' own buffers.
 struct KernelPipe: ~Copyable {
   static let capacity = 256 * 1024
+  /// One for all: a channel shall not cost more descriptors than it must.
+  private static let null = leafcutter_open_null()
 
   private let readEnd: Int32
   private let writeEnd: Int32
-  private let null: Int32
   private let source: Socket
+  private let outgoing: OutgoingWait
   private let sourceIsUnix: Bool
 
-  init(from source: Socket) throws(SystemError) {
+  init(of channel: Channel) throws(SystemError) {
     var reading: Int32 = -1
     var writing: Int32 = -1
     // Two locals to write to.
     guard unsafe leafcutter_pipe(&reading, &writing, Int32(KernelPipe.capacity)) == 0 else {
       throw SystemError("make a pipe")
     }
-    let null = leafcutter_open_null()
-    guard null >= 0 else {
-      let error = SystemError("open /dev/null")
-      close(reading)
-      close(writing)
-      throw error
-    }
     readEnd = reading
     writeEnd = writing
-    self.null = null
-    self.source = source
+    source = channel.source
+    outgoing = channel.outgoing
     sourceIsUnix = leafcutter_is_unix(source.descriptor) == 1
   }
 
   deinit {
     close(readEnd)
     close(writeEnd)
-    close(null)
   }
 
   /// Moves at most `count` bytes, blocking until there are some; how many it moved, 0 at the end of
@@ -51,7 +45,7 @@ struct KernelPipe: ~Copyable {
     var left = taken
     while left > 0 {
       let from = ContinuousClock.now
-      _ = wait(destination.descriptor, POLLOUT, or: nil)
+      try outgoing.room(at: destination)
       let ready = ContinuousClock.now
       let moved = leafcutter_splice(readEnd, destination.descriptor, left)
       guard moved > 0 else {
@@ -78,7 +72,7 @@ struct KernelPipe: ~Copyable {
         guard taken > 0 else { return false }
         var inPipe = taken
         while inPipe > 0 {
-          let gone = leafcutter_splice(readEnd, null, inPipe)
+          let gone = leafcutter_splice(readEnd, KernelPipe.null, inPipe)
           guard gone > 0 else { throw .source(SystemError("discard from a pipe")) }
           inPipe -= gone
         }
@@ -115,7 +109,7 @@ struct RawRelay: Sendable {
   ) throws(ChannelFailure) {
     let pipe: KernelPipe
     do throws(SystemError) {
-      pipe = try KernelPipe(from: channel.source)
+      pipe = try KernelPipe(of: channel)
     } catch {
       throw .closeBoth(error.description)
     }

@@ -56,9 +56,9 @@ struct MainChannel: ~Copyable {
 
   /// Relays until the source ends the stream.
   mutating func relay(
-    to destination: Socket, handler: inout some StopPointHandler, publish: (ChannelSnapshot) -> Void
+    _ channel: Channel, handler: inout some StopPointHandler, publish: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
-    var writer = StreamWriter(destination)
+    var writer = StreamWriter(channel)
     repeat {
       try editAndWrite(&writer, handler: &handler)
       snapshot.counters = editor.counters
@@ -90,8 +90,8 @@ struct MainChannel: ~Copyable {
       }
       clock.stop()
       // Without a return path a source closes as soon as its last byte is taken.
-      writer.abandonedWith =
-        editor.counters.returnPathOpened && !editor.counters.ramEnded ? source : nil
+      writer.closedIsGivenUp =
+        editor.counters.returnPathOpened && !editor.counters.ramEnded
       try unsafe writer.write(edits, of: input)
       switch progress {
       case .needsInput(let consumed):

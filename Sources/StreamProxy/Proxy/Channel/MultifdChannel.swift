@@ -13,7 +13,6 @@ struct MultifdChannel: ~Copyable {
   private var packet = MultifdPacket()
   private var rate = WireRate(now: .now)
   private var snapshot = ChannelSnapshot()
-  private var mayDrop = false
   private var reported: ReportedPages?
 
   /// - Parameter running: how long the guest has run, in nanoseconds.
@@ -26,7 +25,7 @@ struct MultifdChannel: ~Copyable {
     self.marks = marks
     self.running = running
     do throws(SystemError) {
-      pipe = try KernelPipe(from: channel.source)
+      pipe = try KernelPipe(of: channel)
     } catch {
       throw .closeBoth(error.description)
     }
@@ -84,15 +83,10 @@ struct MultifdChannel: ~Copyable {
         let terms = session.awaitTerms()
         reported = terms.reported
         editor.begin(
-          blocks: terms.blocks, dead: terms.dead, mark: terms.mark, probes: terms.probes)
+          blocks: terms.blocks, dead: terms.dead, mark: terms.mark, probes: terms.probes
+        ) { [session] in session.claimDropping() }
       case .decided:
         snapshot.counters.bytesIn += UInt64(header.count + packet.payloadLength)
-        if editor.counters.droppedPages > 0, !mayDrop {
-          guard session.claimDropping() else {
-            throw .closeBoth("a page was to be dropped after another channel could not be read")
-          }
-          mayDrop = true
-        }
         return true
       }
     }

@@ -9,15 +9,16 @@ struct StreamWriter: ~Copyable {
   private static let maximumPieces = 1024
 
   private let destination: Socket
-  /// While set, a write that has to wait ends when this peer closes: what it would write is of no
-  /// use to anybody then.
-  var abandonedWith: Socket?
+  private let outgoing: OutgoingWait
+  /// A source that has closed has given up, whatever it was about to say.
+  var closedIsGivenUp = false
   private let pieces: UnsafeMutableBufferPointer<iovec>
   private(set) var bytesWritten = 0
   private(set) var rate: WireRate
 
-  init(_ destination: Socket) {
-    self.destination = destination
+  init(_ channel: Channel) {
+    destination = channel.destination
+    outgoing = channel.outgoing
     // Owned by this value, freed in deinit, used by one thread.
     unsafe pieces = .allocate(capacity: StreamWriter.maximumPieces)
     rate = WireRate(now: .now)
@@ -50,16 +51,6 @@ struct StreamWriter: ~Copyable {
     if count > 0 { try flush(count) }
   }
 
-  /// Blocks until the destination takes bytes, or the source has closed.
-  private func awaitRoom() {
-    var items = [
-      pollfd(fd: destination.descriptor, events: Int16(POLLOUT), revents: 0),
-      pollfd(fd: abandonedWith?.descriptor ?? -1, events: Int16(pollReadHangUp), revents: 0),
-    ]
-    // Two elements, alive during the call.
-    _ = unsafe poll(&items, 2, -1)
-  }
-
   private mutating func flush(_ count: Int) throws(ChannelFailure) {
     var first = 0
     var blocked = Duration.zero
@@ -76,10 +67,7 @@ struct StreamWriter: ~Copyable {
           throw .destination(SystemError("write to the destination", code: code))
         }
         let from = ContinuousClock.now
-        awaitRoom()
-        if let abandonedWith, abandonedWith.peerHasClosed {
-          throw .source(SystemError("go on writing: the source has closed", code: ECONNRESET))
-        }
+        try outgoing.room(at: destination, closedIsGivenUp: closedIsGivenUp)
         blocked += from.duration(to: .now)
         continue
       }

@@ -142,7 +142,7 @@ extension RecordedChannel {
     case .recovery: .recovery
     case .multifd: .multifd
     case .encrypted: .encrypted
-    case .other: beginsWithPageRecord ? .preempt : .unknown
+    case .pageRecord, .other: beginsWithPageRecord ? .preempt : .unknown
     }
   }
 

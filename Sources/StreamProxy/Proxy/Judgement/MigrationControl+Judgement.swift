@@ -16,13 +16,18 @@ extension MigrationControl {
   /// The main channel among those of the mark ledger; the others go by their arrival.
   private static let mainChannel = -1
 
-  /// END's pages are on the multifd channels; behind the synchronisation that belongs to END there is
-  /// none. The EOS that closes the section, which is at hand, is the mark of it where every section
-  /// is synchronised.
-  func awaitMultifd(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
+  /// Waits for the multifd channels to have carried everything that was sent before `stop`.
+  ///
+  /// Where every section is synchronised (machine types up to 8.0), the EOS that closes it is the mark of it.
+  /// END's own is still at hand when END has been read; at post-copy's switchover every section has
+  /// had its own.
+  func awaitMultifd(
+    _ editor: borrowing StreamEditor, at stop: StreamEditor.Stop
+  ) throws(ChannelFailure) {
     guard multifdChannels > 0 else { return }
     let counters = editor.counters
-    let syncs = counters.multifdFlushes > 0 ? counters.multifdFlushes : counters.ramBodies + 1
+    let sections = counters.ramBodies + (stop == .endOfRAM ? 1 : 0)
+    let syncs = counters.multifdFlushes > 0 ? counters.multifdFlushes : sections
     // A destination that stalls must not hold up a source that has given up.
     let arrived = shared.awaitSyncs(syncs, of: multifdChannels) { source.peerHasClosed }
     let reason = "a multifd channel ended before the end of RAM"

@@ -64,7 +64,7 @@ struct MigrationControl: StopPointHandler {
       awaitReport(&editor)
     case .endOfRAM:
       if !passedPointOfNoReturn {
-        try awaitMultifd(editor)
+        try awaitMultifd(editor, at: stop)
         try judge(editor)
         try passPointOfNoReturn()
       }
@@ -76,7 +76,7 @@ struct MigrationControl: StopPointHandler {
         hook?.giveUp("post-copy began before the guest had reported")
         awaitReport(&editor)
       }
-      try awaitMultifd(editor)
+      try awaitMultifd(editor, at: stop)
       try judgePostcopy(editor)
       try passPointOfNoReturn()
     case .probePassed(let probe):

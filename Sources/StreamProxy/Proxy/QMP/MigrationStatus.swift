@@ -54,6 +54,10 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
   static let broken: Set<String> = [
     "postcopy-paused", "postcopy-recover-setup", "postcopy-recover",
   ]
+  /// States of one that is over, or about to be, with the guest where it was.
+  static let atSource: Set<String> = ["cancelling", "cancelled", "failed"]
+  /// States in which nothing is wanted any more of what the connections so far still carry.
+  static let givenUp = atSource.union(broken)
   /// States that last: the migration is over, or its connections are.
   static let lasting: Set<String> = broken.union(["completed", "failed", "cancelled"])
 

@@ -1,3 +1,5 @@
+import Threads
+
 /// What QEMU's events have told about one guest: whether it runs, for how long it ran, whether it
 /// was reset, and how far the migration is.
 ///

@@ -1,4 +1,5 @@
 import Glibc
+import Threads
 
 /// One QMP connection: the calls that wait for their replies, and the thread that reads.
 ///

@@ -7,6 +7,9 @@ public final class Listener: Sendable {
   public let address: SocketAddress
   private let descriptor: Int32
   private let stop = WakeUp()
+  /// A source makes its multifd connections, at most 255, at once; a SYN that finds no room comes again after
+  /// a second.
+  private static let backlog: Int32 = 300
 
   /// - Parameters:
   ///   - receiveBuffer: SO_RCVBUF of the accepted sockets in bytes; the kernel wants it set before
@@ -25,7 +28,9 @@ public final class Listener: Sendable {
       setSocketOption(socket, SOL_SOCKET, SO_REUSEADDR, 1)
       setSocketOption(socket, SOL_SOCKET, SO_RCVBUF, receiveBuffer)
       // Between bind and listen nobody can connect, so the mode is never too wide.
-      if candidate.bind(socket), !ownerOnly || Listener.restrict(address), listen(socket, 16) == 0 {
+      if candidate.bind(socket), !ownerOnly || Listener.restrict(address),
+        listen(socket, Listener.backlog) == 0
+      {
         descriptor = socket
         return
       }
@@ -48,7 +53,8 @@ public final class Listener: Sendable {
       if accepted >= 0 { return Socket(owning: accepted) }
       // The peer may have gone between the two calls.
       guard errno == EINTR || errno == ECONNABORTED else {
-        throw SystemError("accept a connection on \(address)")
+        let hint = errno == EMFILE ? " (\(DescriptorLimit.reached))" : ""
+        throw SystemError("accept a connection on \(address)\(hint)")
       }
     }
   }

@@ -5,14 +5,14 @@ import Glibc
 /// For blocking threads that wait for one another with a deadline; `Synchronization.Mutex` has no
 /// condition to wait on. Waiting counts on CLOCK_MONOTONIC, so setting the host's clock neither
 /// cuts a wait short nor prolongs it.
-@safe final class Guarded<Value>: @unchecked Sendable {
+@safe public final class Guarded<Value>: @unchecked Sendable {
   // `@unchecked` and `@safe`: `value` is only touched with `mutex` held. Both pthread objects live on the heap
   // because they must not move once initialised.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let changed: UnsafeMutablePointer<pthread_cond_t>
   private var value: Value
 
-  init(_ value: sending Value) {
+  public init(_ value: sending Value) {
     self.value = value
     unsafe mutex = .allocate(capacity: 1)
     unsafe changed = .allocate(capacity: 1)
@@ -34,7 +34,7 @@ import Glibc
   }
 
   /// Reads or changes the value and wakes everybody who waits for a change.
-  func update<Result, Failure: Error>(
+  public func update<Result, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     // The pointers stay valid for as long as `self` does.
@@ -47,7 +47,7 @@ import Glibc
   }
 
   /// Reads the value; wakes nobody.
-  func read<Result>(_ body: (Value) -> Result) -> Result {
+  public func read<Result>(_ body: (Value) -> Result) -> Result {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     return body(value)
@@ -57,7 +57,7 @@ import Glibc
   ///
   /// - Returns: what `body` returned, or nil when the deadline passed first. `body` is called once
   ///   in any case, also when the deadline lies in the past.
-  func wait<Result>(
+  public func wait<Result>(
     until deadline: SuspendingClock.Instant, for body: (inout Value) -> Result?
   ) -> Result? {
     unsafe pthread_mutex_lock(mutex)

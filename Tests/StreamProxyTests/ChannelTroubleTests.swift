@@ -1,0 +1,163 @@
+import StreamSamples
+import Testing
+import Threads
+
+@testable import StreamProxy
+
+/// Channels that end, stall or come otherwise than the usual migration's.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ChannelTroubleTests {
+  /// Machine types up to 8.0 synchronise with every section, also before post-copy's switchover.
+  @Test func postcopyWithMultifdIsNotHeldUpWhereEverySectionIsSynchronised() async throws {
+    let scene = try Scene(whenAsked: { _ in [Scene.mark(), Scene.end(0)] })
+    scene.qmp.state.withLock { state in
+      state.capabilities["postcopy-ram"] = true
+      state.capabilities["multifd"] = true
+      state.otherParameters = #","multifd-channels":1"#
+    }
+    var main = Scene.beginning()
+    main.reopen(2, id: 2)
+    main.endOfSection()
+    main.packaged([UInt8](repeating: 5, count: 100))
+    var pages = MultifdStream(channel: 0)
+    // One for START and one for PART.
+    pages.sync()
+    pages.pages("pc.ram", normal: [1, 2, 5])
+    pages.sync()
+    let (mainBytes, pageBytes) = (main.sample.bytes, pages.bytes)
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      try source.write(mainBytes)
+      let channel = try scene.connect()
+      try channel.write(pageBytes)
+      scene.qmp.raise("STOP")
+      #expect(scene.destination?.awaitBytes(mainBytes.count) == true)
+      scene.qmp.migration(is: "completed")
+      channel.shutDown()
+      source.shutDownWriting()
+      #expect(source.awaitEnd())
+    }
+    #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
+    #expect(scene.destination?.received.withLock { $0 } == mainBytes)
+    #expect(scene.destination?.receivedElsewhere.withLock { $0 } == pageBytes)
+  }
+
+  @Test(arguments: [true, false])
+  func aMigrationThatWasGivenUpEndsThoughTheDestinationHasStalled(encrypted: Bool) async throws {
+    let scene = try Scene(set: {
+      $0.hook = nil
+      $0.closingTime = .seconds(1)
+    })
+    scene.destination?.pause.withLock { $0 = .seconds(60) }
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      if encrypted {
+        try source.write([22, 3, 1, 0, 0])
+      } else {
+        try source.write(Scene.beginning(returnPath: false).sample.bytes)
+        // PART, and an XBZRLE record: everything behind it is passed on unread.
+        try source.write([0x02, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0x50, 0x60, 1, 0, 2, 9, 9])
+      }
+      // More than all buffers take.
+      let writer = BlockingThread("source") {
+        try? source.write([UInt8](repeating: 23, count: 8 << 20))
+      }
+      #expect(!writer.join(for: .milliseconds(500)))
+      scene.qmp.migration(is: "cancelled")
+      source.shutDown()
+    }
+    #expect(summary.exitCode == ExitStatus.sourceEnded)
+    #expect(summary.totalSeconds < 10)
+  }
+
+  @Test func whatCannotBeReadIsDeliveredWholeThoughTheSourceHasClosed() async throws {
+    let scene = try Scene(set: { $0.hook = nil })
+    scene.destination?.pause.withLock { $0 = .milliseconds(30) }
+    let bytes = [22, 3, 1, 0, 0] + [UInt8](repeating: 23, count: 4 << 20)
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      try source.write(bytes)
+      scene.qmp.migration(is: "completed")
+      source.shutDown()
+    }
+    #expect(summary.exitCode == 0)
+    #expect(scene.destination?.received.withLock { $0.count } == bytes.count)
+  }
+
+  @Test func aProxyThatReadsNothingCanBeStoppedOnceTheMigrationWasCancelled() async throws {
+    let scene = try Scene(set: { $0.hook = nil })
+    let proxy = try scene.makeProxy()
+    async let running = proxy.run()
+    let source = try scene.connect()
+    try source.write([22, 3, 1, 0, 0, 1, 2, 3])
+    #expect(await onThread { scene.destination?.awaitBytes(8) == true })
+    scene.qmp.migration(is: "cancelled")
+    #expect(await onThread { proxy.tryInterrupt() })
+    #expect(await running.exitCode == ExitStatus.interrupted)
+  }
+
+  /// Without a return path a source is done as soon as its last byte is taken.
+  @Test func aSlowChannelIsReadToItsEndBehindTheMainOnes() async throws {
+    let scene = try Scene(set: {
+      $0.hook = nil
+      $0.closingTime = .milliseconds(400)
+    })
+    scene.qmp.state.withLock { state in
+      state.capabilities["multifd"] = true
+      state.otherParameters = #","multifd-channels":1"#
+    }
+    var pages = MultifdStream(channel: 0)
+    for first in 0..<60 { pages.pages("pc.ram", normal: Array(first * 10..<first * 10 + 10)) }
+    pages.sync()
+    var main = Scene.beginning(returnPath: false)
+    main.sceneEnd(mark: nil)
+    let (mainBytes, pageBytes) = (main.sample.bytes, pages.bytes)
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      try source.write(mainBytes)
+      let channel = try scene.connect()
+      #expect(scene.destination?.awaitBytes(mainBytes.count) == true)
+      scene.destination?.pause.withLock { $0 = .milliseconds(100) }
+      let writer = BlockingThread("pages") {
+        try? channel.write(pageBytes)
+        channel.shutDownWriting()
+      }
+      scene.qmp.migration(is: "completed")
+      source.shutDownWriting()
+      writer.join(for: .seconds(20))
+    }
+    #expect(summary.exitCode == 0)
+    #expect(soon { scene.destination?.receivedElsewhere.withLock { $0.count } == pageBytes.count })
+  }
+
+  /// What was made before the main connection and has closed belongs to a migration that was cancelled
+  /// while it was being set up.
+  @Test func aLeftoverConnectionIsNotPassedToTheNextMigration() async throws {
+    let scene = try Scene(set: { $0.hook = nil })
+    scene.qmp.state.withLock { state in
+      state.capabilities["multifd"] = true
+      state.otherParameters = #","multifd-channels":1"#
+    }
+    let pageBytes = MultifdStream.modern().bytes
+    let mainBytes = {
+      var main = Scene.beginning(returnPath: false)
+      main.sceneEnd(mark: nil)
+      return main.sample.bytes
+    }()
+    let summary = try await scene.play { scene in
+      let leftover = try scene.connect()
+      try leftover.write(MultifdStream(channel: 0).bytes)
+      leftover.shutDown()
+      let source = try scene.connect()
+      try source.write(mainBytes)
+      let channel = try scene.connect()
+      try channel.write(pageBytes)
+      #expect(scene.destination?.awaitBytes(mainBytes.count) == true)
+      scene.qmp.migration(is: "completed")
+      channel.shutDownWriting()
+      source.shutDownWriting()
+      #expect(source.awaitEnd())
+    }
+    #expect(summary.exitCode == 0)
+    #expect(scene.destination?.receivedElsewhere.withLock { $0 } == pageBytes)
+  }
+}
