@@ -148,7 +148,7 @@ test: setup build-torture build-old-guest
 	@swift test --skip '^ExtensionTests\.'
 	@swift test --skip-build --no-parallel --filter '^ExtensionTests\.'
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\.'
-	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 240"
+	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 540"
 	@swift test --package-path $(DEMO_PACKAGE)
 	@swift test --package-path $(BENCH_PACKAGE)
 	@$(MAKE) --no-print-directory bench-counts

@@ -62,7 +62,8 @@ struct MatrixRows {
   // MARK: What is combined
 
   private static let everywhere: [Way] = [
-    .plain, .withoutReturnPath, .multifd1, .multifd2, .multifd4, .preempt, .postcopy,
+    .plain, .withoutReturnPath, .multifd1, .multifd2, .multifd4, .multifdPostcopy, .preempt,
+    .postcopy,
     .postcopyUnused, .postcopyAtOnce, .preemptAtOnce, .pausing, .xbzrle, .zlib, .zstd, .tls,
     .tlsMultifd, .tlsPreempt, .autoConverge, .zeroBlocks, .lateBlockActivate, .releaseRAM,
     .validateUUID, .ignoreShared, .dirtyBitmaps, .zeroCopySend, .backgroundSnapshot, .colo,
@@ -71,8 +72,9 @@ struct MatrixRows {
   private static let before9: [Way] = [.compress, .legacyBlock]
   /// Capabilities that are newer, and what needs a guest that runs.
   private static let since9: [Way] = [
-    .postcopyAfterRounds, .preemptAfterRounds, .manyRounds, .plainLegacyZeroPages,
-    .legacyZeroPages, .noZeroPages, .switchoverAck, .mappedRAM,
+    .postcopyAfterRounds, .preemptAfterRounds, .postcopyThrottled, .manyRounds,
+    .plainLegacyZeroPages, .legacyZeroPages, .noZeroPages, .switchoverAck, .mappedRAM, .multifd16,
+    .plainOldMachine, .multifdOldMachine, .preemptOldMachine,
   ]
 
   private static let layouts: [GuestLayout] = [
@@ -88,7 +90,7 @@ struct MatrixRows {
       ? []
       : [
         .withoutReturnPath, .multifd4, .xbzrle, .zlib, .tls, .postcopyAfterRounds,
-        .preemptAfterRounds, .legacyZeroPages,
+        .preemptAfterRounds, .legacyZeroPages, .multifdPostcopy, .multifdOldMachine,
       ]
     return (always + more).map(\.name)
   }

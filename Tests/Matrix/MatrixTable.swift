@@ -12,7 +12,7 @@ struct MatrixTable {
   /// Rows that were left out, because the time was over.
   var notRun = 0
 
-  var hasProblems: Bool { !problems.isEmpty }
+  var hasProblems: Bool { !problems.isEmpty || notRun > 0 }
 
   /// What a row is.
   static func line(for row: MatrixRow) -> String {

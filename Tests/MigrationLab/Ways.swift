@@ -35,6 +35,11 @@ extension Way {
   public static let withoutReturnPath = Way("return-path off, events off")
   public static let manyRounds = Way("many rounds").with { $0.convergesAfter = 1200 }
   public static let pausing = capability("pause-before-switchover")
+  /// Every section is synchronised, device states are other ones.
+  public static let plainOldMachine = plain.with {
+    $0.name = "plain, machine 7.2"
+    $0.machineVersion = "7.2"
+  }
   public static let xbzrle = capability("xbzrle").with {
     $0.convergesAfter = 800
     $0.asksForZeroes("capability xbzrle is on")
@@ -43,6 +48,17 @@ extension Way {
   public static let multifd1 = multifd(1)
   public static let multifd2 = multifd(2)
   public static let multifd4 = multifd(4).with { $0.overTCP = true }
+  public static let multifd16 = multifd(16)
+  public static let multifdOldMachine = multifd2.with {
+    $0.name = "multifd 2, machine 7.2"
+    $0.machineVersion = "7.2"
+  }
+  /// Before QEMU 10.1.
+  public static let multifdPostcopy = multifd2.with {
+    $0.name = "multifd 2, postcopy-ram"
+    $0.capabilities += ["postcopy-ram"]
+    $0.expectation = .fails("ostcopy is not yet compatible with multifd")
+  }
   public static let zlib = multifd(2, compressed: "zlib")
   public static let zstd = multifd(2, compressed: "zstd")
   /// Since QEMU 9.0.
@@ -88,6 +104,16 @@ extension Way {
     $0.bandwidth = 300 << 20
     $0.overTCP = true
     $0.runs = true
+  }
+  public static let preemptOldMachine = preempt.with {
+    $0.name = "postcopy-preempt, machine 7.2"
+    $0.machineVersion = "7.2"
+  }
+  /// The guest's processors hardly run, and the lease is on its clock.
+  public static let postcopyThrottled = postcopyAfterRounds.with {
+    $0.name = "postcopy-ram, auto-converge"
+    $0.capabilities += ["auto-converge"]
+    $0.parameters = ["cpu-throttle-initial": .number(99), "max-cpu-throttle": .number(99)]
   }
   public static let preemptAtOnce = preempt.with {
     $0.name = "postcopy-preempt, at once"

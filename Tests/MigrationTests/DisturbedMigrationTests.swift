@@ -144,4 +144,57 @@ struct DisturbedMigrationTests {
     let comparison = bench.compare(dropped: true)
     #expect(comparison.isEqual, "\(comparison.first ?? "")")
   }
+
+  /// The link between the hosts breaks in the middle of what it carries; the destination listens elsewhere,
+  /// over the same link, and the proxy hears of it from its operator.
+  @Test("Post-copy whose link was cut is recovered, and once more", arguments: [true, false])
+  func cutLink(preempt: Bool) async throws {
+    var way = Way("cut link")
+    way.capabilities = ["postcopy-ram"] + (preempt ? ["postcopy-preempt"] : [])
+    way.parameters = ["max-postcopy-bandwidth": .number(10 << 20)]
+    way.postcopy = .whenRemaining(80 << 20)
+    way.runs = true
+    let bench = try MigrationBench(way, hung: Hang.end(way))
+    let proxy = try bench.makeProxy()
+    let folder = "/tmp/lcc\(getpid())-\(UInt32.random(in: 0 ..< .max))"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let running = Task { await proxy.run() }
+    var link = try link(in: folder, 0, to: bench.connectURI, of: bench)
+    try await bench.migrate(to: bench.listenURI)
+    for round in 1...2 {
+      try await bench.source.waitForStatus("postcopy-active")
+      try await Task.sleep(for: .milliseconds(300))
+      link.cut()
+      link.stop()
+      try await bench.source.waitForStatus("postcopy-paused")
+      try await bench.destination.waitForStatus("postcopy-paused")
+      let new = "unix:\(folder)/destination\(round)"
+      try bench.destination.qmp.execute("migrate-recover", arguments: ["uri": new])
+      while try !OperatorClient.ask(.status, at: bench.control).contains("awaits-recovery") {
+        try await Task.sleep(for: .milliseconds(20))
+      }
+      link = try self.link(in: folder, round, to: new, of: bench)
+      try bench.source.migrate(to: bench.listenURI, resume: true)
+    }
+    let summary = await running.value
+    link.stop()
+    print(way.name, summary.text, separator: "\n")
+    #expect(summary.outcome == .completed)
+    #expect(summary.pagesDropped > 0)
+    let comparison = bench.compare(dropped: true)
+    #expect(comparison.isEqual, "\(comparison.first ?? "")")
+  }
+
+  /// A link that the proxy is told to use.
+  private func link(
+    in folder: String, _ number: Int, to uri: String, of bench: MigrationBench
+  ) throws -> LongLink {
+    let wire = SocketAddress.unix(path: "\(folder)/\(number)")
+    let link = try LongLink(
+      at: wire, to: try #require(SocketAddress(uri)), delay: .milliseconds(1),
+      bytesPerSecond: 500_000_000)
+    _ = try OperatorClient.ask(.retarget(wire), at: bench.control)
+    return link
+  }
 }

@@ -9,6 +9,7 @@ final class LongLink: Sendable {
   private let listener: Listener
   private let delay: Duration
   private let bytesPerSecond: Int
+  private let connections = Mutex<[Socket]>([])
 
   /// - Parameters:
   ///   - delay: each way.
@@ -20,6 +21,7 @@ final class LongLink: Sendable {
     listener = try Listener(address, receiveBuffer: 128 * 1024)
     _ = BlockingThread("long-link") { [self] in
       while let near = try? listener.accept(), let far = try? Socket.connect(to: destination) {
+        connections.withLock { $0 += [near, far] }
         carry(near, far)
         carry(far, near)
       }
@@ -29,6 +31,14 @@ final class LongLink: Sendable {
   deinit { listener.cancel() }
 
   func stop() { listener.cancel() }
+
+  /// Every connection breaks, in the middle of whatever is under way.
+  func cut() {
+    connections.withLock { sockets in
+      for socket in sockets { socket.shutDown() }
+      sockets = []
+    }
+  }
 
   private func carry(_ from: Socket, _ to: Socket) {
     // What a window holds that keeps the link full until the answer is back.
