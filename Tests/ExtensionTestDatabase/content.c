@@ -23,14 +23,18 @@ void make_value(char *value, uint64_t number) {
   value[VALUE_SIZE - 1] = 0;
 }
 
-bool is_good(WT_CURSOR *documents, uint64_t number) {
+bool has_content(WT_CURSOR *documents, uint64_t number, uint64_t content) {
   char key[KEY_SIZE], value[VALUE_SIZE];
   const char *stored;
   make_key(key, number);
-  make_value(value, number);
+  make_value(value, content);
   documents->set_key(documents, key);
   bool good = documents->search(documents) == 0 &&
               documents->get_value(documents, &stored) == 0 && strcmp(stored, value) == 0;
   documents->reset(documents);
   return good;
+}
+
+bool is_good(WT_CURSOR *documents, uint64_t number) {
+  return has_content(documents, number, number);
 }

@@ -1,5 +1,5 @@
-/* The test database's parts: what is in its documents (content.c), its commands (main.c, tables.c,
- * readers.c, writers.c, slots.c, process.c) and what it loads from itself (extensions.c). */
+/* The test database's parts: what is in its documents (content.c), its commands (documents.c,
+ * tables.c, readers.c, writers.c, sessions.c, slots.c, process.c; main.c runs them) and what it loads from itself (extensions.c). */
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 
@@ -14,26 +14,48 @@
 extern WT_CONNECTION *connection;
 extern WT_SESSION *session;
 extern uint64_t count; /* documents */
+extern const char *const tables[2];
+extern WT_CURSOR *documents, *entries; /* the session's, on the tables */
 
 uint64_t mix(uint64_t value);
 void make_key(char *key, uint64_t number);
 /* A document's content follows from its number, half of it compressible. */
 void make_value(char *value, uint64_t number);
 bool is_good(WT_CURSOR *documents, uint64_t number);
+/* The same for another content that it may have had. */
+bool has_content(WT_CURSOR *documents, uint64_t number, uint64_t content);
 
 /* Ends the program with "error …" where the code is not 0. */
 void check(int code, const char *what);
 
 /* Commands; each answers with one line. The argument is what follows the command's name. */
+void warm(const char *argument);
+void read_number(const char *argument);
+void read_all(const char *argument);
+void update(const char *argument);
+void pin(const char *argument);
+void leaves(const char *argument);
+void cache(const char *argument);
 void print_slots(const char *argument);
 void add_table(const char *argument);
 void drop_table(const char *argument);
+void empty_table(const char *argument);
+void verify_table(const char *argument);
 void check_table(const char *argument);
+void add_many(const char *argument);
+void check_many(const char *argument);
 void write_more(const char *argument);
 void commit(const char *argument);
 void start_readers(const char *argument);
 void report_latencies(const char *argument);
 void stop_readers(const char *argument);
+void start_checkpoints(const char *argument);
+void stop_checkpoints(const char *argument);
+void open_snapshot(const char *argument);
+void read_snapshot(const char *argument);
+void end_snapshot(const char *argument);
+void place_cursors(const char *argument);
+void read_at_cursors(const char *argument);
 void fork_child(const char *argument);
 void end_child(const char *argument);
 void use_up_mappings(const char *argument);

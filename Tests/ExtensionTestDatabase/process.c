@@ -1,4 +1,5 @@
 /* The process itself: what it may not do, its children and its mappings. */
+#include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -56,9 +57,22 @@ static void limit_locked_memory(rlim_t bytes) {
   check(setrlimit(RLIMIT_MEMLOCK, &limit), "setrlimit");
 }
 
+/* As a server does that is started by root; its files in /proc stay root's. */
+static void become_nobody(void) {
+  const unsigned nobody = 65534;
+  check(setgroups(0, NULL), "setgroups");
+  check(setresgid(nobody, nobody, nobody), "setresgid");
+  check(setresuid(nobody, nobody, nobody), "setresuid");
+}
+
+/* All that is mapped from now on is locked, as far as the limit allows. */
+static void lock_memory(void) { check(mlockall(MCL_CURRENT | MCL_FUTURE), "mlockall"); }
+
 void refuse(void) {
   const char *what = getenv("TEST_DATABASE_REFUSES");
   if (!what) return;
+  if (strstr(what, "swapping")) lock_memory();
+  if (strstr(what, "root")) become_nobody();
   if (strstr(what, "io_uring")) refuse_call(SYS_io_uring_setup);
   if (strstr(what, "userfaultfd")) refuse_call(SYS_userfaultfd);
   if (strstr(what, "pagemap_scan")) refuse_scan();

@@ -17,6 +17,8 @@ final class DatabaseProcess {
     var configuration = ""
     /// What the kernel refuses it (process.c).
     var refuses = ""
+    /// The user that runs it, without a capability of root's; nil for the tests' own.
+    var user: UInt32?
   }
 
   let home: String
@@ -41,13 +43,21 @@ final class DatabaseProcess {
     var preload = setup.preloadsHold ? [libraries + "/libleafcutter_hold.so"] : []
     if let library = setup.allocator.library { preload.append(library) }
     // The engine takes the last list of extensions only, which is this one.
-    let snappy =
-      setup.compressor == "snappy" && setup.engine == .debian ? ["libwiredtiger_snappy.so"] : []
+    let compressor =
+      setup.compressor != "none" && setup.engine == .debian
+      ? ["libwiredtiger_\(setup.compressor).so"] : []
     let extensions =
-      snappy + setup.ownExtensions.map { "local={entry=\($0),early_load=true}" }
+      compressor + setup.ownExtensions.map { "local={entry=\($0),early_load=true}" }
       + [libraries + "/libleafcutter_wt.so"]
-    process.executableURL = URL(fileURLWithPath: try setup.engine.program())
-    process.arguments = [home, setup.compressor, "\(setup.documents)", "\(setup.cacheMegabytes)"]
+    let command = [
+      try setup.engine.program(), home, setup.compressor, "\(setup.documents)",
+      "\(setup.cacheMegabytes)",
+    ]
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = (setup.user.map { DatabaseProcess.becoming($0) } ?? []) + command
+    // The directory is the database's own, whichever way it comes to be that user.
+    let owner = setup.user ?? (setup.refuses.contains("root") ? DatabaseProcess.nobody : nil)
+    if let owner { for path in [directory, home] { unsafe chown(path, owner, owner) } }
     process.environment = [
       "LEAFCUTTER_SOCKET": socket, "LD_PRELOAD": preload.joined(separator: " "),
       "WIREDTIGER_CONFIG":
@@ -67,6 +77,16 @@ final class DatabaseProcess {
   var directory: String { (home as NSString).deletingLastPathComponent }
   var identifier: pid_t { process.processIdentifier }
   var isRunning: Bool { process.isRunning }
+
+  static let nobody: UInt32 = 65534
+
+  /// A command before another one, which then runs as that user and can do nothing that root can.
+  static func becoming(_ user: UInt32) -> [String] {
+    [
+      "setpriv", "--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", "--inh-caps=-all",
+      "--bounding-set=-all", "--no-new-privs",
+    ]
+  }
 
   static func makeDirectory() throws -> String {
     let path = FileManager.default.temporaryDirectory.path + "/leafcutter-\(UUID().uuidString)"

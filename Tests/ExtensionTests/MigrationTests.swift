@@ -7,7 +7,12 @@ import Testing
 @Suite(.serialized) struct MigrationTests {
   private static let documents = 40_000
 
-  @Test(arguments: TestEngine.present, ["none", "snappy"])
+  /// What the engines come with.
+  private static let compressors = TestEngine.present.flatMap { engine in
+    (["none", "snappy"] + (engine == .debian ? ["zlib"] : [])).map { (engine, $0) }
+  }
+
+  @Test(arguments: compressors)
   func everyResidentLeafIsListedEvictedHeldAndReadBack(
     engine: TestEngine, compressor: String
   ) throws {

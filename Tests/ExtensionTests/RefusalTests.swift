@@ -62,6 +62,28 @@ import Testing
     try database.expectClean()
   }
 
+  /// mlockall(MCL_CURRENT | MCL_FUTURE), as databases do that must not be swapped.
+  @Test(arguments: TestEngine.present)
+  func framesOfADatabaseThatLocksAllItsMemoryAreHeldAndComeBack(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 40_000, refuses: "swapping"))
+    defer { database.remove() }
+    #expect(database.memory("VmLck") > 0)
+    let cache = try database.tell("cache")[1]
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    let pieces = try #require(held, "\(prepared.notes)").pieces
+    let bytes = pieces.reduce(0) { $0 + Int($1.length) }
+    let evicted = cache * Int(prepared.leavesEvicted) / Int(prepared.leavesInManifest)
+    #expect(bytes > evicted / 2 && evicted > cache / 4, "\(bytes) of \(evicted), \(prepared)")
+    let before = try frames(pieces, of: database)
+    #expect(try database.tell("update 5000") == [5000])
+    #expect(try frames(pieces, of: database) == before)
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
   /// As with a vm.max_map_count that is small: mremap gets no further mapping, and UFFDIO_MOVE
   /// needs none.
   @Test func framesAreHeldWhereThereAreNoMappingsLeft() throws {

@@ -89,4 +89,33 @@ import Testing
     #expect(resumed.leavesResident == resumed.leavesInManifest)
     try database.expectClean()
   }
+
+  /// Each with an index that the engine keeps in a file of its own kind.
+  @Test(arguments: TestEngine.present)
+  func manyTablesAndTheirIndexesAreListedEvictedHeldAndReadBack(engine: TestEngine) throws {
+    let (tables, rows) = (300, 50)
+    let setup = DatabaseProcess.Setup(engine: engine, documents: 5000)
+    let filling = try DatabaseProcess(setup)
+    try filling.start()
+    try filling.tell("many \(tables) \(rows)")
+    try filling.tell("close")
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    defer { database.remove() }
+    #expect(try database.tell("checkmany \(tables)") == [tables * rows, 0])
+    let before = try database.tell("cache")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    // A table's rows fill more than one leaf, an index's less.
+    #expect(prepared.leavesListed >= tables * 3, "\(prepared.leavesListed)")
+    #expect(prepared.leavesInManifest == prepared.leavesListed)
+    #expect(prepared.leavesEvicted > prepared.leavesInManifest * 9 / 10, "\(prepared)")
+    let bytes = try #require(held).pieces.reduce(0) { $0 + Int($1.length) }
+    #expect(bytes > before[1] / 2, "\(bytes) of \(before[1])")
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesRefaulted == resumed.leavesInManifest, "\(resumed.notes)")
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    #expect(try database.tell("cache")[0] == before[0])
+    #expect(try database.tell("checkmany \(tables)") == [tables * rows, 0])
+    try database.expectClean()
+  }
 }

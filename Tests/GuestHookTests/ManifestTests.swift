@@ -88,7 +88,8 @@ struct ManifestTests {
 
   @Test(arguments: [
     "file:../x.wt", "file:/etc/x.wt", "file:a/../x.wt", "file:a//x.wt", "file:./x.wt", "file:.wt",
-    "file:a/.wt", "table:x", "file:x", "x.wt", "file:x\n.wt", "file:a\\x.wt", "",
+    "file:a/.wt", "file:.wti", "file:a.wtx", "file:a.wtib", "file:../a.wti", "table:x", "file:x",
+    "x.wt", "file:x\n.wt", "file:a\\x.wt", "",
   ])
   func onlyFilesBelowTheHomeAreTables(uri: String) {
     #expect(!LeafManifest.isTable(uri))

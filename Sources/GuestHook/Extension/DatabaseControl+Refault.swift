@@ -149,9 +149,11 @@ extension DatabaseControl {
         guard throttle.waitForTurn(range.count, unless: interrupt) else { return }
         guard visitor.moves(to: tables[table].uri) else { continue }
         _ = read.take(DatabaseControl.visit(tables[table].leaves, range, visitor))
+        visitor.letGo()
       }
     }
     var reported = began
+    var refusals = SchemaRefusals(engine, now: began)
     while !crew.join(milliseconds: DatabaseControl.tick) {
       if let hold, pace != nil {
         pace?.observe(hold.reads, now: monotonicNanoseconds())
@@ -160,6 +162,7 @@ extension DatabaseControl {
       let newMigration = link?.hasReceived(LocalMessage.PrepareDatabase.code) ?? false
       if agent.stop.isRaised || newMigration { interrupt.raise() }
       let now = monotonicNanoseconds()
+      if refusals.areNew(now: now) { throttle.pause(for: SchemaRefusals.pause) }
       if now - reported > DatabaseControl.progressEvery {
         reported = now
         let progress = GuestMessage.Progress(

@@ -39,6 +39,7 @@ struct LeafEviction: Sendable {
         let (table, range) = pieces[index]
         guard visitor.moves(to: tables[table].uri) else { continue }
         _ = found.take(LeafEviction.visit(tables[table].leaves, range, visitor, hold))
+        visitor.letGo()
       }
     }
   }

@@ -20,6 +20,12 @@ final class RefaultThrottle: Sendable {
 
   func setRate(_ rate: Double) { state.use { $0.rate = rate } }
 
+  /// Gives nobody a turn for so many nanoseconds from now.
+  func pause(for nanoseconds: UInt64) {
+    let end = monotonicNanoseconds() + nanoseconds
+    state.use { $0.next = max($0.next, end) }
+  }
+
   /// Waits until so many leaves may be read; false where it was interrupted.
   func waitForTurn(_ leaves: Int, unless interrupt: Signal) -> Bool {
     while true {

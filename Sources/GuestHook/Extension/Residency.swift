@@ -28,6 +28,12 @@ final class LeafVisitor {
     return cursor != nil
   }
 
+  /// Has no table open any more: nobody is refused one (EBUSY) because of a visitor that waits.
+  func letGo() {
+    cursor = nil
+    uri = ""
+  }
+
   /// See ``Cursor/visit(_:withoutReading:)``. Only after ``moves(to:)``.
   func visit(_ key: UnsafeRawBufferPointer, withoutReading hold: HoldLibrary? = nil) -> Int32 {
     unsafe cursor?.visit(key, withoutReading: hold) ?? ENOENT
@@ -63,6 +69,7 @@ struct Residency: Sendable {
         let (table, range) = pieces[index]
         guard visitor.moves(to: tables[table].uri) else { continue }
         let flags = Residency.probe(tables[table].leaves, range, visitor, hold)
+        visitor.letGo()
         results.use { $0[table].replaceSubrange(range, with: flags) }
       }
     }
@@ -143,7 +150,8 @@ struct ResidencySample {
 
   /// How many of the sample are in the cache now.
   func resident() -> Int {
-    leaves.count { leaf in
+    defer { visitor.letGo() }
+    return leaves.count { leaf in
       guard visitor.moves(to: leaf.uri) else { return false }
       // The key is alive during the call.
       return unsafe leaf.key.withUnsafeBytes {

@@ -1,10 +1,10 @@
 import LeafManifest
 
-/// The database's row-store tables and where their last checkpoints' trees begin, from the engine's
+/// The database's row-store tables and indexes and where their last checkpoints' trees begin, from the engine's
 /// metadata.
 struct TableCatalog: Sendable {
   struct Table: Sendable {
-    /// `file:NAME.wt`
+    /// See ``LeafManifest/isTable(_:)``.
     var uri: String
     var allocationSize: UInt64
     /// See ``LeafManifest/Table/creation``.
@@ -18,14 +18,15 @@ struct TableCatalog: Sendable {
   var leftOut = 0
   var leftOutReason = ""
 
-  /// Reads the metadata. Only files whose names end in `.wt` count, and not the engine's own.
+  /// Reads the metadata. The engine's own files do not count.
   init(_ session: Session) throws(EngineError) {
     let cursor = try session.openCursor("metadata:", "")
     while try cursor.next() {
       let (key, value) = try cursor.texts()
-      guard key.hasPrefix("file:"), !key.hasPrefix("file:WiredTiger"), LeafManifest.isTable(key)
-      else { continue }
+      guard key.hasPrefix("file:"), !key.hasPrefix("file:WiredTiger") else { continue }
       do throws(Unlisted) {
+        // A program may give its files other names, and then nobody knows what is in them.
+        guard LeafManifest.isTable(key) else { throw .init(reason: "is no .wt or .wti file") }
         tables.append(try Table(uri: key, metadata: EngineConfiguration(value)))
       } catch {
         leftOut += 1

@@ -15,7 +15,7 @@ public struct LeafManifest: Equatable, Sendable {
 
   /// One table's file and its leaves, in the order of their place in the file.
   public struct Table: Equatable, Sendable {
-    /// WiredTiger's name of the file, `file:NAME.wt`.
+    /// WiredTiger's name of the file, `file:NAME.wt` or `file:NAME.wti`.
     public var uri: String
     /// What the table was created with, as a number: a table of the same name that was dropped and
     /// created again has another one.
@@ -29,15 +29,19 @@ public struct LeafManifest: Equatable, Sendable {
     }
   }
 
-  /// Whether `uri` is `file:` and the relative name of a `.wt` file below the home directory: no
+  /// What the engine calls its files: tables and column groups, and indexes.
+  private static let suffixes = [".wt", ".wti"]
+
+  /// Whether `uri` is `file:` and the relative name of a `.wt` or `.wti` file below the home directory: no
   /// empty, `.` or `..` components, no control characters.
   public static func isTable(_ uri: String) -> Bool {
     guard uri.utf8.count <= ManifestFormat.maximumURI, uri.hasPrefix("file:"),
-      uri.hasSuffix(".wt"), uri.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != 0x5c })
+      let suffix = suffixes.first(where: { uri.hasSuffix($0) }),
+      uri.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != 0x5c })
     else { return false }
     let components = uri.dropFirst(5).split(separator: "/", omittingEmptySubsequences: false)
     return components.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
-      && components.last != ".wt"
+      && components.last.map { $0 != suffix } ?? false
   }
 }
 
