@@ -99,7 +99,7 @@ import Threads
   @Test func aSlowChannelIsReadToItsEndBehindTheMainOnes() async throws {
     let scene = try Scene(set: {
       $0.hook = nil
-      $0.closingTime = .milliseconds(400)
+      $0.closingTime = .seconds(2)
     })
     scene.qmp.state.withLock { state in
       state.capabilities["multifd"] = true
@@ -116,7 +116,7 @@ import Threads
       try source.write(mainBytes)
       let channel = try scene.connect()
       #expect(scene.destination?.awaitBytes(mainBytes.count) == true)
-      scene.destination?.pause.withLock { $0 = .milliseconds(100) }
+      scene.destination?.pause.withLock { $0 = .milliseconds(150) }
       let writer = BlockingThread("pages") {
         try? channel.write(pageBytes)
         channel.shutDownWriting()
