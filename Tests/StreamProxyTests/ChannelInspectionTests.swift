@@ -128,6 +128,25 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
     #expect(found.isComplete && found.channels.last?.kind == "empty")
   }
 
+  @Test func aPreemptChannelThatOnlyEndsIsRecognised() throws {
+    let bytes = SampleStream.preemptWithoutPages().bytes
+    for found in [try inspect(bytes), try inspect(SampleStream.postCopy().bytes, bytes)] {
+      #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+      let channel = try #require(found.channels.last)
+      #expect(channel.kind == "postcopy-preempt" && channel.bytes == 8)
+      #expect(channel.pages == .none)
+    }
+    // Cut off, or with something behind it, it is none.
+    for cut in 1..<bytes.count { #expect(try !inspect(Array(bytes[..<cut])).isComplete) }
+    #expect(try !inspect(bytes + [0]).isComplete)
+  }
+
+  @Test func whatFollowsTheEndOfAPreemptChannelIsDamage() throws {
+    let bytes = SampleStream.preempt(ends: true).bytes
+    let problem = try #require(try inspect(bytes + [0, 0]).problem)
+    #expect(problem.offset == UInt64(bytes.count) && problem.sentence.contains("goes on behind"))
+  }
+
   @Test func aRecoveryIsReadBesideTheConnectionThatBroke() throws {
     let main = SampleStream.postCopy()
     let recovery = SampleStream.recovery()

@@ -117,8 +117,13 @@ final class MainInspector {
     if let unread = editor.unread {
       return .init(offset: unread.offset, sentence: "\(cannotFollow): \(unread.reason)")
     }
-    // It ends by its close, between two records.
+    // It ends by its close, between two records, or behind an EOS.
     if isPreempt {
+      let behind = editor.counters.rawBytes
+      guard behind == 0 else {
+        return .init(
+          offset: end - behind, sentence: "the channel goes on behind the record that ends it")
+      }
       return leftOver == 0 ? nil : .init(offset: end, sentence: "the channel ends inside a record")
     }
     return editor.truncation().map { .init(offset: end, sentence: $0) }
