@@ -42,7 +42,8 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
   }
 
   @Test(arguments: [
-    (MultifdStream.Compression.zlib, "zlib"), (.zstd, "zstd"), (.qatzip, "qatzip"),
+    (MultifdStream.Compression.zlib, "zlib"), (.zstd, "zstd"), (.qpl, "qpl"), (.uadk, "uadk"),
+    (.qatzip, "qatzip"),
   ])
   func compressedPagesAreCountedAndSkipped(
     _ method: MultifdStream.Compression, name: String
@@ -72,6 +73,14 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
       #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
       #expect(found.bytes == UInt64(main.bytes.count + channels[0].count + channels[1].count))
     }
+  }
+
+  @Test(arguments: SampleStream.multifdMains)
+  func aMainChannelWithoutPagesIsFollowedToItsEnd(main: SampleStream) throws {
+    let found = try inspect(main.bytes, MultifdStream.modern().bytes)
+    #expect(found.isComplete, "\(found.problem?.line ?? "")")
+    #expect(found.pages.normal == 4 + main.records.count { !$0.isZero })
+    #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
   }
 
   @Test func aPageOutsideTheAnnouncedBlocksIsNamedWithItsFile() throws {
