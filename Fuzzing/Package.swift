@@ -10,6 +10,7 @@ let package = Package(
   products: [
     .executable(name: "FuzzPageFilter", targets: ["FuzzPageFilter"]),
     .executable(name: "FuzzMultifd", targets: ["FuzzMultifd"]),
+    .executable(name: "FuzzInspect", targets: ["FuzzInspect"]),
     .executable(name: "FuzzHookLink", targets: ["FuzzHookLink"]),
     .executable(name: "make-corpus", targets: ["MakeCorpus"]),
   ],
@@ -25,6 +26,10 @@ let package = Package(
     .executableTarget(
       name: "FuzzMultifd",
       dependencies: [.product(name: "PageFilter", package: "leafcutter")],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "FuzzInspect",
+      dependencies: [.product(name: "StreamProxy", package: "leafcutter")],
       swiftSettings: strict),
     .executableTarget(
       name: "FuzzHookLink",

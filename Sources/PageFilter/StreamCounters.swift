@@ -6,6 +6,10 @@ public struct RoundCounters: Equatable, Sendable {
   public var zero = 0
   /// PAGE records that became ZERO records.
   public var dropped = 0
+  /// XBZRLE records, which only a reader follows.
+  public var xbzrle = 0
+  /// COMPRESS_PAGE records, likewise.
+  public var compressed = 0
 
   public init() {}
 
@@ -13,6 +17,16 @@ public struct RoundCounters: Equatable, Sendable {
     normal += other.normal
     zero += other.zero
     dropped += other.dropped
+  }
+
+  /// - Parameter kind: a flag of ``StreamFormat/RecordFlag``.
+  mutating func count(_ kind: UInt64) {
+    switch kind {
+    case StreamFormat.RecordFlag.page: normal += 1
+    case StreamFormat.RecordFlag.zero: zero += 1
+    case StreamFormat.RecordFlag.xbzrle: xbzrle += 1
+    default: compressed += 1
+    }
   }
 }
 
@@ -38,6 +52,10 @@ public struct StreamCounters: Equatable, Sendable {
   public var normalPages = 0
   /// ZERO records that QEMU sent (QAPI's "duplicate").
   public var zeroPages = 0
+  /// XBZRLE records, deltas to an earlier copy of the page, which only a reader follows.
+  public var xbzrlePages = 0
+  /// COMPRESS_PAGE records (up to 9.0), likewise.
+  public var compressedPages = 0
   /// Records of pages that were dead when they were met, ZERO records included.
   public var deadPagesMet = 0
   /// PAGE records that became ZERO records.

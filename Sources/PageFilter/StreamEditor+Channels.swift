@@ -31,6 +31,8 @@ extension StreamEditor {
   /// that broke, and the point of no return lies behind it.
   public init(recoveryOf main: borrowing StreamEditor) {
     self.init()
+    readsOnly = main.readsOnly
+    assumesPageSize = main.assumesPageSize
     machine = main.machine
     targetPageBits = main.targetPageBits
     blocks = main.blocks

@@ -2,6 +2,40 @@
 // where they end, because their length is not on the wire.
 
 extension StreamEditor {
+  /// How a section's bodies are read, by the section's name; nil where that is not known.
+  func body(of name: String) -> State? {
+    switch name {
+    case "ram": .ramRecords
+    case "dirty-bitmap": .dirtyBitmap
+    case "block": .diskBlocks
+    case "spapr/htab" where readsOnly: .hashTable(.header)
+    case "s390-storage_attributes" where readsOnly: .storageAttributes
+    case _ where name.hasSuffix("/vfio"): .vfio
+    default: nil
+    }
+  }
+
+  /// virtio-mem's plugged bitmap comes before the pages (`hw/virtio/virtio-mem.c`,
+  /// vmstate_virtio_mem_device_early): three 64-bit sizes, a node, the plugged size and the bitmap.
+  mutating func readEarlyVirtioMem(
+    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, headerLength: Int,
+    _ section: SectionCounters
+  ) throws(BypassReason) -> Step {
+    let body = position + headerLength
+    guard input.byteCount >= body + 36 else { return .needsInput }
+    let size = input.bigEndian(UInt64.self, at: body + 8)
+    let unit = input.bigEndian(UInt64.self, at: body + 16)
+    guard section.version == 1, unit > 0, size / unit < 1 << 32 else {
+      throw .earlyDeviceState(section.name)
+    }
+    openSection = section.id
+    enter(section)
+    take(headerLength + 36, &position, &edits)
+    // QEMU writes the bitmap in whole 64-bit words.
+    state = .forward((size / unit + 63) / 64 * 8, then: .footer)
+    return .done
+  }
+
   /// `migration/block-dirty-bitmap.c`: flags, names and bits, until EOS.
   mutating func readDirtyBitmap(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList

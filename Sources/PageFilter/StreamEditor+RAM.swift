@@ -13,7 +13,8 @@ extension StreamEditor {
   mutating func readRAMRecords(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
   ) throws(BypassReason) -> Step {
-    if seenFirstPage { editContinuingPages(input, &position, &edits) }
+    // While the size of pages is not known, each record is looked at by itself.
+    if seenFirstPage, !assumesPageSize { editContinuingPages(input, &position, &edits) }
     guard edits.hasRoom else { return .done }
     return try readRecord(input, &position, &edits)
   }
@@ -76,6 +77,7 @@ extension StreamEditor {
     let pageMask = (UInt64(1) << targetPageBits) - 1
     let flags = word & pageMask
     let offset = word & ~pageMask
+    if assumesPageSize, flags > StreamFormat.RecordFlag.mask { return shortenPages() }
     switch flags {
     case StreamFormat.RecordFlag.endOfSection:
       if inRAMEnd {
@@ -108,8 +110,9 @@ extension StreamEditor {
     let kind = flags & ~StreamFormat.RecordFlag.continue
     switch kind {
     case StreamFormat.RecordFlag.page, StreamFormat.RecordFlag.zero: break
-    case StreamFormat.RecordFlag.xbzrle: throw .xbzrle
-    case StreamFormat.RecordFlag.compressedPage: throw .compressedPages
+    case StreamFormat.RecordFlag.xbzrle: guard readsOnly else { throw .xbzrle }
+    case StreamFormat.RecordFlag.compressedPage:
+      guard readsOnly else { throw .compressedPages }
     default: throw .unknownRecord(flags: flags)
     }
     if !seenFirstPage {
@@ -131,8 +134,12 @@ extension StreamEditor {
       throw .pageBeyondBlock(name: blocks[block].name, offset: offset)
     }
     let isPage = kind == StreamFormat.RecordFlag.page
-    let recordLength = headerLength + (isPage ? 1 << Int(targetPageBits) : 1)
-    guard input.byteCount - position >= recordLength else { return .needsInput }
+    if assumesPageSize, isPage {
+      guard settlePageSize(input, behind: position + headerLength) else { return .needsInput }
+    }
+    let body = try bodyLength(kind, input, at: position + headerLength)
+    guard let body, input.byteCount - position >= headerLength + body else { return .needsInput }
+    let recordLength = headerLength + body
     if block != currentBlock { enterBlock(block) }
     let page = offset >> targetPageBits
     if page >= currentWatched || page < lastPage {
@@ -141,15 +148,7 @@ extension StreamEditor {
     countRound(page)
     let isDead = currentDead.contains(Int(page)) && page != currentWatched
     if isDead { counters.deadPagesMet += 1 }
-    if isPage {
-      counters.normalPages += 1
-      rounds[rounds.count - 1].normal += 1
-      blockPages[block].normal += 1
-    } else {
-      counters.zeroPages += 1
-      rounds[rounds.count - 1].zero += 1
-      blockPages[block].zero += 1
-    }
+    count(kind, block: block)
     if page == currentWatched {
       return passWatched(
         page, input, &position, &edits, headerLength: headerLength, recordLength: recordLength,
@@ -165,6 +164,17 @@ extension StreamEditor {
       take(recordLength, &position, &edits)
     }
     return .done
+  }
+
+  private mutating func count(_ kind: UInt64, block: Int) {
+    switch kind {
+    case StreamFormat.RecordFlag.page: counters.normalPages += 1
+    case StreamFormat.RecordFlag.zero: counters.zeroPages += 1
+    case StreamFormat.RecordFlag.xbzrle: counters.xbzrlePages += 1
+    default: counters.compressedPages += 1
+    }
+    rounds[rounds.count - 1].count(kind)
+    blockPages[block].count(kind)
   }
 
   /// The same first word with PAGE turned into ZERO, the same name if there was one, and the fill
@@ -191,52 +201,5 @@ extension StreamEditor {
     }
     lastBlock = currentBlock
     lastPage = page
-  }
-
-  /// One entry of the MEM_SIZE list (`ram.c:ram_save_setup`, `parse_ramblock`). Which optional
-  /// fields follow is not announced: x-ignore-shared adds an address, post-copy a host page size for
-  /// blocks of huge pages, never both.
-  mutating func readBlockListEntry(
-    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, remaining: UInt64
-  ) throws(BypassReason) -> Step {
-    guard remaining > 0 else {
-      if stops(at: .blockListKnown) { return .stop(.blockListKnown) }
-      state = .ramRecords
-      return .done
-    }
-    guard input.byteCount - position >= 1 else { return .needsInput }
-    let nameLength = Int(input.bigEndian(UInt8.self, at: position))
-    let fixed = position + 1 + nameLength + 8
-    // One more word is looked at to tell the optional field from what follows.
-    guard input.byteCount >= fixed + 8 else { return .needsInput }
-    let name = input.bytes(position + 1..<position + 1 + nameLength)
-    let used = input.bigEndian(UInt64.self, at: fixed - 8)
-    let next = input.bigEndian(UInt64.self, at: fixed)
-    guard nameLength > 0, used <= remaining, blockIndices[name] == nil else {
-      throw .malformed("the list of RAM blocks")
-    }
-    var block = RAMBlock(name: String(decoding: name, as: UTF8.self), usedLength: used)
-    var length = fixed - position
-    if ignoresShared {
-      block.regionAddress = next
-      length += 8
-    } else if used < remaining ? next >> 56 == 0 : isHostPageSize(next) {
-      // A name's length is never 0, and a page size's first byte always is.
-      block.hostPageSize = next
-      length += 8
-    }
-    // The name's bytes, which need be no UTF-8, are what records are looked up by.
-    blockIndices[name] = blocks.count
-    blocks.append(block)
-    blockPages.append(RoundCounters())
-    take(length, &position, &edits)
-    state = .blockList(remaining: remaining - used)
-    return .done
-  }
-
-  /// Behind the last entry stands EOS, MULTIFD_FLUSH or a record; none is a power of two from the
-  /// target page size on.
-  private func isHostPageSize(_ word: UInt64) -> Bool {
-    word.nonzeroBitCount == 1 && word >= 1 << targetPageBits
   }
 }

@@ -57,6 +57,7 @@ extension StreamEditor {
       let bits = input.bigEndian(UInt32.self, at: body)
       guard (10...16).contains(bits) else { throw .malformed("the target page size") }
       targetPageBits = UInt64(bits)
+      assumesPageSize = false
       take(body + 4 - position, &position, &edits)
     case "configuration/uuid":
       guard input.byteCount >= body + 16 else { return .needsInput }
@@ -122,7 +123,7 @@ extension StreamEditor {
     let instance = input.bigEndian(UInt32.self, at: position + 6 + nameLength)
     let version = input.bigEndian(UInt32.self, at: position + 10 + nameLength)
     if full {
-      guard !counters.ramEnded else {
+      guard !counters.ramEnded, !beginsSnapshotStates(name) else {
         // Device states carry no length: nothing behind this can be told apart any more.
         state = .raw
         return .done
@@ -132,16 +133,10 @@ extension StreamEditor {
         input, &position, &edits, headerLength: headerLength,
         SectionCounters(id: id, name: name, instance: instance, version: version, fulls: 1))
     }
-    let body: State
-    switch name {
-    case "ram":
+    guard let body = body(of: name) else { throw .unknownSection(name: name) }
+    if name == "ram" {
       guard version == StreamFormat.ramVersion else { throw .unknownRAMVersion(version) }
       ramSection = id
-      body = .ramRecords
-    case "dirty-bitmap": body = .dirtyBitmap
-    case "block": body = .diskBlocks
-    case _ where name.hasSuffix("/vfio"): body = .vfio
-    default: throw .unknownSection(name: name)
     }
     openSection = id
     enter(SectionCounters(id: id, name: name, instance: instance, version: version, starts: 1))
@@ -150,30 +145,9 @@ extension StreamEditor {
     return .done
   }
 
-  private mutating func enter(_ section: SectionCounters) {
+  mutating func enter(_ section: SectionCounters) {
     sectionIndices[section.id] = sections.count
     sections.append(section)
-  }
-
-  /// virtio-mem's plugged bitmap comes before the pages (`hw/virtio/virtio-mem.c`,
-  /// vmstate_virtio_mem_device_early): three 64-bit sizes, a node, the plugged size and the bitmap.
-  private mutating func readEarlyVirtioMem(
-    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, headerLength: Int,
-    _ section: SectionCounters
-  ) throws(BypassReason) -> Step {
-    let body = position + headerLength
-    guard input.byteCount >= body + 36 else { return .needsInput }
-    let size = input.bigEndian(UInt64.self, at: body + 8)
-    let unit = input.bigEndian(UInt64.self, at: body + 16)
-    guard section.version == 1, unit > 0, size / unit < 1 << 32 else {
-      throw .earlyDeviceState(section.name)
-    }
-    openSection = section.id
-    enter(section)
-    take(headerLength + 36, &position, &edits)
-    // QEMU writes the bitmap in whole 64-bit words.
-    state = .forward((size / unit + 63) / 64 * 8, then: .footer)
-    return .done
   }
 
   private mutating func readSectionPart(
@@ -189,14 +163,9 @@ extension StreamEditor {
     openSection = id
     if end { sections[index].ends += 1 } else { sections[index].parts += 1 }
     take(5, &position, &edits)
-    switch sections[index].name {
-    case "ram":
-      inRAMEnd = end
-      state = .ramRecords
-    case "dirty-bitmap": state = .dirtyBitmap
-    case "block": state = .diskBlocks
-    default: state = .vfio
-    }
+    if sections[index].name == "ram" { inRAMEnd = end }
+    // It has been started, or is virtio-mem's, which has neither PART nor END.
+    state = body(of: sections[index].name) ?? .vfio
     return .done
   }
 
@@ -223,7 +192,7 @@ extension StreamEditor {
       take(5, &position, &edits)
       counters.commandBytes += 5 + UInt64(length)
       state = .forward(UInt64(length), then: .element)
-    case StreamFormat.Command.enableCOLO:
+    case StreamFormat.Command.enableCOLO where !readsOnly:
       throw .colo
     default:
       // Unknown commands delimit themselves.

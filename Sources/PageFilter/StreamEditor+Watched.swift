@@ -2,7 +2,10 @@
 
 extension StreamEditor {
   /// From now on copies of the mark page are kept and given their verdict.
+  ///
+  /// - Precondition: it is no reader (``init(readsOnly:)``).
   public mutating func watch(_ rule: MarkRule) {
+    precondition(!readsOnly, "a reader writes no verdict")
     watched.watch(rule)
     enterBlock(currentBlock)
   }

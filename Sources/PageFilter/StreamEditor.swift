@@ -75,6 +75,12 @@ public struct StreamEditor: ~Copyable {
   var seenFirstPage = false
   var passedSwitchover = false
   var isPreempt = false
+  /// Nothing is ever dropped, so what forbids an edit is read on (``init(readsOnly:)``).
+  var readsOnly = false
+  /// RAM had no END: a background snapshot's device states have begun. Only a reader follows one.
+  public internal(set) var isBackgroundSnapshot = false
+  /// No configuration and no page has told the target's page size yet. Only a reader asks the pages.
+  public internal(set) var assumesPageSize = false
   /// A name that no list of blocks has announced becomes a block.
   var learnsBlocks = false
   /// The stop that has been reported and is to be passed by the next call.
@@ -104,6 +110,8 @@ public struct StreamEditor: ~Copyable {
     case dirtyBitmap
     case vfio
     case diskBlocks
+    case hashTable(HashTablePart)
+    case storageAttributes
     /// Forward this many bytes, then go on.
     indirect case forward(UInt64, then: State)
     /// Device states, or a bypass: forward for ever.
@@ -129,7 +137,10 @@ public struct StreamEditor: ~Copyable {
   }
 
   /// From now on PAGE records of these pages become ZERO records.
+  ///
+  /// - Precondition: it is no reader (``init(readsOnly:)``).
   public mutating func install(_ dead: DeadPages) {
+    precondition(!readsOnly, "a reader drops nothing")
     self.dead = dead
     enterBlock(currentBlock)
   }
@@ -209,41 +220,12 @@ public struct StreamEditor: ~Copyable {
     case .dirtyBitmap: try readDirtyBitmap(input, &position, &edits)
     case .vfio: try readVFIO(input, &position, &edits)
     case .diskBlocks: try readDiskBlocks(input, &position, &edits)
+    case .hashTable(let part): try readHashTable(input, &position, &edits, part)
+    case .storageAttributes: try readStorageAttributes(input, &position, &edits)
     case .forward(let count, let next):
       forwardCounted(input, &position, &edits, count: count, then: next)
     case .raw: forwardRest(input, &position, &edits)
     }
-  }
-
-  private mutating func forwardCounted(
-    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, count: UInt64,
-    then next: State
-  ) -> Step {
-    let available = min(UInt64(input.byteCount - position), count)
-    take(Int(available), &position, &edits)
-    state = available == count ? next : .forward(count - available, then: next)
-    return available == count ? .done : .needsInput
-  }
-
-  private mutating func forwardRest(
-    _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) -> Step {
-    counters.rawBytes += UInt64(input.byteCount - position)
-    take(input.byteCount - position, &position, &edits)
-    return .needsInput
-  }
-
-  /// Consumes bytes and forwards them.
-  @inline(__always)
-  func take(_ count: Int, _ position: inout Int, _ edits: inout EditList) {
-    edits.forward(position..<position + count)
-    position += count
-  }
-
-  /// Whether a stop point is to be reported now; false when the caller comes back from it.
-  mutating func stops(at stop: Stop) -> Bool {
-    defer { passing = nil }
-    return passing != stop
   }
 }
 

@@ -9,38 +9,17 @@ import Testing
 @Suite(
   .serialized, .enabled(if: ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"] != nil))
 struct RecordedMigrationTests {
-  /// A folder of its own for the records.
-  private func inFolder(_ body: (String) async throws -> Void) async throws {
-    let folder =
-      FileManager.default.temporaryDirectory.path
-      + "/lcr\(getpid())-\(UInt32.random(in: 0 ..< .max))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    try await body(folder)
-  }
-
-  private func bench(_ way: Way, _ release: QEMURelease) throws -> MigrationBench {
-    try MigrationBench(
-      way, in: MigrationSetting(source: release, destination: release), hung: Hang.end(way))
-  }
-
-  private func waitForEnd(_ source: TestMachine, _ recorder: ChannelRecorder) async throws {
-    while try !source.qmp.queryMigrate().isOver || !recorder.isIdle {
-      try await Task.sleep(for: .milliseconds(50))
-    }
-  }
-
   @Test(
     "Counts of recorded multifd channels equal QEMU's own",
     arguments: [Way.multifd2, .multifd4], QEMURelease.available)
   func multifd(_ way: Way, _ release: QEMURelease) async throws {
-    try await inFolder { folder in
-      let bench = try bench(way.with { $0.stopped = true }, release)
+    try await Recording.inFolder { folder in
+      let bench = try Recording.bench(way.with { $0.stopped = true }, release)
       let source = bench.source
       let recorder = try ChannelRecorder(at: .unix(path: "\(folder)/in"), in: folder)
       defer { recorder.stop() }
       try await bench.migrate(to: "unix:\(folder)/in")
-      try await waitForEnd(source, recorder)
+      try await Recording.waitForEnd(source, recorder)
 
       let status = try source.qmp.queryMigrate()
       let ram = try #require(status.ram)
@@ -78,20 +57,20 @@ struct RecordedMigrationTests {
     "Counts of a recorded preempt channel and its main one equal QEMU's own",
     arguments: QEMURelease.available)
   func preempt(_ release: QEMURelease) async throws {
-    try await inFolder { folder in
+    try await Recording.inFolder { folder in
       let way = Way.preempt.with {
         $0.parameters = ["max-postcopy-bandwidth": .number(40 << 20)]
         $0.postcopy = .after(800)
         $0.runs = true
         $0.mayBeDamaged = true
       }
-      let bench = try bench(way, release)
+      let bench = try Recording.bench(way, release)
       let (source, destination) = (bench.source, bench.destination)
       let end = try #require(SocketAddress(bench.connectURI))
       let recorder = try ChannelRecorder(at: .unix(path: "\(folder)/in"), to: end, in: folder)
       defer { recorder.stop() }
       try await bench.migrate(to: "unix:\(folder)/in")
-      try await waitForEnd(source, recorder)
+      try await Recording.waitForEnd(source, recorder)
 
       let status = try source.qmp.queryMigrate()
       let ram = try #require(status.ram)
@@ -110,11 +89,21 @@ struct RecordedMigrationTests {
 }
 
 /// What query-migrate tells and the proxy does not read.
-private struct Account: Decodable {
+struct Account: Decodable {
   struct RAM: Decodable {
     var multifdBytes: UInt64
 
     private enum CodingKeys: String, CodingKey { case multifdBytes = "multifd-bytes" }
   }
+  struct Packed: Decodable {
+    var pages: Int
+  }
   var ram: RAM
+  var xbzrle: Packed?
+  var compression: Packed?
+
+  private enum CodingKeys: String, CodingKey {
+    case ram, compression
+    case xbzrle = "xbzrle-cache"
+  }
 }

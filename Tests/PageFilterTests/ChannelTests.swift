@@ -68,6 +68,15 @@ import Testing
     }
   }
 
+  @Test func aPreemptChannelThatCarriesNoPageEndsAtEverySplit() throws {
+    let sample = SampleStream.preemptWithoutPages()
+    for cut in 0...sample.bytes.count {
+      let run = try Run(sample.bytes, cutAt: cut, StreamEditor(preemptChannelOf: []))
+      #expect(same(run.output, sample.bytes), "cut at \(cut)")
+      #expect(run.counters.ramBodies == 1 && run.counters.rawBytes == 0 && run.unread == nil)
+    }
+  }
+
   @Test func blocksOfAPreemptChannelAreLearnedWhereTheyWereNotAnnounced() throws {
     let sample = SampleStream.preempt()
     for cut in cuts(sample) {

@@ -19,17 +19,20 @@ struct EditorRun {
   var machine: String?
   var lastMarkCopy: [UInt8]?
   var truncation: String?
+  var targetPageSize = 0
+  var isBackgroundSnapshot = false
 
   /// - Parameters:
+  ///   - readsOnly: whether it is one that edits nothing.
   ///   - cuts: offsets in rising order at which the input is cut.
   ///   - atStop: called at each stop point, where a caller may install what it has learned.
   ///   - afterPiece: called when a piece has been processed, with the offset of its end.
   init(
-    _ bytes: [UInt8], cuts: some Sequence<Int> = [],
+    _ bytes: [UInt8], readsOnly: Bool = false, cuts: some Sequence<Int> = [],
     atStop: (StreamEditor.Stop, inout StreamEditor) -> Void = { _, _ in },
     afterPiece: (Int, inout StreamEditor) -> Void = { _, _ in }
   ) {
-    var editor = StreamEditor()
+    var editor = StreamEditor(readsOnly: readsOnly)
     var edits = EditList()
     output.reserveCapacity(bytes.count)
     var iterator = cuts.makeIterator()
@@ -73,6 +76,8 @@ struct EditorRun {
     machine = editor.machine
     lastMarkCopy = editor.lastMarkCopy
     truncation = editor.truncation()
+    targetPageSize = editor.targetPageSize
+    isBackgroundSnapshot = editor.isBackgroundSnapshot
   }
 
   private mutating func append(_ edits: borrowing EditList, of bytes: [UInt8], from start: Int) {

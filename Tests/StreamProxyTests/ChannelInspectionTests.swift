@@ -42,7 +42,8 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
   }
 
   @Test(arguments: [
-    (MultifdStream.Compression.zlib, "zlib"), (.zstd, "zstd"), (.qatzip, "qatzip"),
+    (MultifdStream.Compression.zlib, "zlib"), (.zstd, "zstd"), (.qpl, "qpl"), (.uadk, "uadk"),
+    (.qatzip, "qatzip"),
   ])
   func compressedPagesAreCountedAndSkipped(
     _ method: MultifdStream.Compression, name: String
@@ -72,6 +73,14 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
       #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
       #expect(found.bytes == UInt64(main.bytes.count + channels[0].count + channels[1].count))
     }
+  }
+
+  @Test(arguments: SampleStream.multifdMains)
+  func aMainChannelWithoutPagesIsFollowedToItsEnd(main: SampleStream) throws {
+    let found = try inspect(main.bytes, MultifdStream.modern().bytes)
+    #expect(found.isComplete, "\(found.problem?.line ?? "")")
+    #expect(found.pages.normal == 4 + main.records.count { !$0.isZero })
+    #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
   }
 
   @Test func aPageOutsideTheAnnouncedBlocksIsNamedWithItsFile() throws {
@@ -126,6 +135,25 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
   @Test func aPreemptChannelThatCarriedNothingIsNoDamage() throws {
     let found = try inspect(SampleStream.preCopy().bytes, [])
     #expect(found.isComplete && found.channels.last?.kind == "empty")
+  }
+
+  @Test func aPreemptChannelThatOnlyEndsIsRecognised() throws {
+    let bytes = SampleStream.preemptWithoutPages().bytes
+    for found in [try inspect(bytes), try inspect(SampleStream.postCopy().bytes, bytes)] {
+      #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+      let channel = try #require(found.channels.last)
+      #expect(channel.kind == "postcopy-preempt" && channel.bytes == 8)
+      #expect(channel.pages == .none)
+    }
+    // Cut off, or with something behind it, it is none.
+    for cut in 1..<bytes.count { #expect(try !inspect(Array(bytes[..<cut])).isComplete) }
+    #expect(try !inspect(bytes + [0]).isComplete)
+  }
+
+  @Test func whatFollowsTheEndOfAPreemptChannelIsDamage() throws {
+    let bytes = SampleStream.preempt(ends: true).bytes
+    let problem = try #require(try inspect(bytes + [0, 0]).problem)
+    #expect(problem.offset == UInt64(bytes.count) && problem.sentence.contains("goes on behind"))
   }
 
   @Test func aRecoveryIsReadBesideTheConnectionThatBroke() throws {

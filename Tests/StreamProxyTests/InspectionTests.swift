@@ -74,6 +74,105 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     // Behind the EOF byte: QEMU with suppress-vmdesc.
     let found = try inspect(sample.bytes[...end])
     #expect(found.isComplete && found.deviceStatesNote != nil)
+    #expect(found.deviceStates.map(\.name) == ["timer", "cpu_common"])
+  }
+
+  @Test(arguments: PassedSample.followed)
+  func whatIsNotEditedIsFollowedToItsEnd(sample: PassedSample) throws {
+    let reading = try #require(sample.reading)
+    let found = try inspect(sample.stream.bytes)
+    #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+    #expect(found.pages.normal == sample.stream.records.count { !$0.isZero })
+    #expect(found.pages.zero == sample.stream.records.count { $0.isZero })
+    #expect(found.pages.xbzrle == reading.xbzrle && found.pages.compressed == reading.compressed)
+    #expect(found.channels.first?.blocks.reduce(0) { $0 + $1.pages.count } == found.pages.count)
+    #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
+    #expect(!found.bytesByKind.contains { $0.kind == "unread" })
+    #expect(found.deviceStates.map(\.name) == ["timer", "cpu_common"])
+    #expect(found.rounds.isEmpty == (reading.compressed > 0))
+    #expect(found.text.hasSuffix("the stream is complete"))
+    #expect(found.text.contains("  xbzrle") == (reading.xbzrle > 0))
+    #expect(found.text.contains("  compressed") == (reading.compressed > 0))
+  }
+
+  @Test(arguments: PassedSample.followed)
+  func whatIsNotEditedAndIsCutIsNotTakenForComplete(sample: PassedSample) throws {
+    let bytes = sample.stream.bytes
+    let description = try #require(bytes.indices.last { bytes[$0...].starts(with: [0, 6, 0, 0]) })
+    for cut in stride(from: 0, to: bytes.count, by: 7) where cut != description + 1 {
+      let isBehindCopy = sample.stream.name == "COLO" && cut >= bytes.count - 44
+      #expect(try inspect(bytes[..<cut]).isComplete == isBehindCopy, "cut at \(cut)")
+    }
+  }
+
+  @Test func aSnapshotAndCOLOAreNamed() throws {
+    let modes = try PassedSample.followed.map { try inspect($0.stream.bytes).mode }
+    #expect(modes == [nil, nil, "COLO", "background-snapshot", nil, nil, nil])
+    let colo = try inspect(PassedSample.followed[2].stream.bytes)
+    #expect(colo.bytesByKind.first { $0.kind == "COLO checkpoints" }?.bytes == 44)
+    #expect(colo.deviceStatesNote?.contains("are not read") == true)
+  }
+
+  /// A byte 00 in the data of a device, behind what looks like some footer.
+  @Test func aFooterOfAnotherSectionIsNoEnd() throws {
+    var build = StreamBuilder.untilEndOfRAM()
+    build.open(4, id: 40, "timer", version: 2)
+    build.put([0x7e, 0, 0, 0, 39, 0])
+    #expect(try !inspect(build.sample.bytes).isComplete)
+    build.put([0x7e, 0, 0, 0, 2, 0])
+    #expect(try !inspect(build.sample.bytes).isComplete)
+    build.put([0x7e, 0, 0, 0, 40, 1])
+    #expect(try !inspect(build.sample.bytes).isComplete)
+    build.close()
+    build.put(0x00)
+    let found = try inspect(build.sample.bytes)
+    #expect(found.isComplete && found.deviceStates.map(\.bytes) == [19 + 18 + 5])
+  }
+
+  /// Nothing tells whether they are whole, which is said.
+  @Test func deviceStatesWithNeitherFootersNorDescriptionAreNotCalledComplete() throws {
+    var build = StreamBuilder("bare device states")
+    build.footers = false
+    build.begin()
+    build.startRAM([.init("pc.ram", pages: 4)])
+    build.endOfSection()
+    build.reopen(3, id: 2)
+    build.endOfSection()
+    build.tail(description: false)
+    let problem = try #require(try inspect(build.sample.bytes).problem)
+    #expect(problem.sentence.contains("it cannot be known whether they are whole"))
+    build.description(devices: ["timer", "cpu_common"])
+    let found = try inspect(build.sample.bytes)
+    #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+  }
+
+  @Test func thePageSizeOfAStreamWithoutWholePagesIsTheDescriptions() throws {
+    var build = StreamBuilder("zero pages of 8192 bytes", pageBits: 13)
+    build.announcesPageSize = false
+    build.begin()
+    build.startRAM([.init("ram", pages: 4)])
+    build.endOfSection()
+    build.reopen(3, id: 2)
+    build.zero(0, 1)
+    build.endOfSection()
+    build.tail()
+    let found = try inspect(build.sample.bytes)
+    #expect(found.isComplete && found.targetPageSize == 8192)
+  }
+
+  @Test func anEndOfPostCopyWithoutTheEndOfRAMIsDamage() throws {
+    var build = StreamBuilder("post-copy without END")
+    build.begin()
+    build.startRAM([.init("pc.ram", pages: 4)])
+    build.endOfSection()
+    build.packaged([1, 2, 3])
+    build.reopen(2, id: 2)
+    build.page(0, 1)
+    build.endOfSection()
+    let offset = UInt64(build.offset)
+    build.put(0x00)
+    let problem = try #require(try inspect(build.sample.bytes).problem)
+    #expect(problem.offset == offset && problem.sentence.contains("before the end of RAM"))
   }
 
   @Test func aDeviceThatIsListedAndMissingIsDamage() throws {

@@ -50,6 +50,14 @@ extension SampleStream {
     return build.sample
   }
 
+  /// A preempt channel of which no page was asked, where the machine type is 7.2's or older.
+  public static func preemptWithoutPages() -> SampleStream {
+    var build = StreamBuilder("preempt channel of 7.2 without pages")
+    build.announce([ram, rom])
+    build.put(integer: UInt64(0x010))
+    return build.sample
+  }
+
   /// The main channel of a post-copy recovery behind ``postCopy()``.
   public static func recovery() -> SampleStream {
     var build = StreamBuilder("post-copy recovery")

@@ -6,6 +6,8 @@ public struct MultifdStream: Sendable {
     case none = 0
     case zlib = 2
     case zstd = 4
+    case qpl = 8
+    case uadk = 16
     case qatzip = 32
   }
 

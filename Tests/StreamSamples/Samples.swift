@@ -124,27 +124,6 @@ extension SampleStream {
     return build.sample
   }
 
-  public static func multifdMarkers(pageBits: Int = 10) -> SampleStream {
-    var build = StreamBuilder("multifd markers", pageBits: pageBits)
-    build.begin()
-    build.startRAM([ram, rom])
-    build.multifdFlush()
-    build.endOfSection()
-    build.reopen(2, id: 2)
-    build.multifdFlush()
-    build.firstRound()
-    build.multifdFlush()
-    build.multifdFlush()
-    build.page(0, 1)
-    build.endOfSection()
-    build.reopen(3, id: 2)
-    build.page(0, 8)
-    build.multifdFlush()
-    build.endOfSection()
-    build.tail()
-    return build.sample
-  }
-
   static func virtioMem(first: Bool) -> SampleStream {
     var build = StreamBuilder("virtio-mem \(first ? "before" : "behind") RAM's START")
     build.begin()

@@ -3,6 +3,9 @@
 public struct StreamBuilder {
   /// Sections end with a footer (off with `send-section-footer=off`).
   public var footers = true
+  /// The configuration names the page size where it is not 4096 bytes; targets that have one size only
+  /// do not.
+  public var announcesPageSize = true
   public private(set) var sample: SampleStream
   private var openSection: UInt32 = 0
   private var inEnd = false
@@ -49,7 +52,7 @@ public struct StreamBuilder {
     put(0x07)
     put(integer: UInt32(machine.utf8.count))
     put(Array(machine.utf8))
-    guard sample.pageSize != 4096 else { return }
+    guard sample.pageSize != 4096, announcesPageSize else { return }
     subsection("configuration/target-page-bits")
     put(integer: UInt32(sample.pageSize.trailingZeroBitCount))
   }

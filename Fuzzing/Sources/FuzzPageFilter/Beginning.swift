@@ -10,6 +10,8 @@ enum Beginning: CaseIterable {
   case preemptAlone
   /// The main channel of a recovery.
   case recovery
+  /// A recorded main one, of which nothing is dropped.
+  case recorded
 
   func makeEditor() -> StreamEditor {
     switch self {
@@ -20,6 +22,7 @@ enum Beginning: CaseIterable {
         targetPageSize: Broken.shared.editor.targetPageSize)
     case .preemptAlone: StreamEditor(preemptChannelOf: [], learnsBlocks: true)
     case .recovery: StreamEditor(recoveryOf: Broken.shared.editor)
+    case .recorded: StreamEditor(readsOnly: true)
     }
   }
 }

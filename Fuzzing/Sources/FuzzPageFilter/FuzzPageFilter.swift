@@ -4,7 +4,7 @@ import PageFilter
 ///
 /// | byte | chooses |
 /// |---|---|
-/// | 0 | bit 0: nothing is dead; bit 1: dead pages are taken out between two pieces; bit 2: no mark; bits 3 and 4: the channel (``Beginning``) |
+/// | 0 | bit 0: nothing is dead; bit 1: dead pages are taken out between two pieces; bit 2: no mark; bits 3 and 4: the channel (``Beginning``); bit 5: a recorded one |
 /// | 1 | which pages are dead (a pattern over page numbers) |
 /// | 2 to 5 | seed of the places where the stream is cut |
 /// | 6 | the mark's page; the probes are behind it, and in the second block |
@@ -49,18 +49,20 @@ struct Choices {
 
   init(_ bytes: ArraySlice<UInt8>) {
     let bytes = Array(bytes)
-    nothingIsDead = bytes[0] & 1 == 1
-    removesPages = bytes[0] & 2 == 2
-    beginning = Beginning.allCases[Int(bytes[0] >> 3 & 3)]
+    let isRecorded = bytes[0] & 32 == 32
+    nothingIsDead = bytes[0] & 1 == 1 || isRecorded
+    removesPages = bytes[0] & 2 == 2 && !isRecorded
+    beginning = isRecorded ? .recorded : Beginning.allCases[Int(bytes[0] >> 3 & 3)]
     // The identification is short, so that the fuzzer finds pages that carry it.
     mark =
-      bytes[0] & 4 == 4
+      bytes[0] & 4 == 4 || isRecorded
       ? nil
       : MarkRule(
         address: PageAddress(block: 0, page: Int(bytes[6])), identification: [0x6d],
         identificationOffset: 16, verdict: [1, 2, 3, 4], verdictOffset: 64)
     let page = Int(bytes[6])
-    probes = [(0, page + 1), (0, page * 2 + 2), (1, page)].map {
+    let probed = isRecorded ? [] : [(0, page + 1), (0, page * 2 + 2), (1, page)]
+    probes = probed.map {
       ProbeRule(address: PageAddress(block: $0.0, page: $0.1), identification: [0x70])
     }
     pattern = UInt64(bytes[1]) &* 0x0101_0101_0101_0101

@@ -23,7 +23,8 @@ struct Run {
     var list = EditList()
     var dead: DeadPages?
     var proven: Set<Int> = []
-    if !editor.blocks.isEmpty {
+    let drops = choices.beginning != .recorded
+    if drops, !editor.blocks.isEmpty {
       // What it rests on is known from the beginning.
       dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
       if let dead { editor.install(dead) }
@@ -51,7 +52,7 @@ struct Run {
             start += count
             stops.append(Stopped(stop: stop, offset: start))
             precondition(stops.count <= stream.count + 2, "the editor does not come past a stop")
-            if stop == .firstPageRecord {
+            if drops, stop == .firstPageRecord {
               dead = choices.dead(editor.blocks, pageSize: editor.targetPageSize)
               if let dead { editor.install(dead) }
               if let mark = choices.mark { editor.watch(mark) }
@@ -111,6 +112,11 @@ struct Run {
     let normal = blockPages.reduce(0) { $0 + $1.normal }
     let zero = blockPages.reduce(0) { $0 + $1.zero }
     let dropped = blockPages.reduce(0) { $0 + $1.dropped }
+    let xbzrle = blockPages.reduce(0) { $0 + $1.xbzrle }
+    let compressed = blockPages.reduce(0) { $0 + $1.compressed }
+    precondition(
+      xbzrle == counters.xbzrlePages && compressed == counters.compressedPages,
+      "the blocks' account of what a reader follows is wrong")
     precondition(
       normal == counters.normalPages && zero == counters.zeroPages
         && dropped == counters.droppedPages, "the blocks' account is wrong")

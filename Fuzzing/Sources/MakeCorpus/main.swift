@@ -21,12 +21,12 @@ func write(_ bytes: [UInt8], to name: String) {
   unsafe fclose(file)
 }
 
-for target in ["FuzzPageFilter", "FuzzMultifd", "FuzzHookLink"] {
+for target in ["FuzzPageFilter", "FuzzMultifd", "FuzzInspect", "FuzzHookLink"] {
   // As above; a folder that is there is fine.
   _ = unsafe mkdir("\(folder)/\(target)", 0o755)
 }
 
-/// - Parameter beginning: which channel it is, for the fuzz target's first byte.
+/// - Parameter beginning: which channel it is, for the fuzz target's first byte; 4 is a recorded one.
 func write(_ sample: SampleStream, _ name: String, beginning: UInt8) {
   for (way, choices) in [
     [0, 0b0010_0110, 1, 2, 3, 4, 2, 0], [1, 0xff, 9, 8, 7, 6, 0, 0], [6, 0xff, 5, 5, 5, 5, 1, 2],
@@ -42,7 +42,14 @@ for (index, sample) in SampleStream.editable.enumerated() {
 }
 for (index, sample) in PassedSample.all.enumerated() {
   write(sample.stream, "passed-\(index)", beginning: 0)
+  write(sample.stream, "recorded-\(index)", beginning: 4)
 }
+for (index, sample) in SampleStream.multifdMains.enumerated() {
+  write(sample, "multifd-main-\(index)", beginning: 0)
+}
+// Its first 40000 bytes are used: the chunk is cut.
+write(.disks(chunk: true), "disk-chunk", beginning: 0)
+write(.preemptWithoutPages(), "preempt-empty", beginning: 1)
 // One whose pages have the size that multifd channels carry.
 write(.multifdMarkers(pageBits: 12), "multifd-main", beginning: 0)
 for ends in [false, true] {
@@ -53,7 +60,7 @@ for ends in [false, true] {
 write(.recovery(), "recovery", beginning: 3)
 
 let channels: [MultifdStream] =
-  [.modern(), .old()] + [.zlib, .zstd, .qatzip].map { .compressed($0) }
+  [.modern(), .old()] + [.zlib, .zstd, .qpl, .uadk, .qatzip].map { .compressed($0) }
 for (index, stream) in channels.enumerated() {
   for (way, choices) in [[0, 0b0010_0110, 7, 5], [1, 0, 200, 1], [2, 0xff, 0, 9]]
     .enumerated() as EnumeratedSequence<[[UInt8]]>
@@ -61,6 +68,29 @@ for (index, stream) in channels.enumerated() {
     write(choices + stream.bytes, to: "FuzzMultifd/channel-\(index)-\(way)")
   }
 }
+
+// Up to three channels of one migration, with the lengths of those in front of the last.
+func write(_ channels: [[UInt8]], _ name: String) {
+  let lengths = (channels.dropLast().map(\.count) + [0, 0]).prefix(2)
+  let choices =
+    [UInt8(channels.count - 1)] + lengths.flatMap { [UInt8($0 >> 8 & 0xff), UInt8($0 & 0xff)] }
+  write(choices + channels.flatMap(\.self), to: "FuzzInspect/\(name)")
+}
+for (index, sample) in SampleStream.editable.enumerated() {
+  write([sample.bytes], "main-\(index)")
+}
+for (index, sample) in PassedSample.all.enumerated() {
+  write([sample.stream.bytes], "passed-\(index)")
+}
+for (index, stream) in channels.enumerated() { write([stream.bytes], "multifd-\(index)") }
+for (index, main) in SampleStream.multifdMains.enumerated() {
+  write([main.bytes, MultifdStream.modern().bytes], "main-and-multifd-\(index)")
+}
+write(
+  [SampleStream.postCopy().bytes, SampleStream.preempt(pageBits: 10).bytes], "main-and-preempt")
+write([SampleStream.postCopy().bytes, SampleStream.preemptWithoutPages().bytes], "main-and-none")
+write([SampleStream.postCopy().bytes, SampleStream.recovery().bytes], "main-and-recovery")
+write([SampleStream.preempt(ends: true).bytes], "preempt")
 
 let migration = MigrationID(high: 1, low: 2)
 let messages: [any Message] = [

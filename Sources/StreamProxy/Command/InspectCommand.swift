@@ -14,8 +14,9 @@ struct InspectCommand: ParsableCommand {
       A multifd or a postcopy-preempt channel can be read by itself too; the main channel of a \
       post-copy recovery only beside the one that broke.
 
-      Exit codes: 0 the stream is complete; 1 it is damaged, cut off or of an unknown kind (the last \
-      line says where and why); 2 a file cannot be read; 64 wrong flags.
+      Exit codes: 0 the stream is complete; 1 it is damaged, cut off or of an unknown kind, or it \
+      cannot be known whether it is whole (the last line says where and why); 2 a file cannot be \
+      read; 64 wrong flags.
       """)
 
   @Argument(

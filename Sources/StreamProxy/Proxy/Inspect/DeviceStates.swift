@@ -1,176 +1,114 @@
 import FoundationEssentials
-import Glibc
 
 /// What follows the end of RAM in a recorded stream: FULL sections of device states, the EOF byte,
 /// and the description that QEMU adds for its own tools (`savevm.c`, QEMU_VM_VMDESCRIPTION: a byte
 /// 06, a length, and JSON that lists the devices).
 ///
-/// Device states carry no length, so they are found with the description's help: each device's
-/// header is searched for behind the last one's, and must stand right behind that one's footer.
+/// Device states carry no length, so each one's end is searched for. With the description the next
+/// device's header is known; it must stand right behind the last one's footer. Without it a footer, which
+/// names its section, counts where another header or the end of the stream follows it.
 struct DeviceStates {
-  private(set) var states: [StreamInspection.DeviceState] = []
+  /// What is searched.
+  struct Tail {
+    /// From the first device state, or the EOF byte, on.
+    var bytes: [UInt8]
+    /// Of `bytes` in the stream.
+    var offset: UInt64
+    /// What the stream has behind `bytes`.
+    var bytesBehind: UInt64 = 0
+    var hasFooters: Bool
+    /// Checkpoints follow the description.
+    var isCOLO = false
+    /// Names of device states that came before RAM; the description lists them too.
+    var early: Set<String> = []
+  }
+
+  var states: [StreamInspection.DeviceState] = []
   private(set) var note: String?
-  private(set) var problem: StreamInspection.Problem?
+  var problem: StreamInspection.Problem?
   private(set) var stateBytes: UInt64 = 0
   private(set) var endBytes: UInt64 = 0
   private(set) var descriptionBytes: UInt64 = 0
+  private(set) var checkpointBytes: UInt64 = 0
+  /// The target's, in bytes, where there is a description that tells it.
+  private(set) var pageSize: Int?
 
-  private let tail: [UInt8]
-  private let offset: UInt64
-  private let hasFooters: Bool
+  let stream: Tail
+  var tail: [UInt8] { stream.bytes }
 
-  private struct Description: Decodable {
-    struct Device: Decodable {
-      var name: String
-      var instance: Int64
-
-      private enum CodingKeys: String, CodingKey {
-        case name
-        case instance = "instance_id"
-      }
-    }
-    var devices: [Device]
-  }
-
-  /// - Parameters:
-  ///   - tail: everything from the first device state, or the EOF byte, to the end of the stream.
-  ///   - offset: of the tail in the stream.
-  ///   - early: names of device states that came before RAM; the description lists them too.
-  init(tail: [UInt8], offset: UInt64, hasFooters: Bool, early: Set<String>) {
-    self.tail = tail
-    self.offset = offset
-    self.hasFooters = hasFooters
-    guard let first = tail.first else { return }
+  /// - Parameter tail: nil where the stream has not come to its device states.
+  init(tail: Tail?) {
+    stream = tail ?? Tail(bytes: [], offset: 0, hasFooters: true)
+    guard let first = stream.bytes.first else { return }
     guard first == 0x04 || first == 0x00 else {
-      problem = .init(
-        offset: offset,
-        sentence: "element type 0x\(String(first, radix: 16)) behind the end of RAM is not known")
+      let type = String(first, radix: 16)
+      fail(at: 0, "element type 0x\(type) behind the end of RAM is not known")
       return
     }
-    if let (start, description) = findDescription() {
-      endBytes = 1
-      descriptionBytes = UInt64(tail.count - start)
-      find(description.devices.filter { !early.contains($0.name) }, before: start - 1)
-    } else if endsWithoutDescription {
-      endBytes = 1
-      stateBytes = UInt64(tail.count - 1)
-      if tail.count > 1 {
-        note = "the stream carries no description of its device states (suppress-vmdesc)"
-      }
+    if let found = findDescription() {
+      descriptionBytes = UInt64(found.range.count)
+      pageSize = found.content.pageSize
+      find(
+        found.content.devices.filter { !stream.early.contains($0.name) },
+        before: found.range.lowerBound - 1)
+      readCheckpoints(from: found.range.upperBound)
+    } else if stream.bytesBehind > 0 {
+      fail(
+        at: stream.bytes.count,
+        "the device states are longer than \(stream.bytes.count) bytes, and are not looked at")
     } else {
-      problem = .init(
-        offset: offset + UInt64(tail.count),
-        sentence: "the stream ends inside the device states or their description")
+      findWithoutDescription()
     }
   }
 
-  /// The description ends where the stream does, and its JSON holds no control characters, so it is
-  /// looked for from the end.
-  private func findDescription() -> (start: Int, Description)? {
-    var position = tail.count - 5
-    while position > 0 {
-      position -= 1
-      guard tail[position] == 0x06, tail[position + 5] == UInt8(ascii: "{"),
-        integer(at: position + 1) == tail.count - position - 5
-      else { continue }
-      let text = Data(tail[(position + 5)...])
-      if let description = try? JSONDecoder().decode(Description.self, from: text) {
-        return (position, description)
+  private mutating func findWithoutDescription() {
+    let last = tail.count - 1
+    if tail.count == 1, tail[0] == 0 {
+      // Post-copy: the states have travelled in PACKAGED.
+      endBytes = 1
+    } else if stream.hasFooters {
+      guard findByFooters() else {
+        return fail(
+          at: tail.count, "the stream ends inside the device states or their description")
       }
+      close(before: last)
+      note = """
+        the stream carries no description of its device states (suppress-vmdesc), or ends before it
+        """
+    } else {
+      fail(
+        at: tail.count,
+        """
+        the device states have neither footers (send-section-footer) nor a description \
+        (suppress-vmdesc), so it cannot be known whether they are whole
+        """)
     }
-    return nil
   }
 
-  /// The EOF byte behind a footer, or alone (post-copy). Without footers any zero byte may be it.
-  private var endsWithoutDescription: Bool {
-    guard tail.last == 0 else { return false }
-    return tail.count == 1 || !hasFooters || tail.count > 6 && tail[tail.count - 6] == 0x7e
+  private mutating func readCheckpoints(from position: Int) {
+    checkpointBytes = UInt64(tail.count - position) + stream.bytesBehind
+    guard checkpointBytes > 0, problem == nil else { return }
+    note = """
+      COLO's checkpoints, which follow the first copy, are not read, and where they are cut is not known
+      """
   }
 
   private mutating func find(_ devices: [Description.Device], before end: Int) {
-    guard end >= 0, tail[end] == 0x00 else {
-      problem = .init(
-        offset: offset + UInt64(max(0, end)),
-        sentence: "no end-of-stream byte stands before the description of the device states")
-      return
+    guard tail[end] == 0x00 else {
+      return fail(
+        at: end, "no end-of-stream byte stands before the description of the device states")
     }
-    var position = 0
-    for device in devices {
-      guard let start = header(of: device, from: position, before: end) else {
-        problem = .init(
-          offset: offset + UInt64(position),
-          sentence: """
-            the description lists device state '\(device.name)', and it is not found from here on
-            """)
-        return
-      }
-      close(at: start)
-      let name = start + 6 + device.name.utf8.count
-      states.append(
-        .init(
-          id: UInt32(integer(at: start + 1)), name: device.name,
-          instance: UInt32(truncatingIfNeeded: device.instance),
-          version: UInt32(integer(at: name + 4)), offset: offset + UInt64(start), bytes: 0))
-      position = name + 8
+    guard findStates(devices, before: end) else { return }
+    if let last = states.last, stream.hasFooters, !isFooter(of: last.id, before: end) {
+      fail(at: end, "the last device state, '\(last.name)', does not end with its footer")
     }
+    close(before: end)
+  }
+
+  /// All states have been found, and `end` is where the EOF byte stands.
+  private mutating func close(before end: Int) {
     close(at: end)
+    endBytes = 1
     stateBytes = UInt64(end)
-    if let last = states.last, hasFooters, !isFooter(of: last.id, before: end) {
-      problem = .init(
-        offset: offset + UInt64(end),
-        sentence: "the last device state, '\(last.name)', does not end with its footer")
-    }
-  }
-
-  /// The first place where the device's header stands right behind the last one's footer.
-  private func header(
-    of device: Description.Device, from position: Int, before end: Int
-  ) -> Int? {
-    let name = Array(device.name.utf8)
-    guard let length = UInt8(exactly: name.count) else { return nil }
-    let instance = UInt32(truncatingIfNeeded: device.instance)
-    let pattern =
-      [length] + name + stride(from: 24, through: 0, by: -8).map { UInt8(instance >> $0 & 0xff) }
-    var from = position
-    while let found = search(pattern, from: from, before: end) {
-      let start = found - 5
-      let follows =
-        states.last.map { !hasFooters || isFooter(of: $0.id, before: start) } ?? (start == 0)
-      if start >= position, tail[start] == 0x04, found + pattern.count + 4 <= end, follows {
-        return start
-      }
-      from = found + 1
-    }
-    return nil
-  }
-
-  private mutating func close(at end: Int) {
-    guard let last = states.indices.last else { return }
-    states[last].bytes = offset + UInt64(end) - states[last].offset
-  }
-
-  private func isFooter(of id: UInt32, before end: Int) -> Bool {
-    end >= 5 && tail[end - 5] == 0x7e && integer(at: end - 4) == Int(id)
-  }
-
-  /// A big-endian 32-bit integer.
-  private func integer(at position: Int) -> Int {
-    tail[position..<position + 4].reduce(0) { $0 << 8 | Int($1) }
-  }
-
-  private func search(_ pattern: [UInt8], from: Int, before end: Int) -> Int? {
-    var from = from
-    return unsafe tail.withUnsafeBytes { bytes in
-      // All ranges lie inside their arrays, which are alive; what is found lies in the first.
-      guard let base = bytes.baseAddress else { return nil }
-      while from + pattern.count <= end {
-        let left = end - pattern.count + 1 - from
-        guard let found = unsafe memchr(base + from, Int32(pattern[0]), left) else { return nil }
-        let index = unsafe UnsafeRawPointer(found) - base
-        if unsafe memcmp(found, pattern, pattern.count) == 0 { return index }
-        from = index + 1
-      }
-      return nil
-    }
   }
 }

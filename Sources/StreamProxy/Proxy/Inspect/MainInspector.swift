@@ -13,7 +13,7 @@ final class MainInspector {
   static func read(
     _ file: RecordedChannel, kind: String = "main"
   ) throws(SystemError) -> MainInspector {
-    try MainInspector(file, StreamEditor(), kind: kind)
+    try MainInspector(file, StreamEditor(readsOnly: true), kind: kind)
   }
 
   /// - Parameter main: the connection that broke, or an earlier recovery of it.
@@ -38,7 +38,6 @@ final class MainInspector {
   ) throws(SystemError) {
     var editor = begun
     var tail: [UInt8] = []
-    var tailIsTooLong = false
     var edits = EditList()
     while try file.readMore() {
       var wantsMore = false
@@ -58,35 +57,36 @@ final class MainInspector {
           count = consumed
         }
         let raw = Int(editor.counters.rawBytes - before)
-        if raw > 0, editor.counters.ramEnded {
-          tailIsTooLong = tailIsTooLong || tail.count + raw > MainInspector.maximumTail
+        if raw > 0, editor.counters.ramEnded || editor.isBackgroundSnapshot {
+          let kept = min(raw, MainInspector.maximumTail - tail.count)
           // Raw bytes are the last ones of what was consumed.
-          if !tailIsTooLong { unsafe tail.append(contentsOf: file.bytes[count - raw..<count]) }
+          let start = count - raw
+          unsafe tail.append(contentsOf: file.bytes[start..<start + kept])
         }
         file.consume(count)
       }
     }
-    inspection = MainInspector.summarize(
-      editor, tail: tailIsTooLong ? [] : tail, file: file, kind: kind,
-      note: tailIsTooLong
-        ? "the device states are longer than \(MainInspector.maximumTail) bytes" : nil)
+    inspection = MainInspector.summarize(editor, tail: tail, file: file, kind: kind)
     self.editor = editor
   }
 
   private static func summarize(
-    _ editor: borrowing StreamEditor, tail: [UInt8], file: RecordedChannel, kind: String,
-    note: String?
+    _ editor: borrowing StreamEditor, tail: [UInt8], file: RecordedChannel, kind: String
   ) -> StreamInspection {
     let isPreempt = kind == "postcopy-preempt"
+    let counters = editor.counters
     let states = DeviceStates(
-      tail: isPreempt ? [] : tail, offset: editor.counters.bytesIn - UInt64(tail.count),
-      hasFooters: editor.counters.footers > 0,
-      early: Set(editor.sections.filter { $0.fulls > 0 }.map(\.name)))
+      tail: isPreempt || tail.isEmpty
+        ? nil
+        : .init(
+          bytes: tail, offset: counters.bytesIn - counters.rawBytes,
+          bytesBehind: counters.rawBytes - UInt64(tail.count), hasFooters: counters.footers > 0,
+          isCOLO: editor.commands[8] != nil,
+          early: Set(editor.sections.filter { $0.fulls > 0 }.map(\.name))))
     let end = file.offset + UInt64(file.count)
     var inspection = StreamInspection(
       editor, tail: states,
       problem: problem(editor, end: end, isPreempt: isPreempt, leftOver: file.count))
-    inspection.deviceStatesNote = note ?? inspection.deviceStatesNote
     if isPreempt {
       // Requested pages come in any order: there are no rounds.
       inspection.rounds = []
@@ -97,12 +97,13 @@ final class MainInspector {
     let blocks = editor.blocks.indices.map { index in
       StreamInspection.BlockPages(
         name: editor.blocks[index].name, normal: editor.blockPages[index].normal,
-        zero: editor.blockPages[index].zero)
+        zero: editor.blockPages[index].zero, xbzrle: editor.blockPages[index].xbzrle,
+        compressed: editor.blockPages[index].compressed)
     }
     inspection.channels = [
       .init(
         file: file.name, kind: kind, bytes: end, problem: inspection.problem,
-        pages: inspection.pages, blocks: blocks.filter { $0.normal + $0.zero > 0 })
+        pages: inspection.pages, blocks: blocks.filter { $0.pages.count > 0 })
     ]
     return inspection
   }
@@ -117,10 +118,22 @@ final class MainInspector {
     if let unread = editor.unread {
       return .init(offset: unread.offset, sentence: "\(cannotFollow): \(unread.reason)")
     }
-    // It ends by its close, between two records.
+    // It ends by its close, between two records, or behind an EOS.
     if isPreempt {
+      let behind = editor.counters.rawBytes
+      guard behind == 0 else {
+        return .init(
+          offset: end - behind, sentence: "the channel goes on behind the record that ends it")
+      }
       return leftOver == 0 ? nil : .init(offset: end, sentence: "the channel ends inside a record")
     }
-    return editor.truncation().map { .init(offset: end, sentence: $0) }
+    if let truncation = editor.truncation() { return .init(offset: end, sentence: truncation) }
+    // Post-copy: nothing has forbidden the end of the stream where it stands.
+    guard editor.counters.ramEnded || editor.isBackgroundSnapshot else {
+      return .init(
+        offset: editor.counters.bytesIn - editor.counters.rawBytes,
+        sentence: "\(BypassReason.endBeforeRAM)")
+    }
+    return nil
   }
 }

@@ -142,9 +142,13 @@ extension RecordedChannel {
     case .recovery: .recovery
     case .multifd: .multifd
     case .encrypted: .encrypted
-    case .pageRecord, .other: beginsWithPageRecord ? .preempt : .unknown
+    case .pageRecord, .other: beginsWithPageRecord || carriedNoPage ? .preempt : .unknown
     }
   }
+
+  /// A preempt channel that nobody asked for a page is an EOS record alone where the machine type is
+  /// 7.2's or older (`ram.c:postcopy_preempt_shutdown_file`), and empty elsewhere.
+  private var carriedNoPage: Bool { head == [0, 0, 0, 0, 0, 0, 0, 0x10] }
 
   /// A preempt channel's first record is a PAGE (8) or a ZERO (2) that names its block, so neither
   /// continues one: low bits of the first word, which the smallest page leaves for flags, and behind

@@ -19,6 +19,12 @@ extension StreamInspection {
     public var name: String
     public var normal: Int
     public var zero: Int
+    public var xbzrle = 0
+    public var compressed = 0
+
+    var pages: Pages {
+      Pages(normal: normal, zero: zero, xbzrle: xbzrle, compressed: compressed)
+    }
   }
 
   /// What only a multifd channel has.
@@ -43,7 +49,7 @@ extension StreamInspection {
     deviceStates += other.deviceStates
     for block in other.channels.flatMap(\.blocks) {
       guard let index = blocks.firstIndex(where: { $0.name == block.name }) else { continue }
-      blocks[index].pages += Pages(normal: block.normal, zero: block.zero)
+      blocks[index].pages += block.pages
     }
     for command in other.commands {
       if let index = commands.firstIndex(where: { $0.number == command.number }) {

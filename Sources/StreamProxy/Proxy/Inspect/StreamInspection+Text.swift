@@ -5,17 +5,16 @@ extension StreamInspection {
     if channels.contains(where: { $0.kind == "main" || $0.kind == "unknown" }) {
       lines.append(
         "machine \(machine ?? "not named"), pages of \(targetPageSize) bytes, "
-          + (returnPath ? "return path" : "no return path"))
+          + (returnPath ? "return path" : "no return path") + (mode.map { ", \($0)" } ?? ""))
     }
     lines += channelTables
     lines += table(
-      "RAM blocks", ["name", "bytes", "host page size", "region address", "normal", "zero"],
+      "RAM blocks", ["name", "bytes", "host page size", "region address"] + pageKinds,
       blocks.map {
         [
           $0.name, "\($0.bytes)", $0.hostPageSize.map { "\($0)" } ?? "",
-          $0.regionAddress.map { "0x" + String($0, radix: 16) } ?? "", "\($0.pages.normal)",
-          "\($0.pages.zero)",
-        ]
+          $0.regionAddress.map { "0x" + String($0, radix: 16) } ?? "",
+        ] + cells($0.pages)
       })
     lines += table(
       "sections",
@@ -30,9 +29,8 @@ extension StreamInspection {
       "commands", ["name", "number", "count"],
       commands.map { [$0.name, "\($0.number)", "\($0.count)"] })
     lines += table(
-      "pages", ["round", "normal", "zero"],
-      rounds.enumerated().map { ["\($0 + 1)", "\($1.normal)", "\($1.zero)"] }
-        + [["all", "\(pages.normal)", "\(pages.zero)"]])
+      "pages", ["round"] + pageKinds,
+      rounds.enumerated().map { ["\($0 + 1)"] + cells($1) } + [["all"] + cells(pages)])
     if multifdFlushes > 0 { lines.append("  multifd flush markers: \(multifdFlushes)") }
     lines += table(
       "device states", ["name", "id", "instance", "version", "offset", "bytes"],
@@ -51,10 +49,8 @@ extension StreamInspection {
   private var channelTables: [String] {
     guard channels.count > 1 || channels.contains(where: { $0.kind != "main" }) else { return [] }
     return table(
-      "channels", ["file", "kind", "bytes", "normal", "zero"],
-      channels.map {
-        [$0.file, $0.kind, "\($0.bytes)", "\($0.pages.normal)", "\($0.pages.zero)"]
-      })
+      "channels", ["file", "kind", "bytes"] + pageKinds,
+      channels.map { [$0.file, $0.kind, "\($0.bytes)"] + cells($0.pages) })
       + table(
         "multifd", ["file", "id", "packets", "sync", "device state", "compression"],
         channels.compactMap { channel in
@@ -66,10 +62,21 @@ extension StreamInspection {
           }
         })
       + table(
-        "pages by channel and block", ["file", "block", "normal", "zero"],
+        "pages by channel and block", ["file", "block"] + pageKinds,
         channels.filter { $0.kind != "main" }.flatMap { channel in
-          channel.blocks.map { [channel.file, $0.name, "\($0.normal)", "\($0.zero)"] }
+          channel.blocks.map { [channel.file, $0.name] + cells($0.pages) }
         })
+  }
+
+  /// The kinds of pages that have a column: the last two are rare.
+  private var pageKinds: [String] {
+    ["normal", "zero"] + (pages.xbzrle > 0 ? ["xbzrle"] : [])
+      + (pages.compressed > 0 ? ["compressed"] : [])
+  }
+
+  private func cells(_ counted: Pages) -> [String] {
+    ["\(counted.normal)", "\(counted.zero)"] + (pages.xbzrle > 0 ? ["\(counted.xbzrle)"] : [])
+      + (pages.compressed > 0 ? ["\(counted.compressed)"] : [])
   }
 
   /// Nothing where there are no rows. The first column stands at the left, the others at the right.

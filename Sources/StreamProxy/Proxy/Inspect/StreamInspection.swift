@@ -42,12 +42,18 @@ public struct StreamInspection: Encodable, Sendable {
     public var normal: Int
     /// Sent as ZERO records or on a multifd packet's zero list; query-migrate calls them duplicate.
     public var zero: Int
+    /// Sent as XBZRLE deltas; query-migrate's xbzrle-cache calls them pages.
+    public var xbzrle = 0
+    /// Sent compressed (`compress`, up to 9.0); query-migrate's compression calls them pages.
+    public var compressed = 0
 
     static let none = Pages(normal: 0, zero: 0)
 
     static func += (sum: inout Pages, other: Pages) {
       sum.normal += other.normal
       sum.zero += other.zero
+      sum.xbzrle += other.xbzrle
+      sum.compressed += other.compressed
     }
   }
 
@@ -62,7 +68,7 @@ public struct StreamInspection: Encodable, Sendable {
 
   public struct Share: Encodable, Equatable, Sendable {
     /// "preamble", "commands", a section's name, "device states", "end", "description",
-    /// "multifd headers", "multifd pages", "multifd device states", "preempt records", or "unread".
+    /// "COLO checkpoints", "multifd headers", "multifd pages", "multifd device states", "preempt records", or "unread".
     public var kind: String
     public var bytes: UInt64
   }
@@ -82,15 +88,18 @@ public struct StreamInspection: Encodable, Sendable {
   public var machine: String?
   public var targetPageSize: Int
   public var returnPath: Bool
+  /// "background-snapshot" or "COLO", where it is no ordinary migration.
+  public var mode: String?
   public var blocks: [Block]
   public var sections: [Section]
   public var commands: [Command]
   public var pages: Pages
-  /// One for each pass over guest memory, as told by offsets that start again.
+  /// One for each pass over guest memory, as told by offsets that start again; none where pages come in
+  /// any order (post-copy's preempt channel, and `compress`, whose threads write them).
   public var rounds: [Pages]
   public var multifdFlushes: Int
   public var deviceStates: [DeviceState]
-  /// Why no device states are listed, where that is no damage.
+  /// What cannot be known about the device states or what is behind them, where that is no damage.
   public var deviceStatesNote: String?
   /// Adds up to ``bytes``.
   public var bytesByKind: [Share]
@@ -102,8 +111,12 @@ public struct StreamInspection: Encodable, Sendable {
     bytes = counters.bytesIn
     self.problem = problem ?? tail.problem
     machine = editor.machine
-    targetPageSize = editor.targetPageSize
+    targetPageSize =
+      editor.assumesPageSize ? tail.pageSize ?? editor.targetPageSize : editor.targetPageSize
     returnPath = counters.returnPathOpened
+    mode =
+      editor.isBackgroundSnapshot
+      ? "background-snapshot" : editor.commands[8] != nil ? "COLO" : nil
     blocks = editor.blocks.enumerated().map { index, block in
       Block(
         name: block.name, bytes: block.usedLength, hostPageSize: block.hostPageSize,
@@ -117,8 +130,10 @@ public struct StreamInspection: Encodable, Sendable {
     commands = editor.commands.sorted { $0.key < $1.key }.map {
       Command(number: $0.key, name: StreamInspection.commandName($0.key), count: $0.value)
     }
-    pages = Pages(normal: counters.normalPages, zero: counters.zeroPages)
-    rounds = editor.rounds.map { Pages($0) }
+    pages = Pages(
+      normal: counters.normalPages, zero: counters.zeroPages, xbzrle: counters.xbzrlePages,
+      compressed: counters.compressedPages)
+    rounds = counters.compressedPages > 0 ? [] : editor.rounds.map { Pages($0) }
     multifdFlushes = counters.multifdFlushes
     deviceStates = tail.states
     deviceStatesNote = tail.note
@@ -131,6 +146,7 @@ public struct StreamInspection: Encodable, Sendable {
       Share(kind: "device states", bytes: tail.stateBytes),
       Share(kind: "end", bytes: tail.endBytes),
       Share(kind: "description", bytes: tail.descriptionBytes),
+      Share(kind: "COLO checkpoints", bytes: tail.checkpointBytes),
     ]
     bytesByKind = StreamInspection.complete(shares, to: bytes)
   }
@@ -168,7 +184,8 @@ public struct StreamInspection: Encodable, Sendable {
   }
 
   private enum CodingKeys: CodingKey {
-    case bytes, isComplete, problem, machine, targetPageSize, returnPath, blocks, sections, commands
+    case bytes, isComplete, problem, machine, targetPageSize, returnPath, mode, blocks, sections
+    case commands
     case pages, rounds, multifdFlushes, deviceStates, deviceStatesNote, bytesByKind
     case channels
   }
@@ -181,6 +198,7 @@ public struct StreamInspection: Encodable, Sendable {
     try object.encodeIfPresent(machine, forKey: .machine)
     try object.encode(targetPageSize, forKey: .targetPageSize)
     try object.encode(returnPath, forKey: .returnPath)
+    try object.encodeIfPresent(mode, forKey: .mode)
     try object.encode(blocks, forKey: .blocks)
     try object.encode(sections, forKey: .sections)
     try object.encode(commands, forKey: .commands)
@@ -203,5 +221,12 @@ public struct StreamInspection: Encodable, Sendable {
 }
 
 extension StreamInspection.Pages {
-  init(_ counted: RoundCounters) { self.init(normal: counted.normal, zero: counted.zero) }
+  init(_ counted: RoundCounters) {
+    self.init(
+      normal: counted.normal, zero: counted.zero, xbzrle: counted.xbzrle,
+      compressed: counted.compressed)
+  }
+
+  /// Of all kinds.
+  var count: Int { normal + zero + xbzrle + compressed }
 }

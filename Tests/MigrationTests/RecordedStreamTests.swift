@@ -1,0 +1,84 @@
+import Foundation
+import MigrationLab
+import Testing
+
+@testable import StreamProxy
+
+/// `leafcutter inspect` against QEMU's own account of migrations over one connection that the proxy
+/// passes on unread.
+@Suite(
+  .serialized, .enabled(if: ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"] != nil))
+struct RecordedStreamTests {
+  /// Damage to a running guest's memory changes no count.
+  private static let xbzrle = Way.xbzrle.with { $0.mayBeDamaged = true }
+  private static let stopped = Way.plain.with {
+    $0.sourceCapabilities = []
+    $0.stopped = true
+  }
+  private static let cases: [(Way, QEMURelease)] =
+    QEMURelease.available.flatMap { [(xbzrle, $0), (.backgroundSnapshot, $0)] }
+    + QEMURelease.available.filter { $0.version == "7.2" }.map {
+      (Way.compress.with { $0.stopped = true }, $0)
+    }
+
+  /// The file of the one connection, and what its QEMU says about it.
+  private func record(
+    _ way: Way, _ release: QEMURelease,
+    _ body: (String, StreamProxy.MigrationStatus, Account) throws -> Void
+  ) async throws {
+    try await Recording.inFolder { folder in
+      let bench = try Recording.bench(way, release)
+      let recorder = try ChannelRecorder(at: .unix(path: "\(folder)/in"), in: folder)
+      defer { recorder.stop() }
+      try await bench.migrate(to: "unix:\(folder)/in")
+      try await Recording.waitForEnd(bench.source, recorder)
+      let status = try bench.source.qmp.queryMigrate()
+      #expect(status.status == "completed")
+      let account = try bench.source.qmp.execute("query-migrate", returning: Account.self)
+      try body(try #require(recorder.files.first), status, account)
+    }
+  }
+
+  @Test("Counts of streams that are not edited equal QEMU's own", arguments: cases)
+  func counts(_ way: Way, _ release: QEMURelease) async throws {
+    try await record(way, release) { file, status, account in
+      let ram = try #require(status.ram)
+      let found = try StreamInspector.inspect(path: file)
+      print(found.text)
+      #expect(found.isComplete, "\(found.problem?.line ?? "")")
+      #expect(!found.deviceStates.isEmpty)
+      #expect(found.pages.normal == Int(ram.normal) && found.pages.zero == Int(ram.duplicate))
+      #expect(found.pages.xbzrle == account.xbzrle?.pages ?? 0)
+      #expect(found.pages.compressed == account.compression?.pages ?? 0)
+      if way.name == "xbzrle" { #expect(found.pages.xbzrle > 0, "nothing was sent twice") }
+      if way.name == "compress" { #expect(found.pages.compressed > 0) }
+      #expect((found.mode == "background-snapshot") == (way.name == "background-snapshot"))
+    }
+  }
+
+  /// A real machine's device states, cut at every byte from their first to the end of the record.
+  @Test("A stream cut inside its device states is never complete", arguments: QEMURelease.available)
+  func everyCutOfTheDeviceStates(_ release: QEMURelease) async throws {
+    try await record(RecordedStreamTests.stopped, release) { file, _, _ in
+      let whole = try StreamInspector.inspect(path: file)
+      let first = try #require(whole.deviceStates.first)
+      let bytes = try Data(contentsOf: URL(filePath: file))
+      let tail = Array(bytes[Int(first.offset)...])
+      let states = try #require(whole.bytesByKind.first { $0.kind == "device states" }).bytes
+      var complete: [Int] = []
+      for cut in 0...tail.count {
+        let found = DeviceStates(
+          tail: cut == 0
+            ? nil
+            : .init(bytes: Array(tail[..<cut]), offset: first.offset, hasFooters: true))
+        if cut > 0, found.problem == nil { complete.append(cut) }
+        if cut == Int(states) + 1 {
+          // Behind the EOF byte: what footers tell is what the description tells.
+          #expect(found.states == whole.deviceStates && found.note != nil)
+        }
+      }
+      print("\(release): \(tail.count) cuts, \(whole.deviceStates.count) device states")
+      #expect(complete == [Int(states) + 1, tail.count])
+    }
+  }
+}
