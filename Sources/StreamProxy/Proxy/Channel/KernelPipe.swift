@@ -33,7 +33,7 @@ struct KernelPipe: ~Copyable {
     writeEnd = writing
     self.null = null
     self.source = source
-    sourceIsUnix = leafcutter_is_unix(source.descriptor) == 1
+    sourceIsUnix = source.isUnix
   }
 
   deinit {
@@ -106,12 +106,13 @@ struct KernelPipe: ~Copyable {
 /// Passes a channel on as it is, source to destination.
 struct RawRelay: Sendable {
   let channel: Channel
+  let downtimeLimit: DowntimeLimit
   /// So many bytes pass before ``relayUntilEnd(pause:published:)`` pauses.
   var pausesBehind = Int.max
 
-  /// Relays until the source ends it; `published` is told how many bytes have gone so far.
+  /// Relays until the source ends it; `published` is told where it is.
   func relayUntilEnd(
-    pause: () -> Void = {}, published: (_ bytes: Int) -> Void
+    pause: () -> Void = {}, published: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
     let pipe: KernelPipe
     do throws(SystemError) {
@@ -120,6 +121,7 @@ struct RawRelay: Sendable {
       throw .closeBoth(error.description)
     }
     var rate = WireRate(now: .now)
+    var inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     var total = 0
     while true {
       let isFree = total >= pausesBehind
@@ -128,7 +130,8 @@ struct RawRelay: Sendable {
         to: channel.destination, rate: &rate)
       guard moved > 0 else { return }
       total += moved
-      published(total)
+      inFlight.follow(rate)
+      published(ChannelSnapshot(rawBytes: total, inFlight: inFlight.bytes))
       if !isFree, total >= pausesBehind { pause() }
     }
   }

@@ -9,6 +9,7 @@ struct MultifdChannel: ~Copyable {
   private let marks: MarkLedger
   private let running: @Sendable () -> UInt64
   private let pipe: KernelPipe
+  private var inFlight: BytesInFlight
   private var editor = MultifdEditor()
   private var packet = MultifdPacket()
   private var rate = WireRate(now: .now)
@@ -19,12 +20,14 @@ struct MultifdChannel: ~Copyable {
   /// - Parameter running: how long the guest has run, in nanoseconds.
   init(
     _ channel: Channel, session: EditingSession, marks: MarkLedger,
+    within downtimeLimit: DowntimeLimit,
     running: @escaping @Sendable () -> UInt64
   ) throws(ChannelFailure) {
     self.channel = channel
     self.session = session
     self.marks = marks
     self.running = running
+    inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     do throws(SystemError) {
       pipe = try KernelPipe(from: channel.source)
     } catch {
@@ -56,6 +59,8 @@ struct MultifdChannel: ~Copyable {
       snapshot.counters.markCopies = editor.counters.markCopies
       snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
       snapshot.wireRate = rate.bytesPerSecond
+      inFlight.follow(rate)
+      snapshot.inFlight = inFlight.bytes
       publish(snapshot)
     }
   }
