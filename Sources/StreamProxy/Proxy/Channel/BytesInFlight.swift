@@ -2,13 +2,14 @@
 /// drained while the guest stands still, so they are bounded by the time that the wire needs for them.
 ///
 /// Two buffers follow the wire: what the kernel has received from the source and what it has not sent
-/// towards the destination. Small ones cost a wake-up for every few dozen KB; a wire of 10 Gbit/s
-/// empties a larger one in the same time as a wire of 1 Gbit/s the smallest. Where a leg is a unix
-/// socket, its buffer belongs to whoever writes into it and stays what it is.
+/// towards the destination. Small ones cost a wake-up for every few dozen KB; a faster wire empties a
+/// larger one in the same time. From 512 KiB on a stream leaves the processor's cache between its steps,
+/// and throughput falls (docs/benchmarks.md). Where a leg is a unix socket, its buffer belongs to whoever
+/// writes into it and stays what it is.
 struct BytesInFlight {
   /// Of each of the two, in bytes. 1 Gbit/s stays here.
   static let smallestBuffer = 128 * 1024
-  static let largestBuffer = 2 * 1024 * 1024
+  static let largestBuffer = 256 * 1024
   /// How long the wire may take to empty one of them, in seconds.
   private static let wireTime = 0.001
   /// And which part of the source's downtime limit that may be.
