@@ -60,7 +60,7 @@ struct MainChannel: ~Copyable {
   mutating func relay(
     to destination: Socket, handler: inout some StopPointHandler, publish: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
-    var writer = StreamWriter(destination)
+    var writer = GatheredWriter(destination)
     var inFlight = BytesInFlight(source, destination, within: downtimeLimit)
     repeat {
       try editAndWrite(&writer, handler: &handler)
@@ -80,7 +80,7 @@ struct MainChannel: ~Copyable {
   func truncation() -> String? { editor.truncation() }
 
   private mutating func editAndWrite(
-    _ writer: inout StreamWriter, handler: inout some StopPointHandler
+    _ writer: inout GatheredWriter, handler: inout some StopPointHandler
   ) throws(ChannelFailure) {
     while start < end {
       clock.start()
