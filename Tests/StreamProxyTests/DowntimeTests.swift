@@ -112,8 +112,8 @@ import Testing
   /// Milliseconds until the guest runs at the destination when QEMU stops it as late as it may.
   private func downtime(wire: Double, limit: UInt64, behind: Double) -> Double {
     let told = SwitchoverBandwidth.bytesPerSecond(
-      wire: wire, inFlight: MigrationProxy.largestInFlight, downtimeLimit: limit)
-    let left = Double(told) * Double(limit) / 1000 + Double(MigrationProxy.largestInFlight)
+      wire: wire, inFlight: BytesInFlight.smallest, downtimeLimit: limit)
+    let left = Double(told) * Double(limit) / 1000 + Double(BytesInFlight.smallest)
     return left / wire * 1000 + behind
   }
 
@@ -126,7 +126,7 @@ import Testing
   @Test func aSmallLimitOrASlowWireLeavesQEMUMostOfTheBandwidth() {
     for (wire, limit) in [(119e6, 20), (1e6, 300), (1e4, 1)] as [(Double, UInt64)] {
       let told = SwitchoverBandwidth.bytesPerSecond(
-        wire: wire, inFlight: MigrationProxy.largestInFlight, downtimeLimit: limit)
+        wire: wire, inFlight: BytesInFlight.smallest, downtimeLimit: limit)
       #expect(Double(told) == (wire * 0.8).rounded())
     }
     // With 0 QEMU would go by its own estimate.
@@ -147,7 +147,8 @@ import Testing
     let progress = SharedProgress()
     let task = ControlTask(
       progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
-      setup: source.setup, showsLine: false, pins: true, logger: Logger(label: "test"))
+      setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
+      logger: Logger(label: "test"))
     let ticking = Task { await task.run() }
     var told: [UInt64] = []
     for rate in [104e6, 100e6] {
@@ -200,7 +201,8 @@ import Testing
     let progress = SharedProgress()
     let task = ControlTask(
       progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
-      setup: source.setup, showsLine: false, pins: true, logger: Logger(label: "test"))
+      setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
+      logger: Logger(label: "test"))
     let ticking = Task { await task.run() }
     let start = ContinuousClock.now
     progress.update { $0.connectedAt = start }
@@ -227,7 +229,7 @@ import Testing
     let point = PointOfNoReturn()
     let task = ControlTask(
       progress: progress, pointOfNoReturn: point, qmp: source.client, setup: source.setup,
-      showsLine: false, pins: true, logger: Logger(label: "test"))
+      downtimeLimit: DowntimeLimit(), showsLine: false, pins: true, logger: Logger(label: "test"))
     let ticking = Task { await task.run() }
     let start = ContinuousClock.now
     progress.update { $0.connectedAt = start }

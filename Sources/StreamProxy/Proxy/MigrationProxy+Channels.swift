@@ -9,7 +9,7 @@ extension MigrationProxy {
 
   func carryMain(_ channel: Channel) -> MigrationOutcome? {
     progress.update { $0.connectedAt = .now }
-    var relay = MainChannel(source: channel.source, editor: StreamEditor())
+    var relay = MainChannel(source: channel.source, editor: StreamEditor(), within: downtimeLimit)
     var control = MigrationControl(
       options: options, qmp: qmp, hook: hook, source: channel.source,
       destination: channel.destination, progress: progress, pointOfNoReturn: pointOfNoReturn,
@@ -117,7 +117,9 @@ extension MigrationProxy {
   }
 
   func relayMultifd(_ channel: Channel) throws(ChannelFailure) {
-    var relay = try MultifdChannel(channel, session: shared, marks: marks) { [qmp] in
+    var relay = try MultifdChannel(
+      channel, session: shared, marks: marks, within: downtimeLimit
+    ) { [qmp] in
       qmp.events.runningNanoseconds
     }
     try relay.relayUntilEnd { snapshot in
@@ -133,7 +135,7 @@ extension MigrationProxy {
     var editor = StreamEditor(preemptChannelOf: terms.blocks)
     if let dead = terms.dead { editor.install(dead) }
     if let mark = terms.mark { editor.watch(mark) }
-    var relay = MainChannel(source: channel.source, editor: editor)
+    var relay = MainChannel(source: channel.source, editor: editor, within: downtimeLimit)
     var handler = NothingToDecide()
     try relay.relay(channel, handler: &handler) { snapshot in
       progress.update { $0.others[channel.id] = snapshot }
@@ -141,17 +143,16 @@ extension MigrationProxy {
   }
 
   func relayEncrypted(_ channel: Channel) throws(ChannelFailure) {
-    let relay = RawRelay(channel: channel, pausesBehind: EncryptedPreparation.freeBytes)
+    let relay = RawRelay(
+      channel: channel, downtimeLimit: downtimeLimit, pausesBehind: EncryptedPreparation.freeBytes)
     try relay.relayUntilEnd(
       pause: { encrypted.holdUp(channel) },
-      published: { bytes in
-        progress.update { $0.others[channel.id] = ChannelSnapshot(rawBytes: bytes) }
-      })
+      published: { snapshot in progress.update { $0.others[channel.id] = snapshot } })
   }
 
   func relayRaw(_ channel: Channel) throws(ChannelFailure) {
-    try RawRelay(channel: channel).relayUntilEnd { bytes in
-      progress.update { $0.others[channel.id] = ChannelSnapshot(rawBytes: bytes) }
+    try RawRelay(channel: channel, downtimeLimit: downtimeLimit).relayUntilEnd { snapshot in
+      progress.update { $0.others[channel.id] = snapshot }
     }
   }
 }

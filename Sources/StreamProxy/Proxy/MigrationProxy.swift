@@ -42,11 +42,6 @@ public final class MigrationProxy: Sendable {
     }
   }
 
-  /// SO_RCVBUF of the source's connection: part of what QEMU takes for sent.
-  private static let receiveBuffer: Int32 = 128 * 1024
-  /// Bytes of one connection that QEMU takes for sent and that may not have reached the wire.
-  static let largestInFlight =
-    MainChannel.inputSize + Int(receiveBuffer) + Int(DestinationLeg.maximumUnsent)
   /// How long the source may take to say what its migration came to once its stream has ended.
   static let verdictTime = Duration.seconds(5)
   /// How long the guest is given to hear an ABORT before its port is closed.
@@ -60,6 +55,7 @@ public final class MigrationProxy: Sendable {
   let hook: HookConnection?
   let setup: MigrationSetup
   let progress = SharedProgress()
+  let downtimeLimit = DowntimeLimit()
   let pointOfNoReturn = PointOfNoReturn()
   let channels: ChannelSet
   let shared = EditingSession()
@@ -79,18 +75,24 @@ public final class MigrationProxy: Sendable {
     hook = try options.hook.map { address in
       HookConnection(try Socket.connect(to: address), logger: logger)
     }
-    listener = try Listener(options.listen, receiveBuffer: MigrationProxy.receiveBuffer)
+    listener = try Listener(
+      options.listen, receiveBuffer: Int32(BytesInFlight.smallestBuffer),
+      largestReceiveBuffer: Int32(BytesInFlight.largestBuffer))
     operatorSocket = try options.control.map { try OperatorSocket(at: $0) }
     setup = MigrationSetup(client: qmp)
     marks = MarkLedger(rules: options.rules)
     encrypted = EncryptedPreparation(
       options: options, qmp: qmp, hook: hook, progress: progress, shared: shared, logger: logger)
-    channels = ChannelSet(destination: DestinationLeg(address: options.connect)) { [qmp] in
-      ChannelRoster.Expectation(reading: qmp)
+    channels = ChannelSet(destination: DestinationLeg(address: options.connect)) {
+      [qmp, downtimeLimit] in
+      // Again, because an operator sets it before they migrate.
+      downtimeLimit.learn(try? qmp.migrateParameters().downtimeLimit)
+      return ChannelRoster.Expectation(reading: qmp)
     } isGivenUp: { [qmp] in
       (try? qmp.queryMigrate().status).map(MigrationStatus.givenUp.contains) ?? false
     }
     let preparation = try setup.prepare(changing: !options.leaveSettings && hook != nil)
+    downtimeLimit.learn(preparation.capabilities.parameters.downtimeLimit)
     for refusal in preparation.refusals { logger.warning("\(refusal)") }
     if !preparation.turnedOn.isEmpty {
       logger.info("turned on for this migration: \(preparation.turnedOn.joined(separator: ", "))")
@@ -104,7 +106,8 @@ public final class MigrationProxy: Sendable {
     logger.info("waiting for the source at \(listener.address)")
     let control = ControlTask(
       progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
-      showsLine: options.showsProgressLine, pins: !options.leaveSettings && hook != nil,
+      downtimeLimit: downtimeLimit, showsLine: options.showsProgressLine,
+      pins: !options.leaveSettings && hook != nil,
       logger: logger)
     let ticking = Task { await control.run() }
     let outcome = await BlockingThread.run("migration") { self.carry() }

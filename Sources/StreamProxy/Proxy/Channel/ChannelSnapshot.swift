@@ -9,6 +9,8 @@ public struct ChannelSnapshot: Sendable {
   /// CPU time the editor took (``ParsingClock``), in nanoseconds.
   public var parsingNanoseconds: UInt64 = 0
   public var bypassReason: String?
+  /// Bytes that may be absorbed and not yet sent (``BytesInFlight``).
+  public var inFlight = BytesInFlight.smallest
 
   init() {}
 
@@ -17,7 +19,8 @@ public struct ChannelSnapshot: Sendable {
   var rounds: Int { max(counters.rounds, counters.multifdFlushes - 1) }
 
   /// A channel that is passed on as it is.
-  init(rawBytes bytes: Int) {
+  init(rawBytes bytes: Int, inFlight: Int) {
+    self.inFlight = inFlight
     counters.bytesIn = UInt64(bytes)
     counters.bytesOut = UInt64(bytes)
     counters.rawBytes = UInt64(bytes)
@@ -36,6 +39,7 @@ public struct ChannelSnapshot: Sendable {
     counters.markCopies += other.counters.markCopies
     bytesWritten += other.bytesWritten
     parsingNanoseconds += other.parsingNanoseconds
+    inFlight += other.inFlight
     bypassReason = bypassReason ?? other.bypassReason
     // They share the wire, so what each gets while it is full adds up.
     if let rate = other.wireRate { wireRate = (wireRate ?? 0) + rate }

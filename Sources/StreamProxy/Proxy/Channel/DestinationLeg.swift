@@ -4,10 +4,6 @@ import Synchronization
 /// that says nothing makes `-incoming` QEMU exit or block (`migration.c`,
 /// migration_ioc_process_incoming).
 final class DestinationLeg: Sendable {
-  /// Bytes that may wait unsent in the kernel; with the input buffer and the listener's receive
-  /// buffer this bounds what QEMU takes for sent and is not.
-  static let maximumUnsent: Int32 = 128 * 1024
-
   private let target: Mutex<SocketAddress>
 
   init(address: SocketAddress) { target = Mutex(address) }
@@ -21,7 +17,10 @@ final class DestinationLeg: Sendable {
   func dial() throws(SystemError) -> Socket {
     let address = address
     let socket = try Socket.connect(to: address)
-    if case .tcp = address { socket.limitUnsent(to: DestinationLeg.maximumUnsent) }
+    if case .tcp = address {
+      socket.sendAtOnce()
+      socket.limitUnsent(to: Int32(BytesInFlight.smallestBuffer))
+    }
     return socket
   }
 }

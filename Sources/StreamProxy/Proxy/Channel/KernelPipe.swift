@@ -28,7 +28,7 @@ struct KernelPipe: ~Copyable {
     writeEnd = writing
     source = channel.source
     outgoing = channel.outgoing
-    sourceIsUnix = leafcutter_is_unix(source.descriptor) == 1
+    sourceIsUnix = source.isUnix
   }
 
   deinit {
@@ -100,12 +100,13 @@ struct KernelPipe: ~Copyable {
 /// Passes a channel on as it is, source to destination.
 struct RawRelay: Sendable {
   let channel: Channel
+  let downtimeLimit: DowntimeLimit
   /// So many bytes pass before ``relayUntilEnd(pause:published:)`` pauses.
   var pausesBehind = Int.max
 
-  /// Relays until the source ends it; `published` is told how many bytes have gone so far.
+  /// Relays until the source ends it; `published` is told where it is.
   func relayUntilEnd(
-    pause: () -> Void = {}, published: (_ bytes: Int) -> Void
+    pause: () -> Void = {}, published: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
     let pipe: KernelPipe
     do throws(SystemError) {
@@ -114,6 +115,7 @@ struct RawRelay: Sendable {
       throw .closeBoth(error.description)
     }
     var rate = WireRate(now: .now)
+    var inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     var total = 0
     while true {
       let isFree = total >= pausesBehind
@@ -122,7 +124,8 @@ struct RawRelay: Sendable {
         to: channel.destination, rate: &rate)
       guard moved > 0 else { return }
       total += moved
-      published(total)
+      inFlight.follow(rate)
+      published(ChannelSnapshot(rawBytes: total, inFlight: inFlight.bytes))
       if !isFree, total >= pausesBehind { pause() }
     }
   }

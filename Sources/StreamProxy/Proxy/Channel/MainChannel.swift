@@ -43,9 +43,11 @@ struct MainChannel: ~Copyable {
   private var edits = EditList()
   private var snapshot = ChannelSnapshot()
   private var clock = ParsingClock()
+  private let downtimeLimit: DowntimeLimit
 
-  init(source: Socket, editor: consuming StreamEditor) {
+  init(source: Socket, editor: consuming StreamEditor, within downtimeLimit: DowntimeLimit) {
     self.source = source
+    self.downtimeLimit = downtimeLimit
     self.editor = editor
     // Owned by this value, freed in deinit, used by one thread.
     unsafe buffer = .allocate(
@@ -58,7 +60,8 @@ struct MainChannel: ~Copyable {
   mutating func relay(
     _ channel: Channel, handler: inout some StopPointHandler, publish: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
-    var writer = StreamWriter(channel)
+    var writer = GatheredWriter(channel)
+    var inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     repeat {
       try editAndWrite(&writer, handler: &handler)
       snapshot.counters = editor.counters
@@ -66,6 +69,8 @@ struct MainChannel: ~Copyable {
       snapshot.bytesWritten = writer.bytesWritten
       snapshot.parsingNanoseconds = clock.nanoseconds
       snapshot.wireRate = writer.rate.bytesPerSecond
+      inFlight.follow(writer.rate)
+      snapshot.inFlight = inFlight.bytes
       publish(snapshot)
       try handler.moved(&editor)
     } while try readMore()
@@ -75,7 +80,7 @@ struct MainChannel: ~Copyable {
   func truncation() -> String? { editor.truncation() }
 
   private mutating func editAndWrite(
-    _ writer: inout StreamWriter, handler: inout some StopPointHandler
+    _ writer: inout GatheredWriter, handler: inout some StopPointHandler
   ) throws(ChannelFailure) {
     while start < end {
       clock.start()

@@ -9,21 +9,26 @@ struct MultifdChannel: ~Copyable {
   private let marks: MarkLedger
   private let running: @Sendable () -> UInt64
   private let pipe: KernelPipe
+  private var writer: GatheredWriter
+  private var short = ShortRuns()
+  private var inFlight: BytesInFlight
   private var editor = MultifdEditor()
   private var packet = MultifdPacket()
-  private var rate = WireRate(now: .now)
   private var snapshot = ChannelSnapshot()
   private var reported: ReportedPages?
 
   /// - Parameter running: how long the guest has run, in nanoseconds.
   init(
     _ channel: Channel, session: EditingSession, marks: MarkLedger,
+    within downtimeLimit: DowntimeLimit,
     running: @escaping @Sendable () -> UInt64
   ) throws(ChannelFailure) {
     self.channel = channel
     self.session = session
     self.marks = marks
     self.running = running
+    writer = GatheredWriter(channel)
+    inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     do throws(SystemError) {
       pipe = try KernelPipe(of: channel)
     } catch {
@@ -54,7 +59,9 @@ struct MultifdChannel: ~Copyable {
       snapshot.counters.droppedPages = editor.counters.droppedPages
       snapshot.counters.markCopies = editor.counters.markCopies
       snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
-      snapshot.wireRate = rate.bytesPerSecond
+      snapshot.wireRate = writer.rate.bytesPerSecond
+      inFlight.follow(writer.rate)
+      snapshot.inFlight = inFlight.bytes
       publish(snapshot)
     }
   }
@@ -94,28 +101,75 @@ struct MultifdChannel: ~Copyable {
 
   private mutating func carryPacket() throws(ChannelFailure) {
     if packet.zeroesMark { noteMark() }
-    try write(packet.header)
-    for run in packet.runs {
-      switch run {
-      case .forward(let count):
-        try forward(count)
-      case .discard(let count):
-        guard try pipe.discard(count) else { return }
-      case .mark(let count):
-        var page: [UInt8] = []
-        guard try read(to: count, into: &page) else { return try write(page) }
-        editor.passMark(&page)
-        noteMark()
-        try write(page)
-      case .probe(let count, let number):
-        var page: [UInt8] = []
-        guard try read(to: count, into: &page) else { return try write(page) }
-        if editor.passProbe(page, number: number) { reported?.prove(number) }
-        try write(page)
-      }
-    }
+    let whole =
+      packet.runs.count < ShortRuns.many ? try carryRuns() : try carryManyRuns()
+    guard whole else { return }
     editor.passed(packet)
     if packet.isSync { session.passed(syncs: editor.syncs, on: channel.id) }
+  }
+
+  /// Each run by itself; false where the source ended before the last.
+  private mutating func carryRuns() throws(ChannelFailure) -> Bool {
+    try write(packet.header)
+    for run in packet.runs {
+      guard try carry(run) else { return false }
+    }
+    return true
+  }
+
+  /// Short runs together; false where the source ended before the last.
+  private mutating func carryManyRuns() throws(ChannelFailure) -> Bool {
+    let before = writer.bytesWritten
+    defer { snapshot.bytesWritten += writer.bytesWritten - before }
+    try short.begin(packet.header, &writer)
+    var index = 0
+    while index < packet.runs.count {
+      let run = packet.runs[index]
+      if ShortRuns.takes(run) {
+        guard
+          let next = try short.carry(packet.runs, from: index, of: channel.source, &writer)
+        else { return false }
+        index = next
+        continue
+      }
+      // What is thrown away stands in nobody's way.
+      if case .discard = run {} else { try flushShort() }
+      guard try carry(run) else {
+        try flushShort()
+        return false
+      }
+      index += 1
+    }
+    try flushShort()
+    return true
+  }
+
+  private mutating func flushShort() throws(ChannelFailure) {
+    try writer.flush()
+    short.emptied()
+  }
+
+  /// False where the source ended before the run did.
+  private mutating func carry(_ run: MultifdPacket.Run) throws(ChannelFailure) -> Bool {
+    switch run {
+    case .forward(let count): return try forward(count)
+    case .discard(let count): return try pipe.discard(count)
+    case .mark(let count):
+      var page: [UInt8] = []
+      let whole = try read(to: count, into: &page)
+      if whole {
+        editor.passMark(&page)
+        noteMark()
+      }
+      try write(page)
+      return whole
+    case .probe(let count, let number):
+      var page: [UInt8] = []
+      let whole = try read(to: count, into: &page)
+      if whole, editor.passProbe(page, number: number) { reported?.prove(number) }
+      try write(page)
+      return whole
+    }
   }
 
   private func noteMark() {
@@ -139,21 +193,23 @@ struct MultifdChannel: ~Copyable {
     try write(header)
     while true {
       let moved = try pipe.forward(
-        atMost: KernelPipe.capacity, to: channel.destination, rate: &rate)
+        atMost: KernelPipe.capacity, to: channel.destination, rate: &writer.rate)
       guard moved > 0 else { return }
       snapshot.bytesWritten += moved
       snapshot.counters.bytesIn += UInt64(moved)
     }
   }
 
-  private mutating func forward(_ count: Int) throws(ChannelFailure) {
+  /// False where the source ended before.
+  private mutating func forward(_ count: Int) throws(ChannelFailure) -> Bool {
     var left = count
     while left > 0 {
-      let moved = try pipe.forward(atMost: left, to: channel.destination, rate: &rate)
-      guard moved > 0 else { return }
+      let moved = try pipe.forward(atMost: left, to: channel.destination, rate: &writer.rate)
+      guard moved > 0 else { return false }
       snapshot.bytesWritten += moved
       left -= moved
     }
+    return true
   }
 
   /// Reads until `bytes` has `count` of them; false where the channel ends before.

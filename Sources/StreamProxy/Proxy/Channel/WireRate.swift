@@ -18,6 +18,9 @@ struct WireRate {
   /// Median of the last ten windows that counted, in bytes per second; nil before the first. It is
   /// asked for behind every write, so it is found when a window ends.
   private(set) var bytesPerSecond: Double?
+  /// What the destination is known to take, in bytes per second: what it took in the last window that
+  /// counted, or more where more has passed since without its pushing back. nil in the first window.
+  private(set) var capacity: Double?
 
   /// Enters one write: how much it moved, when it ended, and for how long it was blocked before.
   mutating func wrote(
@@ -27,8 +30,11 @@ struct WireRate {
     blocked += wait
     let length = start.duration(to: now)
     guard length >= WireRate.window else { return }
-    if blocked * 2 >= length {
-      let sample = Double(bytes) / (length / .seconds(1))
+    let sample = Double(bytes) / (length / .seconds(1))
+    if blocked * 2 < length {
+      capacity = max(capacity ?? 0, sample)
+    } else {
+      capacity = sample
       if samples.count < WireRate.remembered {
         samples.append(sample)
       } else {

@@ -17,6 +17,7 @@ struct ControlTask: Sendable {
   let pointOfNoReturn: PointOfNoReturn
   let qmp: QMPClient
   let setup: MigrationSetup
+  let downtimeLimit: DowntimeLimit
   let showsLine: Bool
   let pins: Bool
   let logger: Logger
@@ -65,10 +66,11 @@ struct ControlTask: Sendable {
     if let told = correction.toldRate, abs(rate - told) < told * ControlTask.wireTolerance {
       return
     }
-    let (setup, qmp) = (self.setup, self.qmp)
-    let inFlight = MigrationProxy.largestInFlight * (1 + values.others.count)
+    let (setup, qmp, downtimeLimit) = (self.setup, self.qmp, self.downtimeLimit)
+    let inFlight = values.total.inFlight
     let result = await BlockingThread.run("pin") { () -> (MigrationSetup.Pinning, UInt64)? in
       guard let limit = try? qmp.migrateParameters().downtimeLimit else { return nil }
+      downtimeLimit.learn(limit)
       let wanted = SwitchoverBandwidth.bytesPerSecond(
         wire: rate, inFlight: inFlight, downtimeLimit: limit)
       return (try? setup.pin(bytesPerSecond: wanted)).map { ($0, wanted) }
@@ -85,7 +87,10 @@ struct ControlTask: Sendable {
   private func scaleDowntimeLimit(by factor: Double) async {
     let setup = self.setup
     let result = await BlockingThread.run("downtime") { try? setup.scaleDowntimeLimit(by: factor) }
-    if case .set(let limit) = result { progress.update { $0.scaledDowntimeLimit = limit } }
+    if case .set(let limit) = result {
+      downtimeLimit.learn(limit)
+      progress.update { $0.scaledDowntimeLimit = limit }
+    }
   }
 
   /// What is known of how QEMU can be corrected.

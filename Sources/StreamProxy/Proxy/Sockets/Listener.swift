@@ -6,27 +6,31 @@ import Threads
 public final class Listener: Sendable {
   public let address: SocketAddress
   private let descriptor: Int32
+  private let receiveBuffer: Int32
   private let stop = WakeUp()
   /// A source makes its multifd connections, at most 255, at once; a SYN that finds no room comes again after
   /// a second.
   private static let backlog: Int32 = 300
 
   /// - Parameters:
-  ///   - receiveBuffer: SO_RCVBUF of the accepted sockets in bytes; the kernel wants it set before
-  ///     they are accepted (tcp(7)).
+  ///   - receiveBuffer: SO_RCVBUF of the accepted sockets in bytes.
+  ///   - largestReceiveBuffer: what it may be raised to later: how far a connection's window can be
+  ///     scaled is settled when it is made (tcp(7)).
   ///   - ownerOnly: a unix socket that nobody but its owner can connect to (mode 0600).
   /// - Throws: ``SystemError``, for instance where the port is in use.
   public init(
-    _ address: SocketAddress, receiveBuffer: Int32, ownerOnly: Bool = false
+    _ address: SocketAddress, receiveBuffer: Int32, largestReceiveBuffer: Int32? = nil,
+    ownerOnly: Bool = false
   ) throws(SystemError) {
     self.address = address
+    self.receiveBuffer = receiveBuffer
     let action = "listen on \(address)"
     if case .unix(let path) = address { try Listener.removeStale(path, action: action) }
     var failure = SystemError(action, code: EADDRNOTAVAIL)
     for candidate in try ResolvedAddress.resolve(address, toListen: true, action: action) {
       let socket = try candidate.makeSocket(action: action)
       setSocketOption(socket, SOL_SOCKET, SO_REUSEADDR, 1)
-      setSocketOption(socket, SOL_SOCKET, SO_RCVBUF, receiveBuffer)
+      setSocketOption(socket, SOL_SOCKET, SO_RCVBUF, largestReceiveBuffer ?? receiveBuffer)
       // Between bind and listen nobody can connect, so the mode is never too wide.
       if candidate.bind(socket), !ownerOnly || Listener.restrict(address),
         listen(socket, Listener.backlog) == 0
@@ -50,7 +54,10 @@ public final class Listener: Sendable {
     while true {
       guard waitReadable(descriptor, or: stop) == .ready else { return nil }
       let accepted = leafcutter_accept(descriptor)
-      if accepted >= 0 { return Socket(owning: accepted) }
+      if accepted >= 0 {
+        setSocketOption(accepted, SOL_SOCKET, SO_RCVBUF, receiveBuffer)
+        return Socket(owning: accepted)
+      }
       // The peer may have gone between the two calls.
       guard errno == EINTR || errno == ECONNABORTED else {
         let hint = errno == EMFILE ? " (\(DescriptorLimit.reached))" : ""

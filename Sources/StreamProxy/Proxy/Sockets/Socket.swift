@@ -1,3 +1,4 @@
+import CProxySystem
 import Glibc
 
 /// A connected stream socket. The threads of one migration share it: one reads it, another writes
@@ -29,12 +30,32 @@ public final class Socket: Sendable {
   /// Says "end of stream" to the peer and goes on reading.
   public func shutDownWriting() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
 
-  /// For a leg towards a destination: small writes go out at once, and at most `unsent` bytes wait
-  /// unsent in the kernel (tcp(7), TCP_NOTSENT_LOWAT), because QEMU takes what is absorbed for sent.
+  /// For a leg towards a destination: small writes go out at once.
+  public func sendAtOnce() { setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+
+  /// For a TCP leg towards a destination: at most `unsent` bytes wait unsent in the kernel (tcp(7),
+  /// TCP_NOTSENT_LOWAT), because QEMU takes what is absorbed for sent.
   public func limitUnsent(to unsent: Int32) {
-    setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
     setSocketOption(descriptor, Int32(IPPROTO_TCP), notSentLowWaterMark, unsent)
   }
+
+  /// For a TCP leg from a source: about as many bytes wait in the kernel for being read.
+  ///
+  /// - Returns: what the kernel grants, which `net.core.rmem_max` bounds (socket(7): it doubles what it is
+  ///   asked for, for its own bookkeeping).
+  public func limitReceived(to bytes: Int) -> Int {
+    setSocketOption(descriptor, SOL_SOCKET, SO_RCVBUF, Int32(clamping: bytes))
+    var granted: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    // An int and its length, alive during the call.
+    guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &granted, &length) == 0 else {
+      return bytes
+    }
+    return Int(granted) / 2
+  }
+
+  /// Whether it is a socket of this host's own, which takes none of TCP's options.
+  var isUnix: Bool { leafcutter_is_unix(descriptor) == 1 }
 
   /// Whether the peer has closed or reset its side; nothing is read.
   public var peerHasClosed: Bool {

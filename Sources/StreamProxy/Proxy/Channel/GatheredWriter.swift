@@ -1,10 +1,9 @@
 import Glibc
-import PageFilter
 
-/// Writes what the editor has decided to the destination: ranges of the input buffer and inserted
-/// bytes, gathered into few large writes without copying either.
+/// Writes pieces of other people's buffers to the destination, many in one call and none of them
+/// copied, and measures what the destination takes.
 @safe
-struct StreamWriter: ~Copyable {
+struct GatheredWriter: ~Copyable {
   /// Linux takes at most IOV_MAX (1024) pieces in one call.
   private static let maximumPieces = 1024
 
@@ -13,45 +12,36 @@ struct StreamWriter: ~Copyable {
   /// A source that has closed has given up, whatever it was about to say.
   var closedIsGivenUp = false
   private let pieces: UnsafeMutableBufferPointer<iovec>
+  private var count = 0
   private(set) var bytesWritten = 0
-  private(set) var rate: WireRate
+  var rate: WireRate
 
   init(_ channel: Channel) {
     destination = channel.destination
     outgoing = channel.outgoing
     // Owned by this value, freed in deinit, used by one thread.
-    unsafe pieces = .allocate(capacity: StreamWriter.maximumPieces)
+    unsafe pieces = .allocate(capacity: GatheredWriter.maximumPieces)
     rate = WireRate(now: .now)
   }
 
   deinit { unsafe pieces.deallocate() }
 
-  /// Writes all segments of `edits`, blocking; `input` is what the editor was given.
-  mutating func write(
-    _ edits: borrowing EditList, of input: UnsafeRawBufferPointer
-  ) throws(ChannelFailure) {
-    var count = 0
-    let inserted = unsafe edits.insertedBytes
-    for index in 0..<edits.segmentCount {
-      let segment = edits[segment: index]
-      // The editor's ranges lie inside the buffer that they speak of (its tests and fuzzer say so).
-      let bytes =
-        switch segment {
-        case .forward(let range): unsafe UnsafeRawBufferPointer(rebasing: input[range])
-        case .insert(let range): unsafe UnsafeRawBufferPointer(rebasing: inserted[range])
-        }
-      unsafe pieces[count] = iovec(
-        iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
-      count += 1
-      if count == StreamWriter.maximumPieces {
-        try flush(count)
-        count = 0
-      }
-    }
-    if count > 0 { try flush(count) }
+  /// Whether ``flush()`` has something to write.
+  var hasPieces: Bool { count > 0 }
+
+  /// Has `bytes` written behind what has been added before; they must stay where they are until
+  /// ``flush()``. Blocks where the pieces are as many as one call takes.
+  mutating func add(_ bytes: UnsafeRawBufferPointer) throws(ChannelFailure) {
+    guard bytes.count > 0 else { return }
+    // Below the capacity: a full list is written at once.
+    unsafe pieces[count] = iovec(
+      iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
+    count += 1
+    if count == GatheredWriter.maximumPieces { try flush() }
   }
 
-  private mutating func flush(_ count: Int) throws(ChannelFailure) {
+  /// Writes all that has been added, blocking.
+  mutating func flush() throws(ChannelFailure) {
     var first = 0
     var blocked = Duration.zero
     while first < count {
@@ -85,5 +75,6 @@ struct StreamWriter: ~Copyable {
         unsafe pieces[first].iov_len -= sent
       }
     }
+    count = 0
   }
 }
