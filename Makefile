@@ -32,7 +32,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 export LEAFCUTTER_STATE := $(STATE)
 
 .PHONY: help setup setup-demo setup-bench build build-old-guest build-torture build-bench databases \
-  databases-in-guests demo downtime matrix torture bench bench-counts test races format
+  databases-in-guests nodes-in-guest demo downtime matrix torture bench bench-counts test races format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -47,6 +47,7 @@ help:
 	@echo "make databases  evict, hold and read back on each WiredTiger and allocator, and print two tables"
 	@echo "                DOCUMENTS=N in the database (200000)"
 	@echo "make databases-in-guests  the same in guests on kernels 6.12 and 6.1 (DOCUMENTS=20000)"
+	@echo "make nodes-in-guest  test where threads and buffers are in a guest with two NUMA nodes"
 	@echo "make torture  migrate a guest ROUNDS times while things go wrong, and count what is lost"
 	@echo "                SEED=S repeats a run, JSON=FILE writes the counts, OPTIONS=... is passed on"
 	@echo "make bench    measure the proxy's data path beside socat, HAProxy, nginx and a bare splice relay"
@@ -115,6 +116,10 @@ databases-in-guests: setup build-old-guest
 	  Tests/databases-in-guest $(STATE)/$$guest $(or $(DOCUMENTS),20000) || exit 1; \
 	done
 
+nodes-in-guest: setup build
+	@swift build --build-tests >/dev/null
+	@Tests/nodes-in-guest $(STATE)/guest
+
 build-torture: build
 	@echo "building the torture"
 	$(call build,--package-path $(TORTURE_PACKAGE) --static-swift-stdlib --product leafcutter-torture)
@@ -146,6 +151,7 @@ bench-counts: build-bench
 test: setup build-torture build-old-guest
 	@$(LINT) $(SOURCES)
 	@swift test --skip '^ExtensionTests\.'
+	@Tests/nodes-in-guest $(STATE)/guest
 	@swift test --skip-build --no-parallel --filter '^ExtensionTests\.'
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\.'
 	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 540"

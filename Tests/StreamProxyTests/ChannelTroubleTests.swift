@@ -115,10 +115,11 @@ import Threads
       let source = try scene.connect()
       try source.write(mainBytes)
       let channel = try scene.connect()
-      #expect(scene.destination?.awaitBytes(mainBytes.count) == true)
+      try channel.write(Array(pageBytes[..<64]))
+      #expect(soon { scene.destination?.receivedElsewhere.withLock { $0.count } == 64 })
       scene.destination?.pause.withLock { $0 = .milliseconds(150) }
       let writer = BlockingThread("pages") {
-        try? channel.write(pageBytes)
+        try? channel.write(Array(pageBytes[64...]))
         channel.shutDownWriting()
       }
       scene.qmp.migration(is: "completed")

@@ -162,7 +162,8 @@ import Threads
     let payload = 64 + 1344
     let end = payload + packet.pages.count * MultifdChannelTests.pageSize
     let edges = stride(from: payload, through: end, by: MultifdChannelTests.pageSize)
-    let cuts = Array(stride(from: 1, to: payload, by: 131)) + edges.flatMap { [$0 - 1, $0, $0 + 1] }
+    let cuts =
+      Array(stride(from: 1, to: payload, by: 131)) + edges.flatMap { [$0 - 1, $0, $0 + 1] }
     for cut in cuts {
       #expect(
         try carry(sent, cutAt: [cut], [packet], tcp: false, pauses: true) == expected,

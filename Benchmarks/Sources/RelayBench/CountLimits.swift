@@ -7,8 +7,10 @@ struct CountLimits: Decodable {
     var mode: String
     var channels: Int
     var socket: String
-    /// A fraction; they come in runs.
+    /// A fraction.
     var dead: Double
+    /// How the dead pages lie; in runs where it does not say.
+    var pattern: String?
     /// Reads, writes, splices and waits.
     var callsPerGB: Double
     var allocationsPerPage: Double
@@ -18,7 +20,7 @@ struct CountLimits: Decodable {
     var movedBytesPerPage: Double
 
     enum CodingKeys: String, CodingKey {
-      case mode, channels, socket, dead
+      case mode, channels, socket, dead, pattern
       case callsPerGB = "calls_per_gb"
       case allocationsPerPage = "allocations_per_page"
       case copiedBytesPerPage = "copied_bytes_per_page"
@@ -83,13 +85,14 @@ extension CountLimits.Limit {
   var bench: BenchCase {
     get throws {
       guard let mode = BenchCase.Mode(rawValue: mode),
-        let socket = BenchCase.SocketFamily(rawValue: socket), 1...16 ~= channels, 0...1 ~= dead
+        let socket = BenchCase.SocketFamily(rawValue: socket), 1...16 ~= channels, 0...1 ~= dead,
+        let arrangement = DeadPattern.Arrangement(rawValue: pattern ?? "runs")
       else {
         throw BenchError("a limit for \(mode) \(channels), \(socket) is for nothing that is sent")
       }
       return BenchCase(
         relay: .leafcutter, mode: mode, channels: channels, socket: socket,
-        dead: DeadPattern(percent: Int((dead * 100).rounded()), arrangement: .runs))
+        dead: DeadPattern(percent: Int((dead * 100).rounded()), arrangement: arrangement))
     }
   }
 }

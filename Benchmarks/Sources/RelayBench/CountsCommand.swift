@@ -38,7 +38,8 @@ struct CountsCommand: ParsableCommand {
           try Turn(bench: bench, memory: memory, programs: programs).run()
         })
       let cells = [
-        "\(BenchTable.title(bench)), \(bench.dead.percent) % dead",
+        "\(BenchTable.title(bench)), \(bench.dead.percent) % dead"
+          + (bench.dead.arrangement == .scattered ? ", scattered" : ""),
         BenchTable.fixed(counted.callsPerGB, 0), BenchTable.fixed(counted.allocationsPerPage, 4),
         BenchTable.fixed(counted.copiedBytesPerPage, 1),
         BenchTable.fixed(counted.movedBytesPerPage, 1),

@@ -23,6 +23,15 @@ import Testing
     #expect(limit.passed(by: CountLimits.Counted(turn())).isEmpty)
   }
 
+  @Test func deadPagesLieInRunsUnlessALimitSaysOtherwise() throws {
+    #expect(try limit.bench.dead == DeadPattern(percent: 90, arrangement: .runs))
+    var other = limit
+    other.pattern = "scattered"
+    #expect(try other.bench.dead == DeadPattern(percent: 90, arrangement: .scattered))
+    other.pattern = "heaps"
+    #expect(throws: BenchError.self) { try other.bench }
+  }
+
   @Test func eachLimitIsGuarded() {
     let worse = [
       (turn(calls: 101), "calls"), (turn(allocations: 11), "allocations"),

@@ -57,6 +57,12 @@ struct ProxyCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      "On which NUMA node the channels' threads run and have their buffers. auto: the source QEMU's, or else that of the network card that leads to the destination.",
+      valueName: "auto|NODE|off"))
+  var numa: NodeChoice = .off
+
+  @Option(
+    help: ArgumentHelp(
       "Take requests of `leafcutter control` here; the file is made with mode 0600.",
       valueName: "unix:PATH"))
   var control: SocketAddress?
@@ -98,6 +104,7 @@ struct ProxyCommand: AsyncParsableCommand {
     options.markBound = .seconds(markBound)
     options.leaveSettings = leaveSettings
     options.control = control
+    options.numa = numa
     options.showsProgressLine = Terminal.isPresent
 
     let logger = Logger(label: "leafcutter")
@@ -125,6 +132,12 @@ struct ProxyCommand: AsyncParsableCommand {
 
 extension SocketAddress: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
+}
+
+extension NodeChoice: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+
+  public var defaultValueDescription: String { "off" }
 }
 
 /// swift-log's levels, as a flag takes them.

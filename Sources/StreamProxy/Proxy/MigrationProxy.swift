@@ -33,6 +33,8 @@ public final class MigrationProxy: Sendable {
     public var control: SocketAddress?
     /// How long the destination may take to close after the source has, while nothing moves.
     var closingTime = Duration.seconds(10)
+    /// On which NUMA node the channels are carried.
+    public var numa = NodeChoice.off
     var rules = SafetyRules()
 
     public init(listen: SocketAddress, connect: SocketAddress, qmp: SocketAddress) {
@@ -54,6 +56,7 @@ public final class MigrationProxy: Sendable {
   let qmp: QMPClient
   let hook: HookConnection?
   let setup: MigrationSetup
+  let binding: NodeBinding
   let progress = SharedProgress()
   let downtimeLimit = DowntimeLimit()
   let pointOfNoReturn = PointOfNoReturn()
@@ -72,6 +75,8 @@ public final class MigrationProxy: Sendable {
     self.options = options
     self.logger = logger
     qmp = try QMPClient.connect(to: QMPAddress(options.qmp))
+    binding = try NodeBinding(
+      options.numa, topology: NodeTopology(), qemu: qmp.peer, logger: logger)
     hook = try options.hook.map { address in
       HookConnection(try Socket.connect(to: address), logger: logger)
     }
@@ -191,6 +196,7 @@ public final class MigrationProxy: Sendable {
       logger.error("refused a connection: \(reason)")
     } carry: { channel in
       self.logger.debug("channel \(channel.id): \(channel.role)")
+      self.binding.bindThread(towards: channel.destination)
       return switch channel.role {
       case .main: self.carryMain(channel)
       case .opaqueMain(let kind): self.carryOpaqueMain(channel, kind)

@@ -1,3 +1,4 @@
+import CProxySystem
 import FoundationEssentials
 import Glibc
 
@@ -17,6 +18,9 @@ public final class QMPClient: Sendable {
   public let version: QEMUVersion
   /// What QEMU's events have told since the connection was made.
   public let events: MigrationWitness
+  /// The process that listens there, by its number; nil over TCP. Where libvirt has made the socket for
+  /// QEMU it is libvirt (unix(7), SO_PEERCRED).
+  public let peer: Int32?
   private let connection: QMPConnection
 
   /// Connects, waits for the greeting, negotiates no optional capability and asks whether the guest
@@ -36,6 +40,8 @@ public final class QMPClient: Sendable {
   public init(
     descriptor: Int32, address: String, greetingTimeout: Duration = .seconds(5)
   ) throws(QMPError) {
+    let process = leafcutter_peer(descriptor)
+    peer = process > 0 ? process : nil
     let socket = try QMPSocket(descriptor: descriptor)
     let connection = try QMPConnection(socket: socket, address: address)
     do {
