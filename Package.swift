@@ -118,7 +118,7 @@ let package = Package(
       name: "ExtensionTests",
       dependencies: [
         "HookLink", "LeafManifest", "WiredTigerExtension", "ExtensionTestDatabase", "Guardian",
-        "CGuestSystem",
+        "CGuestSystem", "leafcutter-guest",
       ],
       swiftSettings: strict),
     // Two QEMUs and a guest that reports; the tests' and the matrix's.
@@ -131,7 +131,7 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "MigrationLab", "StreamProxy", "HookLink", "Threads",
+        "MigrationLab", "StreamProxy", "HookLink", "Threads", "leafcutter",
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -18,6 +18,12 @@ pid_t leafcutter_guest_peer_pid(int socket) {
   return peer.pid;
 }
 
+bool leafcutter_guest_peer_is_root(int socket) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+}
+
 int leafcutter_guest_peer_pidfd(int socket) {
   int pidfd = -1;
   socklen_t size = sizeof pidfd;

@@ -49,6 +49,9 @@ struct DoctorTests {
       name: "io_uring off", change: { ($0.ioUringDisabled, $0.ring) = (2, EPERM) },
       topic: "kernel.io_uring_disabled", verdict: .nothingHeld, words: ["2", "set it to 0"]),
     Case(
+      name: "a guardian that is not root", change: { $0.guardianIsRoot = false },
+      topic: "guardian", verdict: .nothingHeld, words: ["does not run as root", "start"]),
+    Case(
       name: "io_uring for root", change: { $0.ioUringDisabled = 1 },
       topic: "kernel.io_uring_disabled", verdict: .degrades, words: ["kernel.io_uring_group"]),
     Case(

@@ -4,6 +4,7 @@
 #ifndef LEAFCUTTER_GUEST_SYSTEM_H
 #define LEAFCUTTER_GUEST_SYSTEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,6 +31,8 @@ void leafcutter_guest_fence(void);
 
 /* The pid of a unix socket's other end when it connected (SO_PEERCRED), or -1. */
 pid_t leafcutter_guest_peer_pid(int socket);
+/* The user is the one at the time of connect(2), or of listen(2) at the other end. */
+bool leafcutter_guest_peer_is_root(int socket);
 /* A pidfd of that process: SO_PEERPIDFD (Linux 6.5), which cannot name a later process of the same
  * number, or pidfd_open(2). */
 int leafcutter_guest_peer_pidfd(int socket);

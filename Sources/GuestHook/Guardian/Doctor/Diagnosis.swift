@@ -196,6 +196,14 @@ public struct Diagnosis: Sendable {
 
   private static func guardian(_ facts: GuestFacts) -> Finding {
     guard let problem = facts.guardianProblem else {
+      guard facts.guardianIsRoot else {
+        return Finding(
+          verdict: .nothingHeld, topic: "guardian", fact: "it answers, and does not run as root",
+          advice: """
+            it takes part in no migration, because the kernel tells only root which frame a page has; \
+            start `leafcutter-guest run` as root
+            """)
+      }
       return Finding(verdict: .well, topic: "guardian", fact: "it answers")
     }
     return Finding(

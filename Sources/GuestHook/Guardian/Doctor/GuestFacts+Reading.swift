@@ -30,6 +30,7 @@ extension GuestFacts {
       }
     do throws(GuardianClient.Failure) {
       let client = try GuardianClient(socket: socket)
+      facts.guardianIsRoot = client.guardianIsRoot
       let answer = try client.ask(LocalMessage.DatabasesRequest()) { _ in }
       guard case .databases(let list) = answer else {
         throw .unreachable("its answer is another message")

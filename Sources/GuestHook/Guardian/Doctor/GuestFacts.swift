@@ -28,6 +28,8 @@ public struct GuestFacts: Sendable {
   public var portDevice: String?
   /// Why no guardian answers, or nil where one does.
   public var guardianProblem: String?
+  /// Whether the guardian that answers runs as root.
+  public var guardianIsRoot = true
   public var databases: [Database] = []
   /// Processes that have loaded the extension and whose databases have not registered.
   public var strangers: [Process] = []

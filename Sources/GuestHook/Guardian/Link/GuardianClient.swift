@@ -33,6 +33,9 @@ public struct GuardianClient {
     connection = LocalConnection(Descriptor(owning: socket))
   }
 
+  /// Whether the guardian may see frame numbers and reach into databases.
+  var guardianIsRoot: Bool { leafcutter_guest_peer_is_root(connection.socket.number) }
+
   /// Sends a request and waits for its answer.
   ///
   /// - Throws: ``Failure``.

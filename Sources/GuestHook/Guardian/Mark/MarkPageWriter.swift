@@ -34,7 +34,10 @@ final class MarkPageWriter: Sendable {
     page.advance()
     pin = try page.pin()
     // Only now: pinning may move a page.
-    guard let frame = page.frame else { throw SystemError("read /proc/self/pagemap", code: EPERM) }
+    guard let frame = page.frame else {
+      throw SystemError(
+        "read frame numbers in /proc/self/pagemap, which are told only to root", code: EPERM)
+    }
     guestPhysicalAddress = frame * HeldPages.pageSize
     self.migration = migration
     self.page = page
