@@ -9,7 +9,7 @@ extension DatabaseControl {
   private static let progressEvery: UInt64 = 500_000_000
 
   /// - Parameters:
-  ///   - threads: how many read.
+  ///   - threads: how many read; with 0 nothing is read back.
   ///   - rate: leaves per second over all threads; 0 means as fast as it goes.
   func resume(threads: UInt32, rate: UInt32) throws(StepFailure) -> LocalMessage.DatabaseResumed {
     guard !isHolding else {
@@ -22,6 +22,11 @@ extension DatabaseControl {
       return LocalMessage.DatabaseResumed(
         leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
         notes: ["no leaves were listed, so none are read back"])
+    }
+    guard threads > 0 else {
+      return LocalMessage.DatabaseResumed(
+        leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
+        notes: ["the guardian was started with --no-refault, so no leaves are read back"])
     }
     return try load(threads: threads, rate: rate)
   }

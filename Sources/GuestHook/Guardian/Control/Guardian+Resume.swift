@@ -36,7 +36,8 @@ extension Guardian {
       database.stage = .resuming
       database.connection.send(
         LocalMessage.Resume(
-          threads: options.refaultThreads, leavesPerSecond: options.refaultRate),
+          threads: options.refaults ? options.refaultThreads : 0,
+          leavesPerSecond: options.refaultRate),
         for: migration.id)
     }
     continueResuming(migration)

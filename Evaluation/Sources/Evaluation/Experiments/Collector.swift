@@ -1,0 +1,63 @@
+import EvaluationReport
+import Lab
+
+/// Takes the runs as they end, and writes them all down each time: an evaluation that is interrupted
+/// keeps what it has.
+final class Collector {
+  private(set) var record: EvaluationRecord
+  private(set) var failures = 0
+  private let file: String?
+  private let bench: Bench
+
+  /// - Parameter file: where the raw data goes, or nil.
+  init(_ record: EvaluationRecord, file: String?, bench: Bench) {
+    self.record = record
+    self.file = file
+    self.bench = bench
+  }
+
+  /// Carries a run out and adds it, with its figures or with why it failed.
+  func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
+    do throws(LabError) {
+      try body(&run)
+      bench.say("\(run.label): \(run.headline)")
+    } catch {
+      failures += 1
+      run.failure = error.sentence
+      bench.say("\(run.label) failed: \(error)")
+    }
+    record.runs.append(run)
+    guard let file else { return }
+    do throws(LabError) {
+      try record.write(toFile: file)
+    } catch {
+      failures += 1
+      bench.say(error.sentence)
+    }
+  }
+}
+
+extension Run {
+  /// What it is, in a line of the log.
+  var label: String {
+    let what = [
+      experiment.rawValue, method?.title, "\(conditions.cacheShare) %", conditions.link,
+      "\(conditions.mix) \(conditions.keys)",
+    ]
+    return what.compactMap { $0 }.joined(separator: ", ") + ", run \(repetition)"
+  }
+
+  /// What it came to, in a line of the log.
+  var headline: String {
+    let parts: [(Figure, String, Double, Int)] = [
+      (.total, "s", 1, 2), (.wireBytes, "MB", 1e6, 0), (.downtimeClient, "ms", 1, 0),
+      (.prepare, "s prepare", 1, 2), (.refault, "s refault", 1, 1),
+      (.secondsTo90, "s to 90 %", 1, 1), (.cacheUsed, "MB cache", 1e6, 0),
+      (.pageCache, "MB page cache", 1e6, 0), (.rest, "MB rest", 1e6, 0),
+    ]
+    let texts = parts.compactMap { figure, unit, divisor, digits in
+      self[figure].map { "\(($0 / divisor).text(digits: digits)) \(unit)" }
+    }
+    return texts.joined(separator: ", ") + (self[.converged] == 0 ? ", did not converge" : "")
+  }
+}
