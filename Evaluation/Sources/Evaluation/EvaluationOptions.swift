@@ -73,7 +73,14 @@ struct ScopeOptions: ParsableArguments {
   @Option(help: "Operations per second in experiment methods, below what the guest can do.")
   var rate = 100
 
+  @Option(
+    help:
+      "Operations per second in experiment service: more than the storage serves, less than the cache."
+  )
+  var serviceRate = 600
+
   func validate() throws {
+    guard serviceRate >= 1 else { throw ValidationError("--service-rate must be at least 1.") }
     guard (512...65_536).contains(memory), (1...64).contains(processors), rate >= 1 else {
       throw ValidationError(
         "--memory takes MiB, 512 to 65536, --processors 1 to 64, --rate at least 1.")

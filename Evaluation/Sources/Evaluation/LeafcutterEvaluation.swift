@@ -6,5 +6,5 @@ struct LeafcutterEvaluation: ParsableCommand {
     commandName: "leafcutter-evaluation",
     abstract: "Compare Leafcutter with what an operator would use instead.",
     discussion: "`make evaluation` builds what is needed and calls this.",
-    subcommands: [RunCommand.self], defaultSubcommand: RunCommand.self)
+    subcommands: [RunCommand.self, PlotCommand.self], defaultSubcommand: RunCommand.self)
 }

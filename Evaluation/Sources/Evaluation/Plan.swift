@@ -20,6 +20,16 @@ struct Plan {
       scope.methods?.elements ?? Method.allCases.filter { $0 != .leafcutterNoRefault }
   }
 
+  /// Where an experiment has one cache size, in per cent of the guest's memory, and one link.
+  private static let share = 50
+  private static let link = "1gbit"
+
+  /// Those of an experiment that were not left out.
+  private func only(_ wanted: [Method]) -> [Method] {
+    guard let chosen = scope.methods?.elements else { return wanted }
+    return wanted.filter(chosen.contains)
+  }
+
   func execute(
     _ experiment: Experiment, on bench: Bench, _ collector: Collector
   ) throws(LabError) {
@@ -29,7 +39,25 @@ struct Plan {
         bench: bench, methods: methods, shares: shares, links: links, repetitions: repetitions,
         rate: scope.rate
       ).execute(collector)
-    case .memory, .workloads, .service: break
+    case .memory:
+      try MemoryExperiment(
+        bench: bench, databaseShares: scope.quick ? [15, 50, 90] : [10, 25, 50, 75, 100, 150],
+        cacheShare: Plan.share, repetitions: repetitions
+      ).execute(collector)
+    case .workloads:
+      try WorkloadsExperiment(
+        bench: bench, methods: only([.precopy, .leafcutter]),
+        mixes: scope.quick ? ["C", "A"] : ["C", "B", "A"],
+        keys: scope.quick ? ["zipfian"] : ["uniform", "zipfian"], link: Plan.link,
+        cacheShare: Plan.share, repetitions: repetitions
+      ).execute(collector)
+    case .service:
+      try ServiceExperiment(
+        bench: bench,
+        methods: only([.precopy, .postcopy, .leafcutter, .leafcutterNoRefault]), link: Plan.link,
+        cacheShare: Plan.share, repetitions: repetitions, rate: scope.serviceRate,
+        before: scope.quick ? 10 : 30, after: scope.quick ? 30 : 60
+      ).execute(collector)
     }
   }
 }

@@ -16,6 +16,19 @@ public struct Goal: Sendable {
     return "goal \(name): \(limit); measured \(measured); \(isMet ? "met" : "missed")"
   }
 
+  /// All of them as a table.
+  public static func table(_ record: EvaluationRecord) -> Table {
+    Table(
+      head: ["goal", "limit", "measured", ""],
+      rows: all.map { goal in
+        let result = goal.judge(record)
+        return [
+          goal.name, goal.limit, result?.measured ?? "not measured",
+          result.map { $0.isMet ? "met" : "missed" } ?? "",
+        ]
+      })
+  }
+
   /// Medians are compared.
   public static let all: [Goal] = [
     ratio("total time to the ideal's at 1 Gbit/s", .leafcutter, to: .ideal, atMost: 1.15),

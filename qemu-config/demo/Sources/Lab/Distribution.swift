@@ -2,6 +2,9 @@
 public struct Distribution: Sendable {
   private let sorted: [Double]
 
+  /// All of them, from the lowest to the highest.
+  public var values: [Double] { sorted }
+
   /// nil where there are no values.
   public init?(_ values: [Double]) {
     guard !values.isEmpty else { return nil }
