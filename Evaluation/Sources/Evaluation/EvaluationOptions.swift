@@ -66,8 +66,8 @@ struct ScopeOptions: ParsableArguments {
   var repetitions: Int?
   @Flag(help: "A short form of everything, once each.")
   var quick = false
-  @Option(help: "The guest's memory in MiB.")
-  var memory = 1024
+  @Option(help: "The guest's memory in MiB; 2048, and 1024 in the quick form.")
+  var memory: Int?
   @Option(help: "The guest's processors.")
   var processors = 2
   @Option(help: "Operations per second in experiment methods, below what the guest can do.")
@@ -77,11 +77,11 @@ struct ScopeOptions: ParsableArguments {
     help:
       "Operations per second in experiment service: more than the storage serves, less than the cache."
   )
-  var serviceRate = 600
+  var serviceRate = 1500
 
   func validate() throws {
     guard serviceRate >= 1 else { throw ValidationError("--service-rate must be at least 1.") }
-    guard (512...65_536).contains(memory), (1...64).contains(processors), rate >= 1 else {
+    guard (512...65_536).contains(memory ?? 512), (1...64).contains(processors), rate >= 1 else {
       throw ValidationError(
         "--memory takes MiB, 512 to 65536, --processors 1 to 64, --rate at least 1.")
     }

@@ -4,6 +4,8 @@ import Lab
 /// What is measured: the options, and where they leave it open the full or the quick form.
 struct Plan {
   private let scope: ScopeOptions
+  /// The guest's, in MiB.
+  let memory: Int
   let repetitions: Int
   let shares: [Int]
   let links: [String]
@@ -12,6 +14,8 @@ struct Plan {
   init(_ scope: ScopeOptions) {
     self.scope = scope
     let quick = scope.quick
+    // The smaller one is migrated faster, and has less cache to what every guest has besides.
+    memory = scope.memory ?? (quick ? 1024 : 2048)
     repetitions = scope.repetitions ?? (quick ? 1 : 5)
     shares = scope.shares?.elements ?? (quick ? [50] : [0, 25, 50, 70])
     links =

@@ -44,17 +44,17 @@ struct RunCommand: ParsableCommand {
   }
 
   private func measure() throws(LabError) -> Collector {
+    let plan = Plan(scope)
     let files = try LabFiles(state: places.state, keepsLogs: keepLogs)
     let bench = Bench(
       files: files, state: places.state, guestDirectory: places.guest, proxyProgram: places.proxy,
-      storeProgram: places.store, memory: scope.memory, processors: scope.processors,
+      storeProgram: places.store, memory: plan.memory, processors: scope.processors,
       accelerator: accel)
     var record = EvaluationRecord(machine: HostDescription.current(accelerator: accel))
     if append, let jsonFile, FileManager.default.fileExists(atPath: jsonFile) {
       record = try EvaluationRecord(file: jsonFile)
     }
     let collector = Collector(record, file: jsonFile, bench: bench)
-    let plan = Plan(scope)
     for experiment in scope.only.elements {
       try plan.execute(experiment, on: bench, collector)
     }

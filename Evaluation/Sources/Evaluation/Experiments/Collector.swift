@@ -16,6 +16,24 @@ final class Collector {
     self.bench = bench
   }
 
+  /// The numbers of so many more repetitions: what is appended to raw data goes on counting, and with
+  /// it the seeds.
+  ///
+  /// - Parameters:
+  ///   - share: of the memory in the cache; nil counts runs with any.
+  ///   - link: likewise.
+  func repetitions(
+    _ count: Int, of experiment: Experiment, share: Int? = nil, link: String? = nil
+  ) -> ClosedRange<Int> {
+    let done = record.runs.filter { run in
+      run.experiment == experiment
+        && (share ?? run.conditions.cacheShare) == run.conditions.cacheShare
+        && (link ?? run.conditions.link) == run.conditions.link
+    }
+    let last = done.map(\.repetition).max() ?? 0
+    return (last + 1)...(last + count)
+  }
+
   /// Carries a run out and adds it, with its figures or with why it failed.
   func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
     do throws(LabError) {

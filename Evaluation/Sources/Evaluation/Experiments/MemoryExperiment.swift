@@ -12,7 +12,7 @@ struct MemoryExperiment {
   let repetitions: Int
 
   func execute(_ collector: Collector) throws(LabError) {
-    for repetition in 1...repetitions {
+    for repetition in collector.repetitions(repetitions, of: .memory) {
       for share in databaseShares {
         let contents = bench.contents(filling: share)
         var run = Run(

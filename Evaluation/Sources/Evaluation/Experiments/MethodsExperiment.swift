@@ -25,7 +25,7 @@ struct MethodsExperiment {
     for link in links {
       let hosts = try TwoHosts(rate: link == "unshaped" ? nil : link, files: bench.files)
       defer { hosts.tearDown() }
-      for repetition in 1...repetitions {
+      for repetition in collector.repetitions(repetitions, of: .methods, share: share, link: link) {
         for method in methods {
           var variant = GuestSnapshot.Variant(method, cacheShare: share)
           if share == 0 { variant.isWarm = false }
@@ -41,7 +41,7 @@ struct MethodsExperiment {
               bench: bench, hosts: hosts, snapshot: snapshot, method: method, storage: nil,
               workload: "mix=C rate=\(rate) threads=\(MethodsExperiment.threads) seed=\(repetition)"
             )
-            migration.verifies = repetition == 1 && method.usesLeafcutter
+            migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
             try migration.execute(into: &run)
           }
         }

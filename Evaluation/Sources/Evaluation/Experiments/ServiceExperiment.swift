@@ -27,7 +27,7 @@ struct ServiceExperiment {
     defer { hosts.tearDown() }
     let snapshots = SnapshotShelf(bench)
     defer { snapshots.clear() }
-    for repetition in 1...repetitions {
+    for repetition in collector.repetitions(repetitions, of: .service) {
       for method in methods {
         let snapshot = try snapshots.snapshot(.init(method, cacheShare: cacheShare))
         var run = Run(
@@ -46,7 +46,7 @@ struct ServiceExperiment {
           migration.before = before
           migration.after = after
           migration.keepsStretches = true
-          migration.verifies = repetition == 1 && method.usesLeafcutter
+          migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
           try migration.execute(into: &run)
         }
       }

@@ -23,7 +23,7 @@ struct WorkloadsExperiment {
     defer { hosts.tearDown() }
     let snapshots = SnapshotShelf(bench)
     defer { snapshots.clear() }
-    for repetition in 1...repetitions {
+    for repetition in collector.repetitions(repetitions, of: .workloads) {
       for mix in mixes {
         for distribution in keys {
           for method in methods {
@@ -41,7 +41,7 @@ struct WorkloadsExperiment {
                   + "rate=\(WorkloadsExperiment.unlimitedRate) "
                   + "threads=\(WorkloadsExperiment.threads)")
               migration.timeout = WorkloadsExperiment.patience
-              migration.verifies = repetition == 1 && method.usesLeafcutter
+              migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
               try migration.execute(into: &run)
             }
           }
