@@ -33,6 +33,12 @@ struct PlotCommand: ParsableCommand {
     guard let first = files.first else { return }
     var record = try EvaluationRecord(file: first)
     for file in files.dropFirst() { record.add(try EvaluationRecord(file: file)) }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+    } catch {
+      throw LabError("cannot make the directory \(directory): \(error)")
+    }
     let presentation = Presentation(record)
     for (name, drawing) in presentation.drawings {
       try write(drawing.file, to: "\(directory)/\(name).svg")

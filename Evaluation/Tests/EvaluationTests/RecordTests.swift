@@ -56,6 +56,15 @@ struct RecordTests {
     #expect(Table.cell(runs.distribution(of: .prepare), digits: 1) == "–")
   }
 
+  @Test("a run that other programs disturbed is kept, and not reckoned with")
+  func disturbed() {
+    var runs = [run(.leafcutter, 9), run(.leafcutter, 3)]
+    runs[0][.otherPrograms] = 0.9
+    runs[1][.otherPrograms] = 0.1
+    #expect(record(runs).runs.count == 2)
+    #expect(record(runs).runs(of: .methods).distribution(of: .total)?.most == 3)
+  }
+
   @Test("a goal is met at its limit, missed beyond it, and not measured without runs")
   func goals() {
     let goal = Goal.all[0]

@@ -34,8 +34,25 @@ final class Collector {
     return (last + 1)...(last + count)
   }
 
-  /// Carries a run out and adds it, with its figures or with why it failed.
+  /// How often a run is carried out again that other programs disturbed.
+  private static let again = 1
+
+  /// Carries a run out and adds it, with its figures or with why it failed; once more where other
+  /// programs took a part of the host.
   func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
+    let plan = run
+    for attempt in 0...Collector.again {
+      run = plan
+      carryOutOnce(&run, body)
+      guard run.isDisturbed else { return }
+      let share = (run[.otherPrograms] ?? 0).text(digits: 1)
+      bench.say(
+        "other programs took \(share) processors meanwhile"
+          + (attempt < Collector.again ? "; once more" : ""))
+    }
+  }
+
+  private func carryOutOnce(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
     do throws(LabError) {
       try body(&run)
       bench.say("\(run.label): \(run.headline)")

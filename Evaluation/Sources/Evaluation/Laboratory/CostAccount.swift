@@ -1,4 +1,5 @@
 import EvaluationReport
+import Glibc
 import Lab
 
 /// What a migration takes of processors and storage, as differences of what was counted before.
@@ -9,11 +10,15 @@ struct CostAccount {
   private let guest: Double
   private let storage: [StorageUse]
   private let sourceMachine: VirtualMachine
+  private let host: Double
+  private let own: Double
 
   init(
     _ source: VirtualMachine, _ destination: VirtualMachine, _ store: StoreConsole
   ) throws(LabError) {
     sourceMachine = source
+    host = ProcessorTime.host() ?? 0
+    own = ProcessorTime.seconds(of: getpid()) ?? 0
     self.source = ProcessorTime.seconds(of: source.pid) ?? 0
     self.destination = ProcessorTime.seconds(of: destination.pid) ?? 0
     guest = try CostAccount.guestSeconds(store)
@@ -30,10 +35,16 @@ struct CostAccount {
     store: StoreConsole
   ) throws(LabError) {
     let now = [try StorageUse.read(sourceMachine), try StorageUse.read(machine)]
-    run[.settle] = HostClock.seconds(from: began, to: HostClock.now)
+    let seconds = HostClock.seconds(from: began, to: HostClock.now)
+    run[.settle] = seconds
     run[.sourceProcessor] = sourceSeconds
-    run[.destinationProcessor] =
-      (ProcessorTime.seconds(of: machine.pid) ?? destination) - destination
+    let arrived = (ProcessorTime.seconds(of: machine.pid) ?? destination) - destination
+    run[.destinationProcessor] = arrived
+    // The source's QEMU is stopped behind the migration, and takes nothing.
+    let ours =
+      sourceSeconds + arrived + (run[.proxyProcessor] ?? 0)
+      + (ProcessorTime.seconds(of: getpid()) ?? own) - own
+    run[.otherPrograms] = max(0, (ProcessorTime.host() ?? host) - host - ours) / seconds
     // The counters travel with the guest.
     run[.guestProcessor] = try CostAccount.guestSeconds(store) - guest
     run[.storageBytesRead] = zip(now, storage).reduce(0) { $0 + $1.0.bytes - $1.1.bytes }

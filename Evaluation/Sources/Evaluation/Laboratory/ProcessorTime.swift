@@ -19,6 +19,23 @@ enum ProcessorTime {
   }
 }
 
+extension ProcessorTime {
+  /// Seconds that all processors of the host were busy since it began (proc(5), /proc/stat, all but
+  /// `idle` and `iowait`, and without the time of guests, which is in `user` already).
+  static func host() -> Double? {
+    guard let file = unsafe fopen("/proc/stat", "r") else { return nil }
+    defer { unsafe fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 512)
+    // As many bytes as the array has, alive during the call.
+    let count = unsafe fread(&bytes, 1, bytes.count, file)
+    let line = String(decoding: bytes[..<count], as: UTF8.self).prefix { $0 != "\n" }
+    let ticks = line.split(separator: " ").dropFirst().map { Double($0) ?? 0 }
+    guard ticks.count >= 8 else { return nil }
+    let busy = [0, 1, 2, 5, 6, 7].reduce(0) { $0 + ticks[$1] }
+    return busy / Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
+  }
+}
+
 /// What a guest's disk was asked for.
 struct StorageUse: Decodable {
   struct Device: Decodable {

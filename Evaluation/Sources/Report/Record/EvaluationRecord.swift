@@ -37,10 +37,12 @@ public struct EvaluationRecord: Codable, Sendable {
   /// Adds the runs of other raw data, which were measured on the same machine.
   public mutating func add(_ other: EvaluationRecord) { runs += other.runs }
 
-  /// The runs that came to an end, of one experiment and where it is given of one method.
+  /// The runs that came to an end and were not disturbed, of one experiment and where it is given of one
+  /// method.
   public func runs(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
     runs.filter {
-      $0.experiment == experiment && $0.failure == nil && (method == nil || $0.method == method)
+      $0.experiment == experiment && $0.failure == nil && !$0.isDisturbed
+        && (method == nil || $0.method == method)
     }
   }
 }

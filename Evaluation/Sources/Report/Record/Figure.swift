@@ -33,6 +33,8 @@ public enum Figure: String, CaseIterable, Codable, Sendable {
   /// Read from the shared storage in that time.
   case storageBytesRead = "storage_read_bytes"
   case storageReads = "storage_reads"
+  /// How many processors of the host other programs took in that time, on average.
+  case otherPrograms = "other_programs_processors"
   /// How long that time is.
   case settle = "observed_s"
 

@@ -79,6 +79,13 @@ public struct Run: Codable, Sendable {
     self.repetition = repetition
   }
 
+  /// Processors that other programs may take: what the system itself does now and then.
+  public static let undisturbed = 0.3
+
+  /// Whether other programs took so much of the host that its figures say little. It is kept in the raw
+  /// data, and not reckoned with.
+  public var isDisturbed: Bool { (self[.otherPrograms] ?? 0) > Run.undisturbed }
+
   public subscript(_ figure: Figure) -> Double? {
     get { values[figure.rawValue] }
     set { values[figure.rawValue] = newValue }
