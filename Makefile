@@ -6,6 +6,7 @@ DEMO_PACKAGE := qemu-config/demo
 END_TO_END := Tests/EndToEnd
 TORTURE_PACKAGE := Tests/MigrationTorture
 BENCH_PACKAGE := Benchmarks
+EVALUATION_PACKAGE := Evaluation
 
 # Where SwiftPM puts what it builds. The guest's program is linked without any shared library and has
 # a scratch path of its own, because the flag would reach everything else.
@@ -14,6 +15,7 @@ STATIC := .build-static/release
 DEMO := $(DEMO_PACKAGE)/.build/release
 TORTURE := $(TORTURE_PACKAGE)/.build/release/leafcutter-torture
 BENCH := $(BENCH_PACKAGE)/.build/release
+EVALUATION := $(EVALUATION_PACKAGE)/.build/release/leafcutter-evaluation
 
 GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
   $(RELEASE)/libleafcutter_wt.so $(RELEASE)/libleafcutter_hold.so
@@ -22,7 +24,8 @@ LINT := swift format lint --strict --recursive
 ROUNDS ?= 20
 SEED ?= 1
 SOURCES := Sources Tests Fuzzing/Sources Fuzzing/Package.swift Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift \
-  $(BENCH_PACKAGE)/Sources $(BENCH_PACKAGE)/Tests $(BENCH_PACKAGE)/Package.swift
+  $(BENCH_PACKAGE)/Sources $(BENCH_PACKAGE)/Tests $(BENCH_PACKAGE)/Package.swift \
+  $(EVALUATION_PACKAGE)/Sources $(EVALUATION_PACKAGE)/Tests $(EVALUATION_PACKAGE)/Package.swift
 
 # $(call build,OPTIONS) builds and shows what the tools say only when they fail: the linker warns about
 # every libc function that a static program should not use.
@@ -31,8 +34,9 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup setup-demo setup-bench build build-old-guest build-torture build-bench databases \
-  databases-in-guests nodes-in-guest demo downtime matrix torture bench bench-counts test races format
+.PHONY: help setup setup-demo setup-bench build build-old-guest build-torture build-bench build-evaluation \
+  databases databases-in-guests nodes-in-guest demo downtime matrix torture bench bench-counts evaluation \
+  evaluation-plots test races format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
@@ -53,6 +57,9 @@ help:
 	@echo "make bench    measure the proxy's data path beside socat, HAProxy, nginx and a bare splice relay"
 	@echo "                JSON=FILE writes the medians, OPTIONS=... is passed on (OPTIONS=--help)"
 	@echo "make bench-counts  count the proxy's calls, allocations and copies, and fail where there are too many"
+	@echo "make evaluation  migrate in every way that there is, and compare (hours; QUICK=1: minutes)"
+	@echo "                JSON=FILE writes the raw data, OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "make evaluation-plots  draw docs/evaluation from the raw data in it"
 	@echo "make test     check the style and run the tests"
 	@echo "make races    look for data races where a guest takes pages back under load (ThreadSanitizer)"
 	@echo "make format   format the sources"
@@ -146,6 +153,18 @@ bench-counts: build-bench
 	@$(BENCH)/leafcutter-bench counts $(bench_options) --megabytes 512 \
 	  --limits $(BENCH_PACKAGE)/count-limits.json
 
+build-evaluation: build
+	@echo "building the evaluation"
+	$(call build,--package-path $(EVALUATION_PACKAGE) --static-swift-stdlib --product leafcutter-evaluation)
+
+evaluation: build-evaluation
+	@$(EVALUATION) run --state $(STATE) --guest $(STATE)/guest --proxy $(RELEASE)/leafcutter \
+	  --store $(DEMO)/leafcutter-store $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(OPTIONS)
+
+evaluation-plots:
+	$(call build,--package-path $(EVALUATION_PACKAGE) --static-swift-stdlib --product leafcutter-evaluation)
+	@$(EVALUATION) plot --document docs/evaluation.md --directory docs/evaluation docs/evaluation/*.json
+
 # The programs are built first, because the end-to-end tests migrate the demo's guest. Tests that wait in
 # their thread for a database or for QEMU run one after the other, or the others' limits of time are met.
 test: setup build-torture build-old-guest
@@ -161,6 +180,7 @@ test: setup build-torture build-old-guest
 	@Fuzzing/run 60
 	@swift test --package-path $(END_TO_END)
 	@swift test --package-path $(TORTURE_PACKAGE)
+	@swift test --package-path $(EVALUATION_PACKAGE)
 	@$(torture) --rounds 14 --seconds 200
 
 races:

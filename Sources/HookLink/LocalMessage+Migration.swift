@@ -175,6 +175,7 @@ extension LocalMessage {
   /// Guardian to database: restore cache_size, then read the manifest's leaves back.
   public struct Resume: Message, Equatable {
     public static let code: UInt16 = 207
+    /// How many read; 0 leaves it to clients to fill the cache again.
     public var threads: UInt32
     /// Leaves per second over all threads; 0 means as fast as it goes.
     public var leavesPerSecond: UInt32

@@ -65,6 +65,23 @@ import Testing
   }
 
   @Test(arguments: TestEngine.present)
+  func aResumeOfNoThreadsGivesTheCacheItsSizeBackAndReadsNothing(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
+    defer { database.remove() }
+    let (resident, size) = (try database.tell("leaves")[0], try database.tell("cache")[0])
+    try guardian.prepare()
+    _ = try guardian.prepared()
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 0, leavesPerSecond: 0))
+    let resumed = try guardian.resumed()
+    #expect(resumed.leavesRefaulted == 0)
+    #expect(try database.tell("cache")[0] == size)
+    #expect(try database.tell("leaves")[0] < resident / 2)
+    try database.expectClean()
+  }
+
+  @Test(arguments: TestEngine.present)
   func resumeIsRefusedWhileFramesAreHeldAndWorksAfterTheirRelease(engine: TestEngine) throws {
     let (database, guardian) = try DatabaseProcess.openWarm(
       .init(engine: engine, documents: 20_000))

@@ -53,6 +53,11 @@ struct RunCommand: ParsableCommand {
   @Flag(name: .customLong("no-ballast"), help: "Do not fill freed memory with zeroes.")
   var noBallast = false
 
+  @Flag(
+    name: .customLong("no-refault"),
+    help: "Leave it to clients to fill the cache again; the manifest stays for `load`.")
+  var noRefault = false
+
   @Option(help: "Threads that read the cache back.")
   var refaultThreads: UInt32 = 4
 
@@ -107,6 +112,7 @@ struct RunCommand: ParsableCommand {
     options.evictsCache = !noCache
     options.dropsPageCache = !noPageCache
     options.takesBallast = !noBallast
+    options.refaults = !noRefault
     options.refaultThreads = refaultThreads
     options.refaultRate = refaultRate
     options.refaultYields = !noRefaultYield

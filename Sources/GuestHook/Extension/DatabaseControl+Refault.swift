@@ -15,7 +15,7 @@ extension DatabaseControl {
 
   /// How fast leaves are read back.
   struct Speed {
-    /// How many threads read.
+    /// How many threads read; with 0 nothing is read back.
     var threads: Int
     /// Leaves per second over all threads; infinite for as fast as it goes.
     var limit: Double
@@ -24,7 +24,7 @@ extension DatabaseControl {
 
     /// - Parameter rate: leaves per second, 0 for no limit.
     init(_ threads: UInt32, _ rate: UInt32, yields: Bool) {
-      self.threads = Int(min(max(threads, 1), 64))
+      self.threads = Int(min(threads, 64))
       limit = rate == 0 ? .infinity : Double(rate)
       self.yields = yields
     }
@@ -43,6 +43,11 @@ extension DatabaseControl {
         leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
         notes: notes + ["no leaves were listed, so none are read back"])
     }
+    guard speed.threads > 0 else {
+      return LocalMessage.DatabaseResumed(
+        leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
+        notes: notes + ["the guardian was started with --no-refault, so no leaves are read back"])
+    }
     var resumed = try load(speed)
     resumed.notes = notes + resumed.notes
     return resumed
@@ -58,6 +63,7 @@ extension DatabaseControl {
     let tables = try presentTables(of: manifest, &notes)
     watch.lap("read manifest")
     var speed = speed
+    speed.threads = max(speed.threads, 1)
     if DatabaseControl.readsDirectly(home: agent.home) {
       speed.threads *= DatabaseControl.timesThreadsForDirectReads
     }

@@ -17,6 +17,8 @@ public struct GuardianOptions: Sendable {
   public var evictsCache = true
   public var dropsPageCache = true
   public var takesBallast = true
+  /// Whether databases read their leaves back when a migration is over.
+  public var refaults = true
   public var refaultThreads: UInt32 = 4
   /// Leaves per second over all threads; 0 is as fast as it goes.
   public var refaultRate: UInt32 = 0

@@ -36,8 +36,8 @@ extension Guardian {
       database.stage = .resuming
       database.connection.send(
         LocalMessage.Resume(
-          threads: options.refaultThreads, leavesPerSecond: options.refaultRate,
-          yields: options.refaultYields),
+          threads: options.refaults ? options.refaultThreads : 0,
+          leavesPerSecond: options.refaultRate, yields: options.refaultYields),
         for: migration.id)
     }
     continueResuming(migration)

@@ -14,9 +14,9 @@ public final class TwoHosts: Sendable {
   private let cleanup: Int
 
   /// - Parameters:
-  ///   - rate: as tc(8) writes it, e.g. `1gbit`, for each direction.
+  ///   - rate: as tc(8) writes it, e.g. `1gbit`, for each direction; nil takes as much as the host can.
   ///   - delay: milliseconds that everything takes longer, in each direction.
-  public init(rate: String, delay: Int = 0, files: LabFiles) throws(LabError) {
+  public init(rate: String?, delay: Int = 0, files: LabFiles) throws(LabError) {
     let source = "\(TwoHosts.namePrefix)\(getpid())-a"
     let destination = "\(TwoHosts.namePrefix)\(getpid())-b"
     let log = "\(files.logs)/network.log"
@@ -33,6 +33,7 @@ public final class TwoHosts: Sendable {
       try run(["ip", "-n", name, "address", "add", "\(address)/24", "dev", "wire"])
       try run(["ip", "-n", name, "link", "set", "lo", "up"])
       try run(["ip", "-n", name, "link", "set", "wire", "up"])
+      guard let rate else { continue }
       try run(
         TwoHosts.inside(name, ["tc", "qdisc", "replace", "dev", "wire", "root"])
           + TwoHosts.shape(rate: rate, delay: delay))

@@ -1,32 +1,5 @@
 import StreamProxy
 
-/// What a guest is made of; the same for the source and the destination of a migration.
-public struct MachineOptions: Sendable {
-  /// The QEMU program.
-  public var qemu = "qemu-system-x86_64"
-  /// Put in front of all others, e.g. where a QEMU that is not installed finds its files.
-  public var qemuOptions: [String] = []
-  public var machine = "pc-q35-10.0"
-  /// As `-accel` takes it.
-  public var accelerator = "tcg,thread=multi"
-  public var processors = 1
-  /// MiB.
-  public var memory = 2048
-  /// MiB that a virtio-mem device has plugged in besides, from the beginning.
-  public var pluggedMemory = 0
-  public var kernel: String
-  public var initramfs: String
-  public var image: GuestImage
-  /// Added to the kernel's command line, e.g. `leafcutter.cache=1024`.
-  public var kernelOptions: [String] = []
-
-  public init(kernel: String, initramfs: String, image: GuestImage) {
-    self.kernel = kernel
-    self.initramfs = initramfs
-    self.image = image
-  }
-}
-
 /// A QEMU process in one of the two hosts, with the two ports of the demo guest and three QMP sockets:
 /// one for the laboratory, one for the proxy and a spare one, because each serves one client.
 public final class VirtualMachine: Sendable {
@@ -55,10 +28,11 @@ public final class VirtualMachine: Sendable {
 
   /// Quiet and without mitigations, which only cost an emulated guest time; a crash reboots at once, so
   /// that it cannot be mistaken for slowness. Huge pages only where they are asked for: what WiredTiger's
-  /// best known user advises for it.
+  /// best known user advises for it. Whether the timer's interrupt arrives in time is not tried: on a busy
+  /// host an emulated one does not, and the kernel panics.
   static let kernelOptions = [
     "console=ttyS0", "quiet", "mitigations=off", "nokaslr", "tsc=reliable", "random.trust_cpu=on",
-    "panic=-1", "transparent_hugepage=madvise",
+    "panic=-1", "transparent_hugepage=madvise", "no_timer_check",
   ]
 
   /// - Parameters:
@@ -92,6 +66,7 @@ public final class VirtualMachine: Sendable {
     path: (Endpoint) -> String
   ) -> [String] {
     let line = (kernelOptions + options.kernelOptions).joined(separator: " ")
+    let preallocates = options.preallocates ?? waitsForMigration
     var arguments =
       [options.qemu] + options.qemuOptions + [
         "-name", name, "-nodefaults", "-no-user-config", "-display", "none",
@@ -101,7 +76,7 @@ public final class VirtualMachine: Sendable {
         "\(options.memory)M,maxmem=\(options.memory + options.pluggedMemory)M", "-object",
         // A destination that allocates what arrives page by page is slower than the wire where the host
         // is itself a virtual machine, and what is measured is to be the migration.
-        "memory-backend-ram,id=ram,size=\(options.memory)M,prealloc=\(waitsForMigration ? "on" : "off")",
+        "memory-backend-ram,id=ram,size=\(options.memory)M,prealloc=\(preallocates ? "on" : "off")",
         "-kernel", options.kernel, "-initrd", options.initramfs, "-append", line,
         "-serial", "file:\(serialLog)",
       ]
@@ -127,18 +102,36 @@ public final class VirtualMachine: Sendable {
         "virtserialport,id=\(port.id),bus=serial0.0,nr=\(number + 1),chardev=\(id),name=\(port.name)",
       ]
     }
+    arguments += options.balloon?.arguments ?? []
     if waitsForMigration { arguments += ["-incoming", "defer"] }
-    return arguments + [
+    return arguments + diskArguments(options)
+  }
+
+  private static func diskArguments(_ options: MachineOptions) -> [String] {
+    var arguments = [
       "-blockdev",
       "driver=file,node-name=file0,filename=\(options.image.path),cache.direct=on,aio=threads",
       "-blockdev", "driver=raw,node-name=disk0,file=file0,cache.direct=on",
-      "-device", "virtio-blk-pci,drive=disk0,share-rw=off",
     ]
+    var node = "disk0"
+    if let limit = options.storage {
+      node = "limited0"
+      arguments += [
+        "-object",
+        "throttle-group,id=storage,x-iops-total=\(limit.operationsPerSecond),"
+          + "x-bps-total=\(limit.bytesPerSecond)",
+        "-blockdev", "driver=throttle,node-name=\(node),throttle-group=storage,file=disk0",
+      ]
+    }
+    return arguments + ["-device", "virtio-blk-pci,drive=\(node),share-rw=off"]
   }
 
   public func socketPath(_ endpoint: Endpoint) -> String {
     "\(files.sockets)/\(name)-\(endpoint.rawValue)"
   }
+
+  /// The number of QEMU's process.
+  public var pid: Int32 { process.pid }
 
   /// nil while QEMU runs.
   public var ending: ChildProcess.Ending? { process.endingIfAny }

@@ -32,6 +32,17 @@ struct ZipfianTests {
   }
 }
 
+struct UniformTests {
+  @Test func allRecordsAreDrawnAlike() {
+    let keys = RecordKeys(.uniform, documents: 10)
+    var random = SplitMix64(seed: 1)
+    var counts = [Int64: Int]()
+    for _ in 0..<100_000 { counts[keys.next(&random), default: 0] += 1 }
+    #expect(counts.keys.sorted() == Array(1...10))
+    #expect(counts.values.allSatisfy { abs($0 - 10_000) < 500 })
+  }
+}
+
 struct PacerTests {
   @Test func clientsTogetherKeepTheRate() {
     let due = (0..<4).flatMap { client in
@@ -114,8 +125,12 @@ struct LineTests {
     #expect(
       try ControlCommand(line: "run mix=B rate=2500 threads=2 seed=9")
         == .run(WorkloadOrder(mix: .b, rate: 2500, threads: 2, seed: 9)))
+    #expect(
+      try ControlCommand(line: "run keys=uniform mix=C rate=1 threads=1")
+        == .run(WorkloadOrder(mix: .c, rate: 1, threads: 1, seed: 1, keys: .uniform)))
     for line in [
-      "", "shout", "ping loud", "run", "run mix=D rate=1 threads=1", "run mix=A rate=nan threads=1",
+      "", "shout", "run mix=A rate=1 threads=1 keys=hot", "ping loud", "run",
+      "run mix=D rate=1 threads=1", "run mix=A rate=nan threads=1",
       "run mix=A rate=1 threads=0", "run mix=A rate=1 threads=1 seed=-1", "run mix=A rate",
     ] {
       #expect(throws: ControlCommand.Refusal.self) { try ControlCommand(line: line) }

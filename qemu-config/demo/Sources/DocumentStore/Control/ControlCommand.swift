@@ -7,6 +7,10 @@ public enum ControlCommand: Equatable, Sendable {
   case verify
   case close
   case ping
+  /// What the cache, the guest's memory and its processors are used for.
+  case usage
+  /// Have the kernel forget its clean pages.
+  case dropCaches
   /// What the memory verifiers have seen; see ``TortureDirectory``.
   case memory
   /// Carry out a fault, which is named by lower-case letters and hyphens.
@@ -29,6 +33,8 @@ public enum ControlCommand: Equatable, Sendable {
     case "verify": self = .verify
     case "close": self = .close
     case "ping": self = .ping
+    case "usage": self = .usage
+    case "drop-caches": self = .dropCaches
     case "memory": self = .memory
     case "fault":
       self = .fault(try ControlCommand.fault(values))
@@ -39,8 +45,8 @@ public enum ControlCommand: Equatable, Sendable {
     default:
       throw Refusal(
         word: word.isEmpty ? "-" : word,
-        sentence: "unknown command; known are info, warm, run, halt, verify, close, ping, memory, "
-          + "fault")
+        sentence: "unknown command; known are info, warm, run, halt, verify, close, ping, usage, "
+          + "drop-caches, memory, fault")
     }
     guard values.isEmpty else {
       throw Refusal(word: word, sentence: "this command takes no values")
@@ -54,13 +60,15 @@ public enum ControlCommand: Equatable, Sendable {
     return name
   }
 
-  /// `mix=A|B|C rate=OPS threads=N seed=S`, in any order; the seed may be left out.
+  /// `mix=A|B|C rate=OPS threads=N seed=S keys=zipfian|uniform`, in any order; seed and keys may be left
+  /// out.
   private static func order(_ values: ArraySlice<String>) throws(Refusal) -> WorkloadOrder {
     func refuse(_ sentence: String) -> Refusal { Refusal(word: "run", sentence: sentence) }
     var mix: WorkloadMix?
     var rate: Double?
     var threads: Int?
     var seed: UInt64 = 1
+    var keys = KeyDistribution.zipfian
     for value in values {
       let pair = value.split(separator: "=", maxSplits: 1).map(String.init)
       guard pair.count == 2 else { throw refuse("'\(value)' is not name=value") }
@@ -71,7 +79,12 @@ public enum ControlCommand: Equatable, Sendable {
       case "seed":
         guard let number = UInt64(pair[1]) else { throw refuse("seed takes a whole number") }
         seed = number
-      default: throw refuse("'\(pair[0])' is not mix, rate, threads or seed")
+      case "keys":
+        guard let distribution = KeyDistribution(rawValue: pair[1]) else {
+          throw refuse("keys takes zipfian or uniform")
+        }
+        keys = distribution
+      default: throw refuse("'\(pair[0])' is not mix, rate, threads, seed or keys")
       }
     }
     guard let mix else { throw refuse("mix takes A, B or C") }
@@ -81,6 +94,6 @@ public enum ControlCommand: Equatable, Sendable {
     guard let threads, (1...256).contains(threads) else {
       throw refuse("threads takes a number from 1 to 256")
     }
-    return WorkloadOrder(mix: mix, rate: rate, threads: threads, seed: seed)
+    return WorkloadOrder(mix: mix, rate: rate, threads: threads, seed: seed, keys: keys)
   }
 }

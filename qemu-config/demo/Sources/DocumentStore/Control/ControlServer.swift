@@ -117,6 +117,11 @@ public final class ControlServer: Sendable {
         "ok warm documents=\(warmed.documents) index_entries=\(warmed.indexEntries) "
           + "file_bytes=\(warmed.fileBytes) cache_used=\(cache.used) ms=\(milliseconds(since: began))"
       )
+    case .usage:
+      return try usage()
+    case .dropCaches:
+      try GuestUsage.dropCaches()
+      return .line("ok drop-caches")
     case .run(let order):
       return try run(order)
     case .halt:
@@ -147,6 +152,24 @@ public final class ControlServer: Sendable {
       return .line("ok fault")
     }
   }
+
+  private func usage() throws -> Answer {
+    let cache = try store.cache()
+    let memory = GuestUsage.memory()
+    let values =
+      [
+        ("cache_used", UInt64(clamping: cache.used)),
+        ("busy_ms", GuestUsage.busyMilliseconds() ?? 0),
+      ] + ControlServer.memoryLines.map { ($0.key, memory[$0.line] ?? 0) }
+    return .line("ok usage " + values.map { "\($0.0)=\($0.1)" }.joined(separator: " "))
+  }
+
+  /// Lines of /proc/meminfo, and what they are called in the answer.
+  private static let memoryLines: [(key: String, line: String)] = [
+    ("total", "MemTotal"), ("free", "MemFree"), ("available", "MemAvailable"),
+    ("buffers", "Buffers"), ("cached", "Cached"), ("shmem", "Shmem"), ("anonymous", "AnonPages"),
+    ("slab", "Slab"), ("page_tables", "PageTables"), ("kernel_stacks", "KernelStack"),
+  ]
 
   /// The last command, however it ends: what is half closed cannot serve.
   private func close() -> Answer {

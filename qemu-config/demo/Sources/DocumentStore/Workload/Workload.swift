@@ -27,7 +27,7 @@ public final class Workload: Sendable {
     // Tried out here, so that the answer to `run` says what is wrong.
     let trial = try Client(store)
     trial.close()
-    let keys = ZipfianKeys(documents: store.shape.documents)
+    let keys = RecordKeys(order.keys, documents: store.shape.documents)
     let start = MonotonicClock.now
     threads.withLock { threads in
       threads = (0..<order.threads).map { number in
@@ -59,7 +59,7 @@ public final class Workload: Sendable {
   }
 
   private func operate(
-    _ client: Client, _ schedule: Pacer, _ keys: ZipfianKeys, _ seed: SplitMix64, updates: Double
+    _ client: Client, _ schedule: Pacer, _ keys: RecordKeys, _ seed: SplitMix64, updates: Double
   ) {
     var pacer = schedule
     var random = seed

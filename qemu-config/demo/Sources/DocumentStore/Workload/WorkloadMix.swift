@@ -20,11 +20,15 @@ public struct WorkloadOrder: Equatable, Sendable {
   public var rate: Double
   public var threads: Int
   public var seed: UInt64
+  public var keys: KeyDistribution
 
-  public init(mix: WorkloadMix, rate: Double, threads: Int, seed: UInt64) {
+  public init(
+    mix: WorkloadMix, rate: Double, threads: Int, seed: UInt64, keys: KeyDistribution = .zipfian
+  ) {
     self.mix = mix
     self.rate = rate
     self.threads = threads
     self.seed = seed
+    self.keys = keys
   }
 }

@@ -1,0 +1,98 @@
+import EvaluationReport
+import Lab
+
+/// Takes the runs as they end, and writes them all down each time: an evaluation that is interrupted
+/// keeps what it has.
+final class Collector {
+  private(set) var record: EvaluationRecord
+  private(set) var failures = 0
+  private let file: String?
+  private let bench: Bench
+
+  /// - Parameter file: where the raw data goes, or nil.
+  init(_ record: EvaluationRecord, file: String?, bench: Bench) {
+    self.record = record
+    self.file = file
+    self.bench = bench
+  }
+
+  /// The numbers of so many more repetitions: what is appended to raw data goes on counting, and with
+  /// it the seeds.
+  ///
+  /// - Parameters:
+  ///   - share: of the memory in the cache; nil counts runs with any.
+  ///   - link: likewise.
+  func repetitions(
+    _ count: Int, of experiment: Experiment, share: Int? = nil, link: String? = nil
+  ) -> ClosedRange<Int> {
+    let done = record.runs.filter { run in
+      run.experiment == experiment
+        && (share ?? run.conditions.cacheShare) == run.conditions.cacheShare
+        && (link ?? run.conditions.link) == run.conditions.link
+    }
+    let last = done.map(\.repetition).max() ?? 0
+    return (last + 1)...(last + count)
+  }
+
+  /// How often a run is carried out again that other programs disturbed.
+  private static let again = 1
+
+  /// Carries a run out and adds it, with its figures or with why it failed; once more where other
+  /// programs took a part of the host.
+  func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
+    let plan = run
+    for attempt in 0...Collector.again {
+      run = plan
+      carryOutOnce(&run, body)
+      guard run.isDisturbed else { return }
+      let share = (run[.otherPrograms] ?? 0).text(digits: 1)
+      bench.say(
+        "other programs took \(share) processors meanwhile"
+          + (attempt < Collector.again ? "; once more" : ""))
+    }
+  }
+
+  private func carryOutOnce(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
+    do throws(LabError) {
+      try body(&run)
+      bench.say("\(run.label): \(run.headline)")
+    } catch {
+      failures += 1
+      run.failure = error.sentence
+      bench.say("\(run.label) failed: \(error)")
+    }
+    record.runs.append(run)
+    guard let file else { return }
+    do throws(LabError) {
+      try record.write(toFile: file)
+    } catch {
+      failures += 1
+      bench.say(error.sentence)
+    }
+  }
+}
+
+extension Run {
+  /// What it is, in a line of the log.
+  var label: String {
+    let what = [
+      experiment.rawValue, method?.title, "\(conditions.cacheShare) %", conditions.link,
+      "\(conditions.mix) \(conditions.keys)",
+    ]
+    return what.compactMap { $0 }.joined(separator: ", ") + ", run \(repetition)"
+  }
+
+  /// What it came to, in a line of the log.
+  var headline: String {
+    let parts: [(Figure, String, Double, Int)] = [
+      (.total, "s", 1, 2), (.wireBytes, "MB", 1e6, 0), (.downtimeClient, "ms", 1, 0),
+      (.prepare, "s prepare", 1, 2), (.refault, "s refault", 1, 1),
+      (.secondsTo90, "s to 90 %", 1, 1), (.cacheUsed, "MB cache", 1e6, 0),
+      (.pageCache, "MB page cache", 1e6, 0), (.rest, "MB rest", 1e6, 0),
+    ]
+    let texts = parts.compactMap { figure, unit, divisor, digits in
+      self[figure].map { "\(($0 / divisor).text(digits: digits)) \(unit)" }
+    }
+    return texts.joined(separator: ", ") + (self[.converged] == 0 ? ", did not converge" : "")
+  }
+}

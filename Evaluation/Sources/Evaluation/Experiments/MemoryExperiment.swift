@@ -1,0 +1,53 @@
+import EvaluationReport
+import Lab
+
+/// What a guest's memory is made of, against the size of its database: the first measurement of the
+/// thesis behind this project.
+struct MemoryExperiment {
+  let bench: Bench
+  /// In per cent of the guest's memory, so much of the database would be in a cache that is large enough.
+  let databaseShares: [Int]
+  /// Of the guest's memory, in per cent, the same in all of them.
+  let cacheShare: Int
+  let repetitions: Int
+
+  func execute(_ collector: Collector) throws(LabError) {
+    for repetition in collector.repetitions(repetitions, of: .memory) {
+      for share in databaseShares {
+        let contents = bench.contents(filling: share)
+        var run = Run(
+          .memory, nil,
+          .init(memory: bench.memory, cacheShare: cacheShare, documents: contents.documents),
+          repetition: repetition)
+        collector.carryOut(&run) { run throws(LabError) in try measure(contents, &run) }
+      }
+    }
+  }
+
+  private func measure(_ contents: GuestImage.Contents, _ run: inout Run) throws(LabError) {
+    let disk = try bench.image(contents).copy(
+      to: "\(bench.files.scratch)/run.img", files: bench.files)
+    defer { disk.remove() }
+    let options = bench.machine(disk, cache: bench.memory * cacheShare / 100, balloon: .plain)
+    let machine = try VirtualMachine("memory", options, host: nil, files: bench.files)
+    defer { machine.kill() }
+    do throws(LabError) {
+      let store = try StoreConsole(machine)
+      _ = try store.waitForBeat(timeout: 120)
+      let warmed = try store.ask("warm", timeout: 600)
+      let usage = try store.ask("usage")
+      func bytes(_ name: String) -> Double { usage[name].flatMap { Double($0) } ?? 0 }
+      // Files in memory, which /proc/meminfo counts as cached, are no page cache of the database's: the
+      // initramfs with the programs is one.
+      let pageCache = max(0, bytes("cached") - bytes("shmem") + bytes("buffers"))
+      run[.database] = warmed["file_bytes"].flatMap { Double($0) }
+      run[.cacheUsed] = bytes("cache_used")
+      run[.pageCache] = pageCache
+      run[.free] = bytes("free")
+      run[.rest] =
+        Double(bench.memory << 20) - bytes("cache_used") - pageCache - bytes("free")
+    } catch {
+      throw error.adding(machine.logs)
+    }
+  }
+}

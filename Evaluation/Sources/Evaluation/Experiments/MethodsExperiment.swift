@@ -1,0 +1,51 @@
+import EvaluationReport
+import Lab
+
+/// Every method against cache size and link. What each costs is read from the same runs.
+struct MethodsExperiment {
+  let bench: Bench
+  /// In turn, so that whatever else the machine does meets all of them.
+  let methods: [Method]
+  let shares: [Int]
+  let links: [String]
+  let repetitions: Int
+  /// Operations per second, all of them reads.
+  let rate: Int
+  private static let threads = 4
+
+  func execute(_ collector: Collector) throws(LabError) {
+    for share in shares { try execute(share: share, collector) }
+  }
+
+  private func execute(share: Int, _ collector: Collector) throws(LabError) {
+    // With nothing in its cache every guest is the ideal one.
+    let methods = share == 0 ? methods.filter { $0 != .ideal } : methods
+    let snapshots = SnapshotShelf(bench)
+    defer { snapshots.clear() }
+    for link in links {
+      let hosts = try TwoHosts(rate: link == "unshaped" ? nil : link, files: bench.files)
+      defer { hosts.tearDown() }
+      for repetition in collector.repetitions(repetitions, of: .methods, share: share, link: link) {
+        for method in methods {
+          var variant = GuestSnapshot.Variant(method, cacheShare: share)
+          if share == 0 { variant.isWarm = false }
+          let snapshot = try snapshots.snapshot(variant)
+          var run = Run(
+            .methods, method,
+            .init(
+              memory: bench.memory, cacheShare: share, documents: snapshot.documents, link: link,
+              mix: "C", keys: "zipfian", rate: rate),
+            repetition: repetition)
+          collector.carryOut(&run) { run throws(LabError) in
+            var migration = MigrationRun(
+              bench: bench, hosts: hosts, snapshot: snapshot, method: method, storage: nil,
+              workload: "mix=C rate=\(rate) threads=\(MethodsExperiment.threads) seed=\(repetition)"
+            )
+            migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
+            try migration.execute(into: &run)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import EvaluationReport
+import Lab
+
+/// What clients of the database see, from before the migration to long after it. Clients ask at a rate
+/// that the cache can serve and the storage cannot, in an open loop, for documents that are all alike
+/// popular; so whoever arrives with a cold cache is slow until it is warm.
+struct ServiceExperiment {
+  let bench: Bench
+  let methods: [Method]
+  let link: String
+  let cacheShare: Int
+  let repetitions: Int
+  /// Operations per second.
+  let rate: Int
+  /// Seconds before `migrate`, and behind the switchover.
+  let before: Double
+  let after: Double
+  private static let threads = 8
+
+  /// A cloud volume of the smaller kind (Azure's P10: 500 operations and 100 MB per second). A leaf that
+  /// is read by itself costs an operation, and leaves that are read in the order of the file share them,
+  /// because the kernel reads ahead.
+  static let storage = StorageLimit(operationsPerSecond: 500, bytesPerSecond: 100_000_000)
+
+  func execute(_ collector: Collector) throws(LabError) {
+    let hosts = try TwoHosts(rate: link, files: bench.files)
+    defer { hosts.tearDown() }
+    let snapshots = SnapshotShelf(bench)
+    defer { snapshots.clear() }
+    for repetition in collector.repetitions(repetitions, of: .service) {
+      for method in methods {
+        let snapshot = try snapshots.snapshot(.init(method, cacheShare: cacheShare))
+        var run = Run(
+          .service, method,
+          .init(
+            memory: bench.memory, cacheShare: cacheShare, documents: snapshot.documents,
+            link: link, mix: "C", keys: "uniform", rate: rate,
+            storageLimit: ServiceExperiment.storage.operationsPerSecond),
+          repetition: repetition)
+        collector.carryOut(&run) { run throws(LabError) in
+          var migration = MigrationRun(
+            bench: bench, hosts: hosts, snapshot: snapshot, method: method,
+            storage: ServiceExperiment.storage,
+            workload: "mix=C keys=uniform rate=\(rate) seed=\(repetition) "
+              + "threads=\(ServiceExperiment.threads)")
+          migration.before = before
+          migration.after = after
+          migration.keepsStretches = true
+          migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
+          try migration.execute(into: &run)
+        }
+      }
+    }
+  }
+}

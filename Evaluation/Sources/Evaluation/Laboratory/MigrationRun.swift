@@ -1,0 +1,155 @@
+import EvaluationReport
+import Lab
+import StreamProxy
+
+/// One run: a saved guest is started, serves, is migrated by a method, and is looked at behind it.
+struct MigrationRun {
+  let bench: Bench
+  let hosts: TwoHosts
+  let snapshot: GuestSnapshot
+  let method: Method
+  let storage: StorageLimit?
+  /// The rest of the store's command, e.g. `mix=C rate=100 threads=4`; nil leaves the guest idle.
+  let workload: String?
+  /// Seconds that the workload runs before.
+  var before = 5.0
+  /// Seconds behind the switchover for which the store is watched at least.
+  var after = 1.0
+  /// Whether every document is read and checked at the end.
+  var verifies = false
+  /// Whether operations over time are kept.
+  var keepsStretches = false
+  /// Seconds.
+  var timeout = 120.0
+
+  private static let port = 4444
+  /// A workload's first moments, in which the emulator translates what it runs, count for nothing.
+  private static let seconds90 = 3.0
+
+  /// - Throws: where something failed, or content was bad.
+  func execute(into run: inout Run) throws(LabError) {
+    let disk = try snapshot.copyDisk()
+    defer { disk.remove() }
+    let source = try snapshot.restore("source", on: disk, host: hosts.source, storage: storage)
+    defer { source.kill() }
+    let destination = try snapshot.destination(
+      "destination", on: disk, host: hosts.destination, storage: storage)
+    defer { destination.kill() }
+    do throws(LabError) {
+      try serveAndMigrate(source, destination, &run)
+    } catch {
+      throw error.adding(source.logs + destination.logs)
+    }
+  }
+
+  private func serveAndMigrate(
+    _ source: VirtualMachine, _ destination: VirtualMachine, _ run: inout Run
+  ) throws(LabError) {
+    let store = try StoreConsole(source)
+    _ = try store.waitForBeat(timeout: 60)
+    if let workload { try store.ask("run \(workload)") }
+    HostClock.sleep(before)
+    let arrival = try StoreConsole(destination)
+    let hook = try HookWatch(destination)
+    try method.configure([source, destination], memory: bench.memory)
+    let uri = "tcp:\(hosts.address(of: hosts.destination)):\(MigrationRun.port)"
+    try Migration.listen(destination, at: uri)
+    let proxy = try startProxy(source, uri)
+    defer { proxy?.kill() }
+
+    let account = try CostAccount(source, destination, store)
+    let sentBefore = try hosts.bytesSent()
+    let ordered = HostClock.now
+    if method == .balloon {
+      try BalloonDevice.inflate(source, store, memory: bench.memory << 20)
+    }
+    let startedAt = HostClock.now
+    let result: OrderedMigration.Result
+    do throws(LabError) {
+      result = try OrderedMigration(
+        method: method, source: source, destination: destination, timeout: timeout
+      ).run(to: proxy?.address ?? uri) { proxy?.hasReport ?? true }
+    } catch {
+      throw error.adding(proxy?.logs ?? [])
+    }
+    run[.converged] = result.converged ? 1 : 0
+    run[.total] = HostClock.seconds(from: ordered, to: result.completedAt)
+    run[.operatorPreparation] = HostClock.seconds(from: ordered, to: startedAt)
+    run[.wireBytes] = Double(try hosts.bytesSent() - sentBefore)
+    run[.rounds] = (result.status.ram?.dirtySyncCount).map { Double($0) }
+    guard result.converged else { return }
+    run[.downtimeQEMU] = result.status.downtime.map { Double($0) }
+    let firstBeat = try arrival.waitForBeat(timeout: 60).hostTime
+    if let proxy { try add(try proxy.finish(), to: &run) }
+    let sourceCost = try account.sourceSeconds(source)
+    if method.usesLeafcutter, method != .leafcutterNoRefault {
+      try waitForRefault(hook, since: firstBeat, &run)
+    }
+    HostClock.sleep(after - HostClock.seconds(from: firstBeat, to: HostClock.now))
+    try account.add(to: &run, sourceSeconds: sourceCost, destination: destination, store: arrival)
+    if method == .balloon { try BalloonDevice.deflate(destination, memory: bench.memory << 20) }
+    guard
+      let timeline = Timeline(
+        startedAt: startedAt, firstBeat: firstBeat, source: store, destination: arrival)
+    else { throw LabError("the store's heartbeats do not reach over the migration") }
+    add(timeline, to: &run)
+    try check(arrival, &run)
+  }
+
+  private func startProxy(_ source: VirtualMachine, _ uri: String) throws(LabError) -> ProxyProcess?
+  {
+    guard method.usesLeafcutter else { return nil }
+    return try ProxyProcess(
+      program: bench.proxyProgram, source: source, destination: uri, edits: true,
+      host: hosts.source, files: bench.files)
+  }
+
+  private func add(_ summary: ProxyProcess.Summary, to run: inout Run) throws(LabError) {
+    guard summary.exitCode == 0 else {
+      throw LabError("the proxy says: \(summary.result), \(summary.reason ?? "without a reason")")
+    }
+    if method != .leafcutterZeroing, let reason = summary.uneditedReason {
+      throw LabError("the proxy dropped nothing: \(reason)")
+    }
+    run[.pagesDropped] = Double(summary.pagesDropped)
+    run[.prepare] = summary.guest?.prepareSeconds
+    run[.proxyProcessor] = summary.proxy.userSeconds + summary.proxy.systemSeconds
+  }
+
+  private func waitForRefault(
+    _ hook: HookWatch, since firstBeat: UInt64, _ run: inout Run
+  ) throws(LabError) {
+    let resumed = try hook.waitForResumed(timeout: timeout)
+    run[.leavesManifest] = Double(resumed.leavesInManifest)
+    run[.leavesResident] = Double(resumed.leavesResident)
+    run[.refault] = hook.resumedAt.map { HostClock.seconds(from: firstBeat, to: $0) }
+  }
+
+  private func add(_ timeline: Timeline, to run: inout Run) {
+    run[.downtimeClient] = timeline.downtimeMilliseconds
+    guard workload != nil else { return }
+    run[.operationsBefore] = timeline.operationsBefore
+    run[.operationsDuring] = timeline.operationsDuring
+    run[.operationsAfter] = timeline.operationsAfter
+    run[.operationErrors] = Double(timeline.errors)
+    guard keepsStretches else { return }
+    run[.secondsTo90] = timeline.secondsTo90(window: MigrationRun.seconds90)
+    run[.observedAfter] = after
+    run.stretches = timeline.stretches(of: 1, before: before, after: after).map {
+      Run.Stretch(start: $0.start, operationsPerSecond: $0.operationsPerSecond, p99: $0.p99)
+    }
+  }
+
+  /// What the workload has read was checked as it was read.
+  private func check(_ store: StoreConsole, _ run: inout Run) throws(LabError) {
+    if workload != nil {
+      let sums = try store.ask("halt", timeout: 60)
+      guard sums["errors"] == "0" else {
+        throw LabError("\(sums["errors"] ?? "?") operations found wrong documents, or failed")
+      }
+    }
+    guard verifies else { return }
+    _ = try store.verifyEverything()
+    run[.documentsBad] = 0
+  }
+}

@@ -1,0 +1,67 @@
+import EvaluationReport
+import Lab
+
+/// What is measured: the options, and where they leave it open the full or the quick form.
+struct Plan {
+  private let scope: ScopeOptions
+  /// The guest's, in MiB.
+  let memory: Int
+  let repetitions: Int
+  let shares: [Int]
+  let links: [String]
+  let methods: [Method]
+
+  init(_ scope: ScopeOptions) {
+    self.scope = scope
+    let quick = scope.quick
+    // The smaller one is migrated faster, and has less cache to what every guest has besides.
+    memory = scope.memory ?? (quick ? 1024 : 2048)
+    repetitions = scope.repetitions ?? (quick ? 1 : 5)
+    shares = scope.shares?.elements ?? (quick ? [50] : [0, 25, 50, 70])
+    links =
+      scope.links?.elements ?? (quick ? ["1gbit", "10gbit"] : ["1gbit", "10gbit", "unshaped"])
+    methods =
+      scope.methods?.elements ?? Method.allCases.filter { $0 != .leafcutterNoRefault }
+  }
+
+  /// Where an experiment has one cache size, in per cent of the guest's memory, and one link.
+  private static let share = 50
+  private static let link = "1gbit"
+
+  /// Those of an experiment that were not left out.
+  private func only(_ wanted: [Method]) -> [Method] {
+    guard let chosen = scope.methods?.elements else { return wanted }
+    return wanted.filter(chosen.contains)
+  }
+
+  func execute(
+    _ experiment: Experiment, on bench: Bench, _ collector: Collector
+  ) throws(LabError) {
+    switch experiment {
+    case .methods:
+      try MethodsExperiment(
+        bench: bench, methods: methods, shares: shares, links: links, repetitions: repetitions,
+        rate: scope.rate
+      ).execute(collector)
+    case .memory:
+      try MemoryExperiment(
+        bench: bench, databaseShares: scope.quick ? [15, 50, 90] : [10, 25, 50, 75, 100, 150],
+        cacheShare: Plan.share, repetitions: repetitions
+      ).execute(collector)
+    case .workloads:
+      try WorkloadsExperiment(
+        bench: bench, methods: only([.precopy, .leafcutter]),
+        mixes: scope.quick ? ["C", "A"] : ["C", "B", "A"],
+        keys: scope.quick ? ["zipfian"] : ["uniform", "zipfian"], link: Plan.link,
+        cacheShare: Plan.share, repetitions: repetitions
+      ).execute(collector)
+    case .service:
+      try ServiceExperiment(
+        bench: bench,
+        methods: only([.precopy, .postcopy, .leafcutter, .leafcutterNoRefault]), link: Plan.link,
+        cacheShare: Plan.share, repetitions: repetitions, rate: scope.serviceRate,
+        before: scope.quick ? 10 : 30, after: scope.quick ? 30 : 60
+      ).execute(collector)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import EvaluationReport
+import FoundationEssentials
+import Lab
+
+struct PlotCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plot",
+    abstract: "Draw what was measured, and put its tables into a document.",
+    discussion: """
+      In the document each table stands between <!-- NAME --> and <!-- end NAME -->. Names are machine, \
+      goals, memory, total, bytes, downtime, costs, workloads and service; those that the document does \
+      not have are left out.
+      """)
+
+  @Argument(help: "Raw data of `run`; the runs of all files are taken together.")
+  var files: [String]
+  @Option(help: "The directory for the drawings.")
+  var directory: String
+  @Option(help: "The document for the tables.")
+  var document: String?
+
+  func run() throws {
+    do throws(LabError) {
+      try draw()
+    } catch {
+      Terminal.complain("leafcutter-evaluation: \(error)")
+      throw ExitCode.failure
+    }
+  }
+
+  private func draw() throws(LabError) {
+    guard let first = files.first else { return }
+    var record = try EvaluationRecord(file: first)
+    for file in files.dropFirst() { record.add(try EvaluationRecord(file: file)) }
+    do {
+      try FileManager.default.createDirectory(
+        atPath: directory, withIntermediateDirectories: true)
+    } catch {
+      throw LabError("cannot make the directory \(directory): \(error)")
+    }
+    let presentation = Presentation(record)
+    for (name, drawing) in presentation.drawings {
+      try write(drawing.file, to: "\(directory)/\(name).svg")
+    }
+    for goal in Goal.all { print(goal.line(in: record)) }
+    guard let document else { return }
+    guard let data = FileManager.default.contents(atPath: document) else {
+      throw LabError("the document \(document) cannot be read")
+    }
+    var text = MarkedText(String(decoding: data, as: UTF8.self))
+    let names = text.names
+    for (name, part) in presentation.parts where names.contains(name) {
+      try text.set(name, to: part)
+    }
+    try write(text.text, to: document)
+  }
+
+  private func write(_ text: String, to path: String) throws(LabError) {
+    do {
+      try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+    } catch {
+      throw LabError("cannot write \(path): \(error)")
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import EvaluationReport
+import FoundationEssentials
+import Lab
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Migrate real guests in every way, and write down what it came to.",
+    discussion: """
+      Two network namespaces stand for two hosts, a virtual wire joins them, and a raw image is the \
+      storage that both reach. A guest is booted and its cache filled once for each kind of it; each \
+      run begins with that very guest. `make evaluation` builds what is needed and calls this with the \
+      right paths.
+
+      Exit codes: 0 every run was carried out and its content was right, whatever the figures; 1 \
+      something failed; 64 wrong flags.
+      """)
+
+  @OptionGroup var scope: ScopeOptions
+  @OptionGroup var places: PlaceOptions
+  @Option(help: "QEMU's accelerator.")
+  var accel = "tcg,thread=multi"
+  @Option(name: .customLong("json"), help: "Write the raw data to this file, after every run.")
+  var jsonFile: String?
+  @Flag(help: "Add to the raw data in the file, where it is there.")
+  var append = false
+  @Flag(help: "Keep the logs of QEMU, guest and proxy.")
+  var keepLogs = false
+
+  func run() throws {
+    Interrupts.cleanUpWhenReceived(as: "leafcutter-evaluation")
+    ChildProcess.endAllWithTheirStarter()
+    defer { Cleanup.run() }
+    let collector: Collector
+    do throws(LabError) {
+      collector = try measure()
+    } catch {
+      Terminal.complain("leafcutter-evaluation: \(error)")
+      throw ExitCode.failure
+    }
+    for goal in Goal.all { print(goal.line(in: collector.record)) }
+    guard collector.failures == 0 else { throw ExitCode.failure }
+  }
+
+  private func measure() throws(LabError) -> Collector {
+    let plan = Plan(scope)
+    let files = try LabFiles(state: places.state, keepsLogs: keepLogs)
+    let bench = Bench(
+      files: files, state: places.state, guestDirectory: places.guest, proxyProgram: places.proxy,
+      storeProgram: places.store, memory: plan.memory, processors: scope.processors,
+      accelerator: accel)
+    var record = EvaluationRecord(machine: HostDescription.current(accelerator: accel))
+    if append, let jsonFile, FileManager.default.fileExists(atPath: jsonFile) {
+      record = try EvaluationRecord(file: jsonFile)
+    }
+    let collector = Collector(record, file: jsonFile, bench: bench)
+    for experiment in scope.only.elements {
+      try plan.execute(experiment, on: bench, collector)
+    }
+    return collector
+  }
+}

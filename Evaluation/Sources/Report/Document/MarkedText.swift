@@ -1,0 +1,32 @@
+import Lab
+
+/// A document in which generated parts stand between markers, `<!-- NAME -->` and `<!-- end NAME -->`,
+/// each on a line of its own. Everything else in it was written by people.
+public struct MarkedText: Sendable {
+  public private(set) var text: String
+
+  public init(_ text: String) { self.text = text }
+
+  /// Puts `part` between the markers of that name.
+  ///
+  /// - Throws: where the document does not have both.
+  public mutating func set(_ name: String, to part: String) throws(LabError) {
+    let (begin, end) = ("<!-- \(name) -->", "<!-- end \(name) -->")
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    guard let first = lines.firstIndex(of: begin), let last = lines.firstIndex(of: end),
+      first < last
+    else {
+      throw LabError("the document has no lines \(begin) and \(end), between which \(name) belongs")
+    }
+    lines.replaceSubrange((first + 1)..<last, with: ["", part, ""])
+    text = lines.joined(separator: "\n")
+  }
+
+  /// The names of the parts, in their order.
+  public var names: [String] {
+    text.split(separator: "\n").compactMap { line in
+      guard line.hasPrefix("<!-- end "), line.hasSuffix(" -->") else { return nil }
+      return String(line.dropFirst("<!-- end ".count).dropLast(" -->".count))
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import Lab
+
+/// A table in Markdown.
+public struct Table: Sendable {
+  public var head: [String]
+  public var rows: [[String]]
+
+  public init(head: [String], rows: [[String]]) {
+    self.head = head
+    self.rows = rows
+  }
+
+  public var text: String {
+    let rule = Array(repeating: "---", count: head.count)
+    return ([head, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |" }
+      .joined(separator: "\n")
+  }
+
+  /// The median, with lowest and highest behind it where there were several runs; a dash where there
+  /// was none.
+  static func cell(_ values: Distribution?, divisor: Double = 1, digits: Int) -> String {
+    guard let values else { return "–" }
+    func text(_ value: Double) -> String { (value / divisor).text(digits: digits) }
+    guard values.count > 1 else { return text(values.median) }
+    return "\(text(values.median)) (\(text(values.least))–\(text(values.most)))"
+  }
+}

@@ -1,0 +1,55 @@
+import FoundationEssentials
+import Lab
+
+/// The raw data: every run of one or several invocations on one machine.
+public struct EvaluationRecord: Codable, Sendable {
+  /// Where it was measured, in words, by name.
+  public var machine: [String: String]
+  /// In the order of time.
+  public var runs: [Run] = []
+
+  public init(machine: [String: String]) { self.machine = machine }
+
+  /// - Throws: where the file is not there or is none of ours.
+  public init(file: String) throws(LabError) {
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw LabError("the raw data \(file) cannot be read")
+    }
+    do {
+      self = try JSONDecoder().decode(EvaluationRecord.self, from: data)
+    } catch {
+      throw LabError("\(file) is no raw data of an evaluation: \(error)")
+    }
+  }
+
+  /// Writes it beside the file and puts it in its place, so that an interrupted run leaves what was
+  /// there before.
+  public func write(toFile path: String) throws(LabError) {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    do {
+      try encoder.encode(self).write(to: URL(filePath: path), options: .atomic)
+    } catch {
+      throw LabError("cannot write the raw data to \(path): \(error)")
+    }
+  }
+
+  /// Adds the runs of other raw data, which were measured on the same machine.
+  public mutating func add(_ other: EvaluationRecord) { runs += other.runs }
+
+  /// The runs that came to an end and were not disturbed, of one experiment and where it is given of one
+  /// method.
+  public func runs(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
+    runs.filter {
+      $0.experiment == experiment && $0.failure == nil && !$0.isDisturbed
+        && (method == nil || $0.method == method)
+    }
+  }
+}
+
+extension [Run] {
+  /// How a figure lies over these runs; nil where none of them has it.
+  public func distribution(of figure: Figure) -> Distribution? {
+    Distribution(compactMap { $0[figure] })
+  }
+}

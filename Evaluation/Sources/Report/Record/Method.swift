@@ -1,0 +1,51 @@
+/// The ways in which a guest is migrated. The raw values are the names in the raw data and on the
+/// command line.
+public enum Method: String, CaseIterable, Codable, Sendable {
+  case precopy = "pre-copy"
+  case postcopy = "post-copy"
+  case xbzrle
+  case multifd = "multifd-4"
+  case freePageHint = "free-page-hint"
+  case freePageReporting = "free-page-reporting"
+  /// The operator has the guest drop its page cache and inflates the balloon.
+  case balloon = "drop-caches-balloon"
+  case leafcutter = "leafcutter"
+  case leafcutterPostcopy = "leafcutter-post-copy"
+  case leafcutterMultifd = "leafcutter-multifd-4"
+  /// Where the stream cannot be edited, here with XBZRLE, the guest fills what it holds with zeroes.
+  case leafcutterZeroing = "leafcutter-zeroing"
+  /// Leafcutter's pre-copy in a guest that does not read its cache back.
+  case leafcutterNoRefault = "leafcutter-no-refault"
+  /// Pre-copy of the same guest whose cache was never filled.
+  case ideal
+
+  public var title: String {
+    switch self {
+    case .precopy: "pre-copy"
+    case .postcopy: "post-copy"
+    case .xbzrle: "pre-copy, XBZRLE"
+    case .multifd: "multifd, 4 channels"
+    case .freePageHint: "free-page-hint"
+    case .freePageReporting: "free-page-reporting"
+    case .balloon: "drop caches, balloon"
+    case .leafcutter: "Leafcutter"
+    case .leafcutterPostcopy: "Leafcutter, post-copy"
+    case .leafcutterMultifd: "Leafcutter, multifd 4"
+    case .leafcutterZeroing: "Leafcutter, zeroing"
+    case .leafcutterNoRefault: "Leafcutter, no refault"
+    case .ideal: "ideal: cache never filled"
+    }
+  }
+
+  public var usesLeafcutter: Bool {
+    switch self {
+    case .leafcutter, .leafcutterPostcopy, .leafcutterMultifd, .leafcutterZeroing,
+      .leafcutterNoRefault:
+      true
+    default: false
+    }
+  }
+
+  /// What an operator could use instead of Leafcutter, the ideal not being one of them.
+  public var isRival: Bool { !usesLeafcutter && self != .ideal }
+}

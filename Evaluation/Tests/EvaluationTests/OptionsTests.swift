@@ -1,0 +1,67 @@
+import ArgumentParser
+import EvaluationReport
+import Glibc
+import Testing
+
+@testable import leafcutter_evaluation
+
+@Suite("Options and what they ask for")
+struct OptionsTests {
+  private func scope(_ flags: String...) throws -> ScopeOptions { try ScopeOptions.parse(flags) }
+
+  @Test("without options everything is measured, five times")
+  func full() throws {
+    let plan = Plan(try scope())
+    #expect(plan.repetitions == 5 && plan.memory == 2048)
+    #expect(plan.shares == [0, 25, 50, 70])
+    #expect(plan.links == ["1gbit", "10gbit", "unshaped"])
+    #expect(plan.methods.count == Method.allCases.count - 1)
+  }
+
+  @Test("the quick form has every method, and what the goals need")
+  func quick() throws {
+    let plan = Plan(try scope("--quick"))
+    #expect(plan.repetitions == 1 && plan.memory == 1024 && plan.shares == [50])
+    #expect(plan.links == ["1gbit", "10gbit"])
+    #expect(plan.methods.contains(.ideal) && plan.methods.contains(.leafcutterPostcopy))
+  }
+
+  @Test("what is given goes before the form")
+  func given() throws {
+    let options = try scope(
+      "--quick", "--repeat", "3", "--shares", "0,70", "--links", "unshaped", "--methods",
+      "pre-copy,leafcutter", "--only", "service,memory")
+    let plan = Plan(options)
+    #expect(options.only.elements == [.service, .memory])
+    #expect(plan.repetitions == 3 && plan.shares == [0, 70] && plan.links == ["unshaped"])
+    #expect(plan.methods == [.precopy, .leafcutter])
+  }
+
+  @Test("nonsense is refused")
+  func nonsense() {
+    #expect(throws: (any Error).self) { try scope("--methods", "teleport") }
+    #expect(throws: (any Error).self) { try scope("--shares", "101") }
+    #expect(throws: (any Error).self) { try scope("--repeat", "0") }
+    #expect(throws: (any Error).self) { try scope("--only", "") }
+    #expect(throws: (any Error).self) { try scope("--memory", "1") }
+  }
+
+  @Test("each method has the guest that it needs")
+  func variants() {
+    let plain = GuestSnapshot.Variant(.precopy, cacheShare: 50)
+    #expect(GuestSnapshot.Variant(.leafcutter, cacheShare: 50) == plain)
+    #expect(GuestSnapshot.Variant(.balloon, cacheShare: 50) == plain)
+    #expect(!GuestSnapshot.Variant(.ideal, cacheShare: 50).isWarm)
+    #expect(!GuestSnapshot.Variant(.leafcutterNoRefault, cacheShare: 50).refaults)
+    #expect(GuestSnapshot.Variant(.freePageHint, cacheShare: 50).balloon == .freePageHint)
+  }
+
+  @Test("the processor time of a busy process grows")
+  func processorTime() throws {
+    let before = try #require(ProcessorTime.seconds(of: getpid()))
+    var sum = 0.0
+    while try #require(ProcessorTime.seconds(of: getpid())) < before + 0.05 { sum += 1 }
+    #expect(sum > 0)
+    #expect(ProcessorTime.seconds(of: -1) == nil)
+  }
+}
