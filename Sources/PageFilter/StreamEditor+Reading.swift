@@ -13,6 +13,11 @@ extension StreamEditor {
     assumesPageSize = readsOnly
   }
 
+  /// Bytes of a command that ``StreamCounters/commandBytes`` counts and that have not come yet.
+  public var commandBytesToCome: UInt64 {
+    if case .forward(let count, then: .element) = state { count } else { 0 }
+  }
+
   /// Bytes behind a page record's header; nil where more input is needed to tell.
   ///
   /// - Parameter kind: PAGE or ZERO; of a reader also XBZRLE, a byte 1, a 16-bit length and a delta

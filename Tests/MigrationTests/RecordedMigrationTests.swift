@@ -95,12 +95,16 @@ struct Account: Decodable {
 
     private enum CodingKeys: String, CodingKey { case multifdBytes = "multifd-bytes" }
   }
-  struct Packed: Decodable {
+  struct Cached: Decodable {
+    var pages: Int
+    var overflow: Int
+  }
+  struct Compressed: Decodable {
     var pages: Int
   }
   var ram: RAM
-  var xbzrle: Packed?
-  var compression: Packed?
+  var xbzrle: Cached?
+  var compression: Compressed?
 
   private enum CodingKeys: String, CodingKey {
     case ram, compression

@@ -89,7 +89,8 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
     #expect(!found.bytesByKind.contains { $0.kind == "unread" })
     #expect(found.deviceStates.map(\.name) == ["timer", "cpu_common"])
-    #expect(found.rounds.isEmpty == (reading.compressed > 0))
+    let hasOrder = reading.compressed == 0 && found.mode != "background-snapshot"
+    #expect(found.rounds.isEmpty == !hasOrder)
     #expect(found.text.hasSuffix("the stream is complete"))
     #expect(found.text.contains("  xbzrle") == (reading.xbzrle > 0))
     #expect(found.text.contains("  compressed") == (reading.compressed > 0))
@@ -117,12 +118,10 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
   @Test func aFooterOfAnotherSectionIsNoEnd() throws {
     var build = StreamBuilder.untilEndOfRAM()
     build.open(4, id: 40, "timer", version: 2)
-    build.put([0x7e, 0, 0, 0, 39, 0])
-    #expect(try !inspect(build.sample.bytes).isComplete)
-    build.put([0x7e, 0, 0, 0, 2, 0])
-    #expect(try !inspect(build.sample.bytes).isComplete)
-    build.put([0x7e, 0, 0, 0, 40, 1])
-    #expect(try !inspect(build.sample.bytes).isComplete)
+    for (id, next) in [(39, 0), (2, 0), (40, 1)] as [(UInt8, UInt8)] {
+      build.put([0x7e, 0, 0, 0, id, next])
+      #expect(try !inspect(build.sample.bytes).isComplete)
+    }
     build.close()
     build.put(0x00)
     let found = try inspect(build.sample.bytes)
@@ -142,8 +141,7 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     let problem = try #require(try inspect(build.sample.bytes).problem)
     #expect(problem.sentence.contains("it cannot be known whether they are whole"))
     build.description(devices: ["timer", "cpu_common"])
-    let found = try inspect(build.sample.bytes)
-    #expect(found.isComplete, "\(found.problem?.sentence ?? "")")
+    #expect(try inspect(build.sample.bytes).isComplete)
   }
 
   @Test func thePageSizeOfAStreamWithoutWholePagesIsTheDescriptions() throws {
@@ -158,6 +156,18 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     build.tail()
     let found = try inspect(build.sample.bytes)
     #expect(found.isComplete && found.targetPageSize == 8192)
+  }
+
+  @Test func ofACommandThatIsCutOnlyWhatCameIsCounted() throws {
+    var build = StreamBuilder("a command that is cut")
+    build.begin()
+    let offset = build.offset
+    build.packaged([UInt8](repeating: 1, count: 50))
+    for cut in offset..<build.offset {
+      let found = try inspect(build.sample.bytes[..<cut])
+      #expect(!found.isComplete && found.bytes == UInt64(cut))
+      #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes, "cut at \(cut)")
+    }
   }
 
   @Test func anEndOfPostCopyWithoutTheEndOfRAMIsDamage() throws {

@@ -42,9 +42,10 @@ public struct StreamInspection: Encodable, Sendable {
     public var normal: Int
     /// Sent as ZERO records or on a multifd packet's zero list; query-migrate calls them duplicate.
     public var zero: Int
-    /// Sent as XBZRLE deltas; query-migrate's xbzrle-cache calls them pages.
+    /// Sent as XBZRLE deltas. The pages of query-migrate's xbzrle-cache are these and others, of which
+    /// nothing was sent, or all.
     public var xbzrle = 0
-    /// Sent compressed (`compress`, up to 9.0); query-migrate's compression calls them pages.
+    /// Sent compressed (`compress`, up to 9.0).
     public var compressed = 0
 
     static let none = Pages(normal: 0, zero: 0)
@@ -95,7 +96,8 @@ public struct StreamInspection: Encodable, Sendable {
   public var commands: [Command]
   public var pages: Pages
   /// One for each pass over guest memory, as told by offsets that start again; none where pages come in
-  /// any order (post-copy's preempt channel, and `compress`, whose threads write them).
+  /// any order: on post-copy's preempt channel, with `compress`, whose threads write them, and in a
+  /// background snapshot, which sends what the guest is about to change first.
   public var rounds: [Pages]
   public var multifdFlushes: Int
   public var deviceStates: [DeviceState]
@@ -133,13 +135,14 @@ public struct StreamInspection: Encodable, Sendable {
     pages = Pages(
       normal: counters.normalPages, zero: counters.zeroPages, xbzrle: counters.xbzrlePages,
       compressed: counters.compressedPages)
-    rounds = counters.compressedPages > 0 ? [] : editor.rounds.map { Pages($0) }
+    let hasOrder = counters.compressedPages == 0 && !editor.isBackgroundSnapshot
+    rounds = hasOrder ? editor.rounds.map { Pages($0) } : []
     multifdFlushes = counters.multifdFlushes
     deviceStates = tail.states
     deviceStatesNote = tail.note
     var shares = [
       Share(kind: "preamble", bytes: counters.preambleBytes),
-      Share(kind: "commands", bytes: counters.commandBytes),
+      Share(kind: "commands", bytes: counters.commandBytes - editor.commandBytesToCome),
     ]
     shares += editor.sections.map { Share(kind: $0.name, bytes: $0.bytes) }
     shares += [
