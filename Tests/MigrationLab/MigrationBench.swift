@@ -11,6 +11,8 @@ public final class MigrationBench: Sendable {
   public let content: GuestContent
   public let listenURI: String
   public let connectURI: String
+  /// The guest's end of the hook link.
+  public var hook: SocketAddress { guest.address }
   /// Where the proxy takes an operator's requests.
   public let control: SocketAddress
   private let way: Way
@@ -65,7 +67,7 @@ public final class MigrationBench: Sendable {
       connectURI = way.overTCP ? "tcp:127.0.0.1:\(port + 1)" : "unix:\(directory)/out"
       guest = try ReportingGuest(
         path: "\(directory)/hook", content: content, memory: source.memory,
-        preparation: way.preparation)
+        preparation: way.preparation, lie: way.lie)
       for machine in [source, destination] {
         try machine.setCapabilities(
           way.capabilities + (machine === source ? way.sourceCapabilities : []))

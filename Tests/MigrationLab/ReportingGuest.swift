@@ -16,6 +16,7 @@ public final class ReportingGuest: Sendable {
   private let heard = Mutex<[HostMessage]>([])
 
   private let preparation: Int
+  private let lie: Lie?
   private let reported = Atomic(false)
   private let silent = Atomic(false)
   /// Of messages that want an acknowledgement.
@@ -26,10 +27,13 @@ public final class ReportingGuest: Sendable {
   /// - Parameters:
   ///   - memory: the layout's blocks; the mark page is in the first.
   ///   - preparation: how long it takes to report, in milliseconds.
+  ///   - lie: what it says that is not so.
   init(
-    path: String, content: GuestContent, memory: [GuestMemoryFile], preparation: Int = 0
+    path: String, content: GuestContent, memory: [GuestMemoryFile], preparation: Int = 0,
+    lie: Lie? = nil
   ) throws {
     self.preparation = preparation
+    self.lie = lie
     self.content = content
     address = .unix(path: path)
     self.memory = memory
@@ -129,10 +133,12 @@ public final class ReportingGuest: Sendable {
   ) {
     memory[0].write(MarkPage.identification(for: migration), at: mark)
     write(.holding)
+    if lie == .silentBeforeMark { return fallSilent() }
     let announced = GuestMessage.Mark(
       guestPhysicalAddress: UInt64(mark), time: time, guardianVersion: "test")
     send(announced.frame(for: migration), on: socket)
     usleep(UInt32(preparation * 1000))
+    if lie == .silentBeforeReport { return fallSilent() }
     var end = GuestMessage.ReportEnd(
       pages: 0, pagesZeroed: 0, probes: [], leavesListed: 0, leavesInManifest: 0,
       leavesEvicted: 0, steps: [], notes: [])
@@ -142,12 +148,18 @@ public final class ReportingGuest: Sendable {
       // Written before they are reported, as the guest's own would be.
       writeProbes(migration)
       let pieces = content.heldPieces()
-      for piece in pieces { send(piece.frame(for: migration), on: socket) }
-      end.pages = UInt64(pieces.reduce(0) { $0 + $1.count })
+      let told = lie?.tellBefore(pieces, of: migration, layout: content.layout) {
+        send($0, on: socket)
+      }
+      if lie == .silentInReport { return fallSilent() }
+      if told == nil { for piece in pieces { send(piece.frame(for: migration), on: socket) } }
+      end.pages = UInt64(told ?? pieces.reduce(0) { $0 + $1.count })
       end.probes = content.probes.flatMap { $0 }
     }
     send(end.frame(for: migration), on: socket)
     reported.store(true, ordering: .releasing)
+    if lie == .silentAfterReport { fallSilent() }
+    lie?.tellAfter(of: migration, content: content) { send($0, on: socket) }
   }
 
   private func writeProbes(_ migration: MigrationID) {

@@ -8,7 +8,8 @@ public final class TestMachine: Sendable {
   /// Of each block of the layout.
   public let memory: [GuestMemoryFile]
   public let qmp: QMPClient
-  let proxySocket: String
+  /// Of a QMP server for the proxy alone.
+  public let proxySocket: String
   private let process: Process
   private let log: String
 

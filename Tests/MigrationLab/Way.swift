@@ -50,6 +50,8 @@ public struct Way: Sendable {
   public var machineVersion: String?
   /// Milliseconds before the guest reports.
   public var preparation = 0
+  /// What the guest says that is not so, if anything.
+  public var lie: Lie?
   /// Everything behind TLS without certificates.
   public var encrypted = false
   /// Let the guest run at the destination, so that it asks for pages.

@@ -34,9 +34,10 @@ public struct Migration: Sendable {
   ///   - uri: the destination, or a proxy before it.
   ///   - maximumBandwidth: bytes per second that QEMU may send.
   ///   - returnPath: false for a stream that goes into a file.
+  ///   - downtimeLimit: milliseconds.
   public static func begin(
     from source: VirtualMachine, uri: String, maximumBandwidth: UInt64 = unlimited,
-    returnPath: Bool = true
+    returnPath: Bool = true, downtimeLimit: UInt64 = downtimeLimit
   ) throws(LabError) {
     struct Arguments: Encodable { var uri: String }
     do {
@@ -55,18 +56,20 @@ public struct Migration: Sendable {
   ///   - uri: the destination, or a proxy before it.
   ///   - maximumBandwidth: bytes per second that QEMU may send.
   ///   - returnPath: false for a stream that goes into a file.
+  ///   - downtimeLimit: milliseconds.
   ///   - progress: called twice a second with the source's figures.
   /// - Throws: when QEMU reports anything but `completed`, or nothing within `timeout` seconds; the
   ///   migration is cancelled then.
   public static func run(
     from source: VirtualMachine, to destination: VirtualMachine, uri: String, timeout: Double,
     maximumBandwidth: UInt64 = unlimited, returnPath: Bool = true,
-    progress: (MigrationStatus) -> Void = { _ in }
+    downtimeLimit: UInt64 = downtimeLimit, progress: (MigrationStatus) -> Void = { _ in }
   ) throws(LabError) -> Migration {
     do {
       let startedAt = HostClock.now
       try begin(
-        from: source, uri: uri, maximumBandwidth: maximumBandwidth, returnPath: returnPath)
+        from: source, uri: uri, maximumBandwidth: maximumBandwidth, returnPath: returnPath,
+        downtimeLimit: downtimeLimit)
       var shownAt = startedAt
       while true {
         let status = try source.qmp.queryMigrate()
