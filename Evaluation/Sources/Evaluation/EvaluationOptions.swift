@@ -77,7 +77,7 @@ struct ScopeOptions: ParsableArguments {
     help:
       "Operations per second in experiment service: more than the storage serves, less than the cache."
   )
-  var serviceRate = 1500
+  var serviceRate = 1000
 
   func validate() throws {
     guard serviceRate >= 1 else { throw ValidationError("--service-rate must be at least 1.") }

@@ -109,6 +109,7 @@ struct RecordTests {
     let total = presentation.parts.first { $0.name == "total" }?.text ?? ""
     #expect(total.contains("| pre-copy | 9.00 | – |"))
     #expect(total.contains("| Leafcutter | – | 4.00 |"))
+    #expect(presentation.parts.first { $0.name == "service" }?.text == "Not measured yet.")
     #expect(presentation.drawings.map(\.name) == ["total", "bytes", "downtime"])
   }
 }

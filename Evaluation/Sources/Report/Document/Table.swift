@@ -11,6 +11,7 @@ public struct Table: Sendable {
   }
 
   public var text: String {
+    guard !rows.isEmpty else { return "Not measured yet." }
     let rule = Array(repeating: "---", count: head.count)
     return ([head, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |" }
       .joined(separator: "\n")
