@@ -165,7 +165,8 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     build.packaged([UInt8](repeating: 1, count: 50))
     for cut in offset..<build.offset {
       let found = try inspect(build.sample.bytes[..<cut])
-      #expect(!found.isComplete && found.bytes == UInt64(cut))
+      // Its header is nine bytes, and is not counted before it is whole.
+      #expect(!found.isComplete && found.bytes == UInt64(cut < offset + 9 ? offset : cut))
       #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes, "cut at \(cut)")
     }
   }
@@ -187,13 +188,13 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
 
   @Test func aDeviceThatIsListedAndMissingIsDamage() throws {
     var build = StreamBuilder.untilEndOfRAM()
-    let start = build.offset
+    let start = UInt64(build.offset)
     build.open(4, id: 40, "timer", version: 2)
     build.close()
     build.put(0x00)
     build.description(devices: ["timer", "cpu"])
     let problem = try #require(try inspect(build.sample.bytes).problem)
-    #expect(problem.offset > UInt64(start))
+    #expect(problem.offset > start)
     #expect(problem.sentence.contains("'cpu'"))
   }
 
