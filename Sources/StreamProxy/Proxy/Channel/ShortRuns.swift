@@ -9,8 +9,9 @@ import PageFilter
 /// reaches this program.
 @safe
 struct ShortRuns: ~Copyable {
-  /// A packet of as many runs is worth reading.
-  static let many = 12
+  /// A packet of as many runs is worth reading: more than one of leaves (32 KiB, eight pages) can have,
+  /// for which reading and splicing cost about the same.
+  static let many = 17
   /// A run of as many bytes is long.
   static let long = 64 * 1024
   /// Bytes of payload that are read before they are written; less than what a pipe holds.
