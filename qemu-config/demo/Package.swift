@@ -41,6 +41,7 @@ let package = Package(
         .product(name: "StreamProxy", package: "leafcutter"),
         .product(name: "HookLink", package: "leafcutter"),
         .product(name: "Threads", package: "leafcutter"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .executableTarget(

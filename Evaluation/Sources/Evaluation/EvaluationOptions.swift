@@ -1,6 +1,5 @@
 import ArgumentParser
 import EvaluationReport
-import FoundationEssentials
 import Lab
 
 /// A list of numbers or names with commas between, as an option takes it.
@@ -18,25 +17,6 @@ struct CommaList<Element: Sendable & Equatable>: Sendable, Equatable {
       return element
     }
     guard !elements.isEmpty else { throw ValidationError("\(name) names nothing.") }
-  }
-}
-
-/// Where things are.
-struct PlaceOptions: ParsableArguments {
-  @Option(help: "Where qemu-config/setup has put its files.")
-  var state: String
-  @Option(help: "The directory with the guest's vmlinux and initramfs.img.")
-  var guest: String
-  @Option(help: "The program leafcutter.")
-  var proxy: String
-  @Option(help: "The program leafcutter-store.")
-  var store: String
-
-  func validate() throws {
-    for path in [proxy, store, "\(guest)/vmlinux", "\(guest)/initramfs.img"]
-    where !FileManager.default.fileExists(atPath: path) {
-      throw ValidationError("\(path) is not there; `make evaluation` builds it.")
-    }
   }
 }
 

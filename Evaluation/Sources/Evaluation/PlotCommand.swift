@@ -2,6 +2,7 @@ import ArgumentParser
 import EvaluationReport
 import FoundationEssentials
 import Lab
+import StreamProxy
 
 struct PlotCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

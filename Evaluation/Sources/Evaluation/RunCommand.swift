@@ -2,6 +2,7 @@ import ArgumentParser
 import EvaluationReport
 import FoundationEssentials
 import Lab
+import StreamProxy
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -18,7 +19,7 @@ struct RunCommand: ParsableCommand {
       """)
 
   @OptionGroup var scope: ScopeOptions
-  @OptionGroup var places: PlaceOptions
+  @OptionGroup var places: LabPlaces
   @Option(help: "QEMU's accelerator.")
   var accel = "tcg,thread=multi"
   @Option(name: .customLong("json"), help: "Write the raw data to this file, after every run.")

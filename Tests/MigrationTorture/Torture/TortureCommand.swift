@@ -1,7 +1,6 @@
 import ArgumentParser
-import FoundationEssentials
-import Glibc
 import Lab
+import StreamProxy
 
 @main
 struct TortureCommand: ParsableCommand {
@@ -35,14 +34,7 @@ struct TortureCommand: ParsableCommand {
   @Option(name: .customLong("json"), help: "Write the tallies to this file.")
   var jsonFile: String?
 
-  @Option(help: "Where qemu-config/setup has put its files.")
-  var state: String
-  @Option(help: "The directory with the guest's vmlinux and initramfs.img.")
-  var guest: String
-  @Option(help: "The program leafcutter.")
-  var proxy: String
-  @Option(help: "The program leafcutter-store.")
-  var store: String
+  @OptionGroup var places: LabPlaces
 
   func validate() throws {
     guard rounds >= 1, from >= 1, rounds <= 100_000, from <= 100_000 else {
@@ -50,10 +42,6 @@ struct TortureCommand: ParsableCommand {
     }
     guard !plain || only?.fitsPlain == true else {
       throw ValidationError("--plain takes a --fault that can do without the proxy.")
-    }
-    for path in [proxy, store, "\(guest)/vmlinux", "\(guest)/initramfs.img"]
-    where !FileManager.default.fileExists(atPath: path) {
-      throw ValidationError("\(path) is not there; `make torture` builds it.")
     }
   }
 
@@ -65,7 +53,7 @@ struct TortureCommand: ParsableCommand {
     do {
       var run = TortureRun(
         bench: try prepare(), seed: seed, numbers: from..<(from + rounds), seconds: seconds,
-        keptLogs: "\(state)/torture")
+        keptLogs: "\(places.state)/torture")
       run.only = only
       run.plain = plain
       tally = try run.execute()
@@ -79,24 +67,15 @@ struct TortureCommand: ParsableCommand {
   }
 
   private func prepare() throws(LabError) -> Bench {
-    let files = try LabFiles(state: state, keepsLogs: false)
+    let files = try LabFiles(state: places.state, keepsLogs: false)
     let image = try GuestImage.prepared(
-      .init(documents: Bench.documents), store: store, state: state, files: files
+      .init(documents: Bench.documents), store: places.store, state: places.state, files: files
     ) { Terminal.complain($0) }
     return Bench(
       files: files, image: image,
       disk: try image.copy(to: "\(files.scratch)/guest.img", files: files),
-      guestDirectory: guest, proxyProgram: proxy)
+      guestDirectory: places.guest, proxyProgram: places.proxy)
   }
 }
 
 extension Fault: ExpressibleByArgument {}
-
-enum Terminal {
-  /// One line on standard error.
-  static func complain(_ text: String) {
-    let line = Array((text + "\n").utf8)
-    // As many bytes as the array has, alive during the call.
-    _ = unsafe write(STDERR_FILENO, line, line.count)
-  }
-}

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Lab
+import StreamProxy
 
 /// All rounds, one after the other.
 struct TortureRun {

@@ -1,5 +1,6 @@
 import EvaluationReport
 import Lab
+import StreamProxy
 
 /// What all runs have in common: the programs, the files, the guest.
 struct Bench {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Lab
+import StreamProxy
 
 /// Fresh guests, one migration each.
 struct DemoCommand: ParsableCommand {
@@ -51,7 +52,7 @@ struct DemoCommand: ParsableCommand {
     do {
       setup = try prepare()
     } catch {
-      complain("leafcutter-demo: \(error)")
+      Terminal.complain("leafcutter-demo: \(error)")
       throw ExitCode.failure
     }
     defer { setup.hosts.tearDown() }
@@ -63,7 +64,7 @@ struct DemoCommand: ParsableCommand {
           samples.append(try DemoRun(kind: kind, number: number, setup: setup).execute())
         } catch {
           failures += 1
-          complain("leafcutter-demo: the run \(kind.rawValue) failed: \(error)")
+          Terminal.complain("leafcutter-demo: the run \(kind.rawValue) failed: \(error)")
         }
       }
     }
@@ -98,7 +99,7 @@ struct DemoCommand: ParsableCommand {
     do {
       try report.write(toFile: jsonFile)
     } catch {
-      complain("leafcutter-demo: \(error)")
+      Terminal.complain("leafcutter-demo: \(error)")
       throw ExitCode.failure
     }
   }

@@ -39,7 +39,7 @@ struct DemoSetup {
   /// A progress line, with the seconds since the demo began in front. On a terminal it takes the place
   /// of what ``showProgress(_:)`` wrote last.
   func say(_ text: String) {
-    complain(Terminal.isPresent ? "\r\(timed(text))\u{1b}[K" : timed(text))
+    Terminal.complain(Terminal.isPresent ? "\r\(timed(text))\u{1b}[K" : timed(text))
   }
 
   /// The same for what changes twice a second: a terminal gets one line that is written anew (ECMA-48,
@@ -54,6 +54,3 @@ struct DemoSetup {
     return "\(padding)\(seconds) s  \(text)"
   }
 }
-
-/// One line on standard error.
-func complain(_ text: String) { Terminal.write(text + "\n") }

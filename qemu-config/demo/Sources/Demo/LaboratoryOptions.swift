@@ -1,6 +1,6 @@
 import ArgumentParser
-import FoundationEssentials
 import Lab
+import StreamProxy
 
 /// Where things are, and what the two hosts and their wire are like.
 struct LaboratoryOptions: ParsableArguments {
@@ -21,21 +21,10 @@ struct LaboratoryOptions: ParsableArguments {
   @Flag(help: "Keep the logs of QEMU, guest and proxy.")
   var keepLogs = false
 
-  @Option(help: "Where qemu-config/setup has put its files.")
-  var state: String
-  @Option(help: "The directory with the guest's vmlinux and initramfs.img.")
-  var guest: String
-  @Option(help: "The program leafcutter.")
-  var proxy: String
-  @Option(help: "The program leafcutter-store.")
-  var store: String
+  @OptionGroup var places: LabPlaces
 
   func validate() throws {
     guard delay >= 0 else { throw ValidationError("--delay must not be negative.") }
-    for path in [proxy, store, "\(guest)/vmlinux", "\(guest)/initramfs.img"]
-    where !FileManager.default.fileExists(atPath: path) {
-      throw ValidationError("\(path) is not there; `make build` builds it.")
-    }
   }
 
   /// Makes the hosts, and the image if there is none yet.
@@ -46,14 +35,15 @@ struct LaboratoryOptions: ParsableArguments {
   func setup(
     documents: Int, memory: Int, processors: Int, cache: Int, rate: Int, threads: Int
   ) throws(LabError) -> DemoSetup {
-    let files = try LabFiles(state: state, keepsLogs: keepLogs)
-    if keepLogs { complain("logs are kept in \(files.logs)") }
+    let files = try LabFiles(state: places.state, keepsLogs: keepLogs)
+    if keepLogs { Terminal.complain("logs are kept in \(files.logs)") }
     let image = try GuestImage.prepared(
-      .init(documents: documents), store: store, state: state, files: files
-    ) { complain("        \($0)") }
+      .init(documents: documents), store: places.store, state: places.state, files: files
+    ) { Terminal.complain("        \($0)") }
     return DemoSetup(
       files: files, hosts: try TwoHosts(rate: link, delay: delay, files: files), image: image,
-      proxyProgram: proxy, kernel: "\(guest)/vmlinux", initramfs: "\(guest)/initramfs.img",
+      proxyProgram: places.proxy, kernel: "\(places.guest)/vmlinux",
+      initramfs: "\(places.guest)/initramfs.img",
       accelerator: accel, memory: memory, processors: processors, cache: cache, rate: rate,
       threads: threads, seed: 1, guestOptions: guestOptions, timeout: timeout)
   }

@@ -71,14 +71,14 @@ struct DowntimeCommand: ParsableCommand {
         workload: workload == .none ? nil : workload.rawValue, capabilities: capabilities)
       try trips.execute { report.runs.append($0) }
     } catch {
-      complain("leafcutter-demo: \(error)")
+      Terminal.complain("leafcutter-demo: \(error)")
       try? present(report)
       throw ExitCode.failure
     }
     do {
       try present(report)
     } catch {
-      complain("leafcutter-demo: \(error)")
+      Terminal.complain("leafcutter-demo: \(error)")
       throw ExitCode.failure
     }
   }
