@@ -17,6 +17,8 @@ public struct RoundCounters: Equatable, Sendable {
     normal += other.normal
     zero += other.zero
     dropped += other.dropped
+    xbzrle += other.xbzrle
+    compressed += other.compressed
   }
 
   /// - Parameter kind: a flag of ``StreamFormat/RecordFlag``.

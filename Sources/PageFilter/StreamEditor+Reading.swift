@@ -62,6 +62,9 @@ extension StreamEditor {
     return true
   }
 
+  /// COLO: checkpoints follow the first copy.
+  public var enablesCOLO: Bool { commands[StreamFormat.Command.enableCOLO] != nil }
+
   enum HashTablePart: Equatable { case header, chunks }
 
   /// ppc64's hash table (`hw/ppc/spapr.c:htab_load`): the table's size at the beginning, or −1

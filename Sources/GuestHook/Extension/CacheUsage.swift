@@ -19,12 +19,7 @@ struct CacheUsage {
 extension Engine {
   /// - Throws: ``EngineError`` with EINVAL where the program has statistics switched off.
   func cacheUsage() throws(EngineError) -> CacheUsage {
-    let cursor = try openSession("").openCursor("statistics:", "")
-    var values = [UInt64?](repeating: nil, count: Engine.cacheStatistics.count)
-    while values.contains(nil), try cursor.next() {
-      let (description, value) = try cursor.statistic()
-      if let index = Engine.cacheStatistics.firstIndex(of: description) { values[index] = value }
-    }
+    let values = try statistics(Engine.cacheStatistics)
     guard let limit = values[0], let used = values[1] else {
       throw EngineError(action: "find the cache among the statistics", code: ENOENT)
     }
@@ -32,7 +27,6 @@ extension Engine {
       limit: limit, used: used, dirty: values[2] ?? used, distress: values[3] ?? 0)
   }
 
-  /// By description, which has stayed the same where the numbers of the statistics have not.
   private static let cacheStatistics = [
     "cache: maximum bytes configured", "cache: bytes currently in the cache",
     "cache: tracked dirty bytes in the cache",

@@ -38,8 +38,9 @@ extension DatabaseControl {
     _ found: Found?, from usage: CacheUsage, to budget: CacheBudget, _ watch: inout Stopwatch
   ) {
     // The engine may have taken a larger size only.
-    let content = max(
-      budget.content, (smallCache?.size ?? usage.limit) - (budget.size - budget.content))
+    let size = smallCache?.size ?? usage.limit
+    let spare = budget.size - budget.content
+    let content = max(budget.content, size > spare ? size - spare : 0)
     // Where leaves are not listed, only bytes tell how far their eviction has come.
     let listed = found.flatMap { $0.isComplete ? $0 : nil }
     let sample = listed.flatMap { found in

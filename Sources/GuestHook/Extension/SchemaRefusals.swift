@@ -36,7 +36,7 @@ struct SchemaRefusals {
 }
 
 extension Engine {
-  private static let refusals: Set = [
+  private static let refusals = [
     "session: table alter failed calls", "session: table drop failed calls",
     "session: table rename failed calls", "session: table salvage failed calls",
     "session: table verify failed calls",
@@ -44,12 +44,6 @@ extension Engine {
 
   /// - Throws: ``EngineError`` with EINVAL where the program has statistics switched off.
   fileprivate func refusedSchemaChanges() throws(EngineError) -> UInt64 {
-    let cursor = try openSession("").openCursor("statistics:", "")
-    var sum: UInt64 = 0
-    while try cursor.next() {
-      let (description, value) = try cursor.statistic()
-      if Engine.refusals.contains(description) { sum &+= value }
-    }
-    return sum
+    try statistics(Engine.refusals).reduce(0) { $0 &+ ($1 ?? 0) }
   }
 }

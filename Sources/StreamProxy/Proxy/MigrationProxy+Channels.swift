@@ -9,14 +9,14 @@ extension MigrationProxy {
 
   func carryMain(_ channel: Channel) -> MigrationOutcome? {
     progress.update { $0.connectedAt = .now }
-    var relay = MainChannel(source: channel.source, editor: StreamEditor(), within: downtimeLimit)
+    var relay = MainChannel(channel, editor: StreamEditor(), within: downtimeLimit)
     var control = MigrationControl(
       options: options, qmp: qmp, hook: hook, source: channel.source,
       destination: channel.destination, progress: progress, pointOfNoReturn: pointOfNoReturn,
       shared: shared, marks: marks, logger: logger)
     defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
-      try relay.relay(channel, handler: &control) { snapshot in
+      try relay.relay(handler: &control) { snapshot in
         progress.update { $0.channel = snapshot }
       }
       return relay.truncation()
@@ -135,9 +135,9 @@ extension MigrationProxy {
     var editor = StreamEditor(preemptChannelOf: terms.blocks)
     if let dead = terms.dead { editor.install(dead) }
     if let mark = terms.mark { editor.watch(mark) }
-    var relay = MainChannel(source: channel.source, editor: editor, within: downtimeLimit)
+    var relay = MainChannel(channel, editor: editor, within: downtimeLimit)
     var handler = NothingToDecide()
-    try relay.relay(channel, handler: &handler) { snapshot in
+    try relay.relay(handler: &handler) { snapshot in
       progress.update { $0.others[channel.id] = snapshot }
     }
   }

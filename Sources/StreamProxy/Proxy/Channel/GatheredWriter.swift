@@ -26,9 +26,6 @@ struct GatheredWriter: ~Copyable {
 
   deinit { unsafe pieces.deallocate() }
 
-  /// Whether ``flush()`` has something to write.
-  var hasPieces: Bool { count > 0 }
-
   /// Has `bytes` written behind what has been added before; they must stay where they are until
   /// ``flush()``. Blocks where the pieces are as many as one call takes.
   mutating func add(_ bytes: UnsafeRawBufferPointer) throws(ChannelFailure) {

@@ -18,6 +18,7 @@ struct KernelPipe: ~Copyable {
   private let sourceIsUnix: Bool
 
   init(of channel: Channel) throws(SystemError) {
+    guard KernelPipe.null >= 0 else { throw SystemError("open /dev/null") }
     var reading: Int32 = -1
     var writing: Int32 = -1
     // Two locals to write to.

@@ -35,7 +35,7 @@ struct MainChannel: ~Copyable {
   /// sent and that are still here.
   static let inputSize = 256 * 1024
 
-  private let source: Socket
+  private let channel: Channel
   private let buffer: UnsafeMutableRawBufferPointer
   private var start = 0
   private var end = 0
@@ -45,8 +45,8 @@ struct MainChannel: ~Copyable {
   private var clock = ParsingClock()
   private let downtimeLimit: DowntimeLimit
 
-  init(source: Socket, editor: consuming StreamEditor, within downtimeLimit: DowntimeLimit) {
-    self.source = source
+  init(_ channel: Channel, editor: consuming StreamEditor, within downtimeLimit: DowntimeLimit) {
+    self.channel = channel
     self.downtimeLimit = downtimeLimit
     self.editor = editor
     // Owned by this value, freed in deinit, used by one thread.
@@ -58,7 +58,7 @@ struct MainChannel: ~Copyable {
 
   /// Relays until the source ends the stream.
   mutating func relay(
-    _ channel: Channel, handler: inout some StopPointHandler, publish: (ChannelSnapshot) -> Void
+    handler: inout some StopPointHandler, publish: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
     var writer = GatheredWriter(channel)
     var inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
@@ -121,7 +121,7 @@ struct MainChannel: ~Copyable {
     }
     do throws(SystemError) {
       let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
-      let count = try unsafe source.read(into: free)
+      let count = try unsafe channel.source.read(into: free)
       end += count
       return count > 0
     } catch {

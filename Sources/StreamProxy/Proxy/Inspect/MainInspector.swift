@@ -81,7 +81,7 @@ final class MainInspector {
         : .init(
           bytes: tail, offset: counters.bytesIn - counters.rawBytes,
           bytesBehind: counters.rawBytes - UInt64(tail.count), hasFooters: counters.footers > 0,
-          isCOLO: editor.commands[8] != nil,
+          isCOLO: editor.enablesCOLO,
           early: Set(editor.sections.filter { $0.fulls > 0 }.map(\.name))))
     let end = file.offset + UInt64(file.count)
     var inspection = StreamInspection(

@@ -118,7 +118,7 @@ public struct StreamInspection: Encodable, Sendable {
     returnPath = counters.returnPathOpened
     mode =
       editor.isBackgroundSnapshot
-      ? "background-snapshot" : editor.commands[8] != nil ? "COLO" : nil
+      ? "background-snapshot" : editor.enablesCOLO ? "COLO" : nil
     blocks = editor.blocks.enumerated().map { index, block in
       Block(
         name: block.name, bytes: block.usedLength, hostPageSize: block.hostPageSize,
