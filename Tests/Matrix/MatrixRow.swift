@@ -9,8 +9,12 @@ struct MatrixRow: Sendable {
   /// Belongs to the short form.
   var isShort = false
 
-  /// Only where the guest runs: a stopped one is compared anyway, and QEMU may damage running ones.
-  var needsControl: Bool { !setting.stopsGuests && !way.stopped }
+  /// Where the guest runs, for a stopped one is compared anyway, and QEMU may damage running ones; and
+  /// where it is QEMU that fails.
+  var needsControl: Bool {
+    if case .fails = way.expectation { return true }
+    return !setting.stopsGuests && !way.stopped
+  }
 
   var control: MatrixRow {
     var row = self

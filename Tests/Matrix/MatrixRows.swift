@@ -35,7 +35,7 @@ struct MatrixRows {
     let more: [Way] =
       switch (source.version, destination.version) {
       case ("7.2", "7.2"): MatrixRows.before9
-      case ("7.2", _), (_, "7.2"): []
+      case ("7.2", _), (_, "7.2"): [.multifdPostcopyRefused]
       default: MatrixRows.since9
       }
     for way in more { add(way, setting, short: MatrixRows.short(of: setting).contains(way.name)) }
@@ -62,19 +62,20 @@ struct MatrixRows {
   // MARK: What is combined
 
   private static let everywhere: [Way] = [
-    .plain, .withoutReturnPath, .multifd1, .multifd2, .multifd4, .multifdPostcopy, .preempt,
-    .postcopy,
+    .plain, .withoutReturnPath, .multifd1, .multifd2, .multifd4, .preempt, .postcopy,
     .postcopyUnused, .postcopyAtOnce, .preemptAtOnce, .pausing, .xbzrle, .zlib, .zstd, .tls,
     .tlsMultifd, .tlsPreempt, .autoConverge, .zeroBlocks, .lateBlockActivate, .releaseRAM,
     .validateUUID, .ignoreShared, .dirtyBitmaps, .zeroCopySend, .backgroundSnapshot, .colo,
   ]
   /// Capabilities that were taken out later.
-  private static let before9: [Way] = [.compress, .legacyBlock]
+  private static let before9: [Way] = [
+    .compress, .legacyBlock, .multifdPostcopyUnused, .multifdPostcopy,
+  ]
   /// Capabilities that are newer, and what needs a guest that runs.
   private static let since9: [Way] = [
     .postcopyAfterRounds, .preemptAfterRounds, .postcopyThrottled, .manyRounds,
     .plainLegacyZeroPages, .legacyZeroPages, .noZeroPages, .switchoverAck, .mappedRAM, .multifd16,
-    .plainOldMachine, .multifdOldMachine, .preemptOldMachine,
+    .plainOldMachine, .multifdOldMachine, .preemptOldMachine, .multifdPostcopyRefused,
   ]
 
   private static let layouts: [GuestLayout] = [
@@ -90,7 +91,7 @@ struct MatrixRows {
       ? []
       : [
         .withoutReturnPath, .multifd4, .xbzrle, .zlib, .tls, .postcopyAfterRounds,
-        .preemptAfterRounds, .legacyZeroPages, .multifdPostcopy, .multifdOldMachine,
+        .preemptAfterRounds, .legacyZeroPages, .multifdPostcopyRefused, .multifdOldMachine,
       ]
     return (always + more).map(\.name)
   }

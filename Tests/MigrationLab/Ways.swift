@@ -53,8 +53,8 @@ extension Way {
     $0.name = "multifd 2, machine 7.2"
     $0.machineVersion = "7.2"
   }
-  /// Before QEMU 10.1.
-  public static let multifdPostcopy = multifd2.with {
+  /// Until QEMU 10.1, but for 7.2.
+  public static let multifdPostcopyRefused = multifd2.with {
     $0.name = "multifd 2, postcopy-ram"
     $0.capabilities += ["postcopy-ram"]
     $0.expectation = .fails("ostcopy is not yet compatible with multifd")
@@ -76,6 +76,17 @@ extension Way {
   }
   public static let postcopy = capability("postcopy-ram").with {
     $0.postcopy = .whenRemaining(mostHasPassed)
+  }
+  /// QEMU 7.2 lets one have both, and one of the two QEMUs ends when post-copy is switched to.
+  public static let multifdPostcopy = multifd2.with {
+    $0.name = "multifd 2, postcopy-ram"
+    $0.capabilities += ["postcopy-ram"]
+    $0.postcopy = .whenRemaining(mostHasPassed)
+    $0.expectation = .fails("the QMP connection is lost")
+  }
+  public static let multifdPostcopyUnused = multifd2.with {
+    $0.name = "multifd 2, postcopy-ram, unused"
+    $0.capabilities += ["postcopy-ram"]
   }
   public static let postcopyAfterRounds = capability("postcopy-ram").with {
     $0.name = "postcopy-ram, after rounds"
