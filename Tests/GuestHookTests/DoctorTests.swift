@@ -67,6 +67,9 @@ struct DoctorTests {
       name: "huge pages always", change: { $0.hugePages = "always" },
       topic: "transparent huge pages", verdict: .degrades, words: ["split", "madvise"]),
     Case(
+      name: "a kernel for kexec", change: { $0.loadedKernel = true }, topic: "kexec",
+      verdict: .nothingHeld, words: ["another kernel", "kexec -u"]),
+    Case(
       name: "swap", change: { $0.swap = 1 << 30 }, topic: "swap", verdict: .degrades,
       words: ["1024 MiB", "swapoff"]),
     Case(

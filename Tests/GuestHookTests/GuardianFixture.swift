@@ -62,8 +62,17 @@ final class GuardianFixture {
   }
 
   /// How many io_urings the guardian has open.
-  var ringCount: Int {
-    let directory = "/proc/\(guardian.pid)/fd"
+  var ringCount: Int { ringCount(of: guardian.pid) }
+
+  /// The keeper's process: the guardian's child.
+  var keeper: pid_t? {
+    let children = SmallFile.read("/proc/\(guardian.pid)/task/\(guardian.pid)/children") ?? ""
+    return children.split(separator: " ").compactMap { pid_t($0) }.first
+  }
+
+  /// How many io_urings a process has open.
+  func ringCount(of process: pid_t) -> Int {
+    let directory = "/proc/\(process)/fd"
     return SmallFile.names(in: directory).filter { name in
       var target = [CChar](repeating: 0, count: 256)
       // readlink(2) writes at most as many bytes as the array has.

@@ -6,7 +6,7 @@ import Threads
 
 @testable import Guardian
 
-/// A guardian on a thread of this process, because its rules cannot be reached from outside of one.
+/// A guardian on a thread of this process, because its rules and its kernel's word cannot be reached from outside of one.
 final class GuardianInProcess {
   let proxy: FakeProxy
   private let directory: String
@@ -17,7 +17,10 @@ final class GuardianInProcess {
     let isOver = Atomic(false)
   }
 
-  init(_ rules: HoldRules) {
+  /// - Parameter loadedKernel: stands for the file in which the kernel says that another one is loaded.
+  init(_ rules: HoldRules = HoldRules(), loadedKernel: String? = nil) {
+    // As the program does: a port is written to when nobody is there any more.
+    signal(SIGPIPE, SIG_IGN)
     var path = Array("\(P_tmpdir)/leafcutter-rules-XXXXXX".utf8CString)
     // mkdtemp(3) writes into the array, which ends with a zero byte.
     _ = unsafe mkdtemp(&path)
@@ -31,6 +34,7 @@ final class GuardianInProcess {
     options.dropsPageCache = false
     options.takesBallast = false
     options.rules = rules
+    if let loadedKernel { options.loadedKernelPath = loadedKernel }
     let life = Life()
     self.life = life
     thread = BlockingThread("guardian") { [options] in

@@ -29,6 +29,8 @@ public struct GuardianOptions: Sendable {
   public var executable = "/proc/self/exe"
   /// Seconds for which the keeper holds on after the guardian has died.
   public var keeperBound = 30
+  /// Where the kernel says that another one is loaded.
+  var loadedKernelPath = LoadedKernel.path
   var rules = HoldRules()
 
   public init() {}
@@ -36,7 +38,7 @@ public struct GuardianOptions: Sendable {
 
 /// The times by which the guardian lets go without being told.
 struct HoldLimits {
-  /// Post-copy's lease: no sooner than this after the last acknowledgement.
+  /// Post-copy's lease: no sooner than this after the last acknowledgement, and after the last heartbeat.
   static let lease = UInt64.seconds(15)
   /// The link is up and the proxy acknowledges no heartbeat: it hangs, or somebody else has come to the
   /// port so fast after it that the guest never saw the port closed.

@@ -75,7 +75,7 @@ extension Guardian {
     do throws(SystemError) {
       let ring = try database.takeRing(held.ring)
       if !keeper.keep(ring, mark: nil, for: migration.id) {
-        migration.note("no keeper: nobody holds the frames if the guardian is killed")
+        migration.note(Migration.noKeeper)
       }
       database.ring = ring
       database.pieces = held.pieces
@@ -93,14 +93,27 @@ extension Guardian {
     switch database.stage {
     case .preparing:
       // Nothing of it is reported, and it is told to let go and to resume with the others.
-      database.ring = nil
-      database.pieces = []
       database.stage = .prepared
+      leaveOut(database, migration)
       finishPreparingIfDone(migration)
     case .releasing: database.stage = .released
     case .resuming: database.stage = .idle
     case .idle, .prepared, .released, .gone: break
     }
+  }
+
+  /// Nothing of a database has been reported nor will be: nobody is to hold its frames any longer.
+  private func leaveOut(_ database: Database, _ migration: Migration) {
+    guard database.ring != nil else { return }
+    database.ring = nil
+    database.pieces = []
+    // The keeper lets go of everything at once; it is given the others' again.
+    keeper.letGo(migration.id)
+    let rings = migration.databases.compactMap(\.ring)
+    let isKept =
+      keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: migration.id)
+      && rings.allSatisfy { keeper.keep($0, mark: nil, for: migration.id) }
+    if !isKept { migration.note(Migration.noKeeper) }
   }
 
   /// A database's process has ended, or its connection has.
@@ -112,8 +125,7 @@ extension Guardian {
     switch migration.phase {
     case .preparing:
       migration.note("database \(database.home) ended while it prepared")
-      database.ring = nil
-      database.pieces = []
+      leaveOut(database, migration)
       finishPreparingIfDone(migration)
     case .holding:
       // Its ring's duplicates hold the frames until the proxy has cleared them.

@@ -24,6 +24,9 @@ extension Guardian {
     case .holding:
       beat(migration)
       watchPressure(migration)
+      if migration.holdsFrames, loadedKernel.isThere {
+        giveFramesBack(migration, because: LoadedKernel.reason)
+      }
       watchRevocation(migration)
       watchLink(migration)
     case .releasing: continueReleasing(migration)
@@ -33,6 +36,7 @@ extension Guardian {
 
   func receive(_ acknowledgement: HostMessage.Acknowledge, _ migration: Migration) {
     migration.lastAcknowledgement = monotonicNanoseconds()
+    migration.unansweredHeartbeats = 0
     migration.linkLostSince = nil
     if let revoking = migration.revoking, revoking.sequence == acknowledgement.sequence {
       migration.revoking = nil
@@ -45,10 +49,15 @@ extension Guardian {
     }
   }
 
+  /// Each heartbeat gives the proxy the lease anew, so nobody whom it may reach too late is sent one: where
+  /// nobody answers, the lease has to run out.
   private func beat(_ migration: Migration) {
     let now = monotonicNanoseconds()
-    guard now - migration.lastHeartbeat >= HoldLimits.heartbeat else { return }
+    guard now - migration.lastHeartbeat >= HoldLimits.heartbeat, migration.linkLostSince == nil,
+      !isSilent(migration), !isRevokedInVain(migration)
+    else { return }
     migration.lastHeartbeat = now
+    migration.unansweredHeartbeats += 1
     port.send(
       GuestMessage.Heartbeat(sequence: migration.nextSequence(), time: now), for: migration.id,
       droppable: true)
@@ -91,21 +100,32 @@ extension Guardian {
   }
 
   private func watchRevocation(_ migration: Migration) {
-    guard let revoking = migration.revoking,
-      monotonicNanoseconds() - revoking.since > HoldLimits.revoke, leaseIsOver(migration)
-    else { return }
+    guard isRevokedInVain(migration), leaseIsOver(migration) else { return }
     logger.error("the proxy does not acknowledge: RELEASED is written, and the frames are let go")
     migration.revoking = nil
     if options.rules.saysReleasedFirst { migration.mark.writeReleased() }
     letFramesGo(migration)
   }
 
-  /// In post-copy a RELEASED may travel too late: then only the lease counts. Where nothing is dropped
-  /// nothing has to be waited for.
+  /// A REVOKE has waited for its acknowledgement for as long as anybody may need for one.
+  private func isRevokedInVain(_ migration: Migration) -> Bool {
+    migration.revoking.map { monotonicNanoseconds() - $0.since > HoldLimits.revoke } ?? false
+  }
+
+  private func isSilent(_ migration: Migration) -> Bool {
+    let patience =
+      migration.request.zeroHeldFrames ? HoldLimits.silenceAfterZeroes : HoldLimits.silence
+    return migration.unansweredHeartbeats >= Int(patience / HoldLimits.heartbeat)
+  }
+
+  /// In post-copy a RELEASED may travel too late: then only the lease counts, from the last heartbeat that
+  /// was sent, because the proxy may be about to answer it. Where nothing is dropped nothing has to be
+  /// waited for.
   private func leaseIsOver(_ migration: Migration) -> Bool {
     !migration.request.postcopyPossible || migration.request.zeroHeldFrames
       || !options.rules.keepsLease
-      || monotonicNanoseconds() - migration.lastAcknowledgement > HoldLimits.lease
+      || monotonicNanoseconds() - max(migration.lastAcknowledgement, migration.lastHeartbeat)
+        > HoldLimits.lease
   }
 
   /// A link that has hung up may mean that the proxy is gone, that it still drops, or that this is
@@ -113,15 +133,15 @@ extension Guardian {
   /// edited there is no verdict: that nobody speaks any more is how the destination's guest learns
   /// that it is over, and right at the source too.
   private func watchLink(_ migration: Migration) {
-    let now = monotonicNanoseconds()
     if !port.isConnected, migration.linkLostSince == nil {
       logger.notice("the host has closed the hook port")
-      migration.linkLostSince = now
+      migration.linkLostSince = monotonicNanoseconds()
     }
     let lost = migration.linkLostSince != nil
-    let patience =
-      migration.request.zeroHeldFrames ? HoldLimits.silenceAfterZeroes : HoldLimits.silence
-    let silent = migration.phase == .holding && now - migration.lastAcknowledgement > patience
+    // The last heartbeat may be answered for as long as any other.
+    let silent =
+      migration.phase == .holding && isSilent(migration)
+      && monotonicNanoseconds() - migration.lastHeartbeat >= HoldLimits.heartbeat
     guard lost || silent, leaseIsOver(migration) else { return }
     logger.warning("nobody speaks for migration \(migration.id) any more: this guest goes on")
     migration.endedUntold = migration.request.zeroHeldFrames

@@ -39,6 +39,13 @@ extension Guardian {
       return
     }
     guard migration.id != id else { return }
+    if migration.phase == .resuming {
+      // The next PREPARE ends a database's reading back, and what it says of the last one is late.
+      logger.notice("another migration begins: reading back after the last one ends here")
+      conclude(migration)
+      start(id, request)
+      return
+    }
     // The proxy of the running one is gone, or it would still be at the port.
     queued = (id, request, monotonicNanoseconds())
     if migration.linkLostSince == nil { migration.linkLostSince = monotonicNanoseconds() }
@@ -57,6 +64,12 @@ extension Guardian {
 
   private func start(_ id: MigrationID, _ request: HostMessage.Prepare) {
     lastWord = nil
+    guard !loadedKernel.isThere else {
+      logger.warning("cannot take part in migration \(id): \(LoadedKernel.reason)")
+      port.send(
+        GuestMessage.Declined(reason: LoadedKernel.reason + "; unload it (kexec -u)"), for: id)
+      return
+    }
     let memory = MemoryInfo.now()
     let migration: Migration
     do throws(SystemError) {
@@ -74,7 +87,7 @@ extension Guardian {
     logger.info("preparing for migration \(id)")
     keeper.start()
     if !keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: id) {
-      migration.note("no keeper: nobody holds the frames if the guardian is killed")
+      migration.note(Migration.noKeeper)
     }
     if options.evictsCache {
       migration.databases = databases.filter { $0.stage != .gone }
@@ -104,11 +117,11 @@ extension Guardian {
       !migration.databases.contains(where: { $0.stage == .preparing })
     else { return }
     migration.enter(.holding)
-    migration.lastAcknowledgement = monotonicNanoseconds()
+    pressure.forgetThePast()
     let prepared = migration.databases.compactMap(\.prepared)
     for answer in prepared {
       migration.steps += answer.steps
-      migration.notes += answer.notes
+      answer.notes.forEach(migration.note)
     }
     let elapsed = monotonicNanoseconds() - migration.began
     if elapsed > .milliseconds(UInt64(migration.request.timeoutMilliseconds)) {
@@ -118,6 +131,8 @@ extension Guardian {
     } else {
       report(migration, prepared)
     }
+    // Behind the report: filling gigabytes with zeroes takes longer than a proxy may be silent.
+    migration.lastAcknowledgement = monotonicNanoseconds()
     migration.reclaimer?.databasesAreDone()
   }
 

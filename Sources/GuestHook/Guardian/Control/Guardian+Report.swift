@@ -15,7 +15,7 @@ extension Guardian {
     migration.bytesHeld = migration.databases.reduce(0) { sum, database in
       database.ring == nil ? sum : database.pieces.reduce(sum) { $0 + $1.length }
     }
-    migration.holdsFrames = migration.pagesReported > 0 || migration.pagesZeroed > 0
+    migration.holdsFrames = migration.databases.contains { $0.ring != nil }
     for piece in frames.pieces() { port.send(piece, for: migration.id) }
     migration.noteStep("guardian: PREPARE to report", since: migration.began)
     port.send(

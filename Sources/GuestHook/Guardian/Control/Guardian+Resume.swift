@@ -45,6 +45,12 @@ extension Guardian {
 
   func continueResuming(_ migration: Migration) {
     guard !migration.databases.contains(where: { $0.stage == .resuming }) else { return }
+    conclude(migration)
+    startQueued()
+  }
+
+  /// The migration is over, with what the databases have said so far.
+  func conclude(_ migration: Migration) {
     migration.noteStep("resume", since: migration.phaseBegan)
     let answers = migration.databases.compactMap(\.resumed)
     for answer in answers {
@@ -66,7 +72,6 @@ extension Guardian {
     repeatLastWord()
     for database in migration.databases { database.reset() }
     self.migration = nil
-    startQueued()
   }
 
   /// Somebody has come to the port: at the destination that may be long after the arrival. A guardian

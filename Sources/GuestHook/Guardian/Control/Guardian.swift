@@ -19,6 +19,7 @@ public final class Guardian {
   let port: HookPort
   let keeper: KeeperLink
   let pressure: PressureGauge
+  let loadedKernel: LoadedKernel
   private let listener: Descriptor
   private(set) var peers: [Peer] = []
   var migration: Migration?
@@ -43,6 +44,7 @@ public final class Guardian {
     keeper = KeeperLink(
       executable: options.executable, bound: options.keeperBound, logger: logger)
     pressure = PressureGauge(headroom: options.headroomBytes)
+    loadedKernel = LoadedKernel(path: options.loadedKernelPath)
     keeper.start()
   }
 

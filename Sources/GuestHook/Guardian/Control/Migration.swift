@@ -57,7 +57,11 @@ final class Migration {
   /// Bytes that were held when the report was made.
   var bytesHeld: UInt64 = 0
   var lastAcknowledgement = monotonicNanoseconds()
+  /// When the last heartbeat was sent: a proxy that reads it later counts from then.
   var lastHeartbeat: UInt64 = 0
+  /// Heartbeats since the last acknowledgement. Silence is measured in them and not in time, because a guest
+  /// whose clock goes on while it does not run would hear nothing for as long.
+  var unansweredHeartbeats = 0
   var linkLostSince: UInt64?
   var phaseBegan = monotonicNanoseconds()
 
@@ -83,6 +87,8 @@ final class Migration {
     if atDestination { return "arrived here" }
     return endedUntold ? "ended, and nobody said where" : "stayed here"
   }
+
+  static let noKeeper = "no keeper: nobody holds the frames if the guardian is killed"
 
   /// Adds a note for the operator, once.
   func note(_ sentence: String) {

@@ -47,6 +47,7 @@ public struct Diagnosis: Sendable {
     let everywhere =
       Diagnosis.kernel(facts) + [Diagnosis.userfaultfd(facts), Diagnosis.ring(facts)]
       + [Diagnosis.mappings(facts), Diagnosis.hugePages(facts), Diagnosis.swap(facts)]
+      + [Diagnosis.kexec(facts)]
       + [Diagnosis.port(facts), Diagnosis.guardian(facts)]
     let databases = facts.databases.map { Diagnosis.database($0, facts) }
     findings = everywhere + databases + Diagnosis.missing(facts)
@@ -180,6 +181,15 @@ public struct Diagnosis: Sendable {
         memory that was swapped out has no frame to hold, and comes back over the swap device when its \
         leaves are evicted; give the guest memory for its caches, and swapoff
         """)
+  }
+
+  private static func kexec(_ facts: GuestFacts) -> Finding {
+    guard facts.loadedKernel else {
+      return Finding(verdict: .well, topic: "kexec", fact: "no other kernel is loaded")
+    }
+    return Finding(
+      verdict: .nothingHeld, topic: "kexec", fact: LoadedKernel.reason,
+      advice: "migrations are ordinary ones as long as it is; unload it (kexec -u)")
   }
 
   private static func port(_ facts: GuestFacts) -> Finding {

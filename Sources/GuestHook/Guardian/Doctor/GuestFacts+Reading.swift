@@ -19,6 +19,7 @@ extension GuestFacts {
     }
     facts.ioUringDisabled = word("/proc/sys/kernel/io_uring_disabled").flatMap { Int($0) }
     facts.maxMapCount = word("/proc/sys/vm/max_map_count").flatMap { Int($0) }
+    facts.loadedKernel = LoadedKernel().isThere
     facts.swap = kibibytes("SwapTotal:", in: "/proc/meminfo") ?? 0
     facts.hugePages = chosen("/sys/kernel/mm/transparent_hugepage/enabled")
     facts.isRoot = geteuid() == 0

@@ -17,6 +17,8 @@ public struct GuestFacts: Sendable {
   public var unprivilegedUserfaultfd: Int?
   public var ioUringDisabled: Int?
   public var maxMapCount: Int?
+  /// A kernel is loaded that kexec(8) would start.
+  public var loadedKernel = false
   /// Bytes of swap that are on.
   public var swap: UInt64 = 0
   /// The chosen word of /sys/kernel/mm/transparent_hugepage/enabled; empty where there is no such file.

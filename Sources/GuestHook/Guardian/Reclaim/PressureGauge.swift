@@ -30,6 +30,9 @@ struct PressureGauge {
     stalls = written == text.count ? file : nil
   }
 
+  /// The kernel keeps a stall until somebody asks, and one of long ago is nobody's business.
+  func forgetThePast() { _ = stalls?.isReady(POLLPRI) }
+
   /// Why memory is tight now, or nil.
   func complaint() -> Complaint? {
     if let now = MemoryInfo.now(), now.available < headroom / 2 {

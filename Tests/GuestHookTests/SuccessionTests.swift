@@ -1,0 +1,66 @@
+import Glibc
+import HookLink
+import Testing
+
+@testable import Guardian
+
+/// One migration after another, and databases that are not there for all of one.
+@Suite(.serialized) struct SuccessionTests {
+  @Test("a PREPARE that comes while leaves are read back ends that and is answered at once")
+  func whileLeavesAreReadBack() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    let first = try fixture.hold(with: database)
+    fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: first)
+    guard case .release? = database.awaitMessage() else {
+      Issue.record("nothing is let go")
+      return
+    }
+    database.release()
+    guard case .resume? = database.awaitMessage() else {
+      Issue.record("nothing is read back")
+      return
+    }
+    // It reads for as long as it takes.
+    let second = MigrationID.random()
+    fixture.proxy.prepare(second)
+    let mark = try #require(fixture.proxy.awaitMark())
+    #expect(mark.time > 0)
+    #expect(fixture.proxy.received.last?.id == second)
+    #expect(fixture.proxy.received.contains { $0.id == first && $0.message.isResumed })
+    // The interrupted one's answer comes late, and is not taken for the next one's.
+    database.link.send(
+      LocalMessage.DatabaseResumed(
+        leavesInManifest: 200, leavesRefaulted: 7, leavesResident: 7, steps: [], notes: []),
+      for: first)
+    #expect(database.holdWhenAsked() && database.migration == second)
+    let end = try #require(fixture.proxy.awaitReport())
+    #expect(end.pages + UInt64(end.probes.count) == 2048)
+  }
+
+  @Test("a database that ends while another one prepares is held by nobody any longer")
+  func databaseThatEndsBeforeTheReport() throws {
+    let fixture = try GuardianFixture()
+    let other = try fixture.database()
+    var database: FakeDatabase? = try FakeDatabase(
+      socket: fixture.socket, home: fixture.directory + "/home")
+    usleep(100_000)
+    let keeper = try #require(fixture.keeper)
+    fixture.proxy.prepare(.random())
+    #expect(database?.holdWhenAsked() == true)
+    usleep(200_000)
+    // The mark page's, and the one that holds.
+    #expect(fixture.ringCount(of: keeper) == 2)
+    database = nil
+    usleep(200_000)
+    #expect(fixture.ringCount(of: keeper) == 1 && fixture.ringCount == 1)
+    #expect(other.holdWhenAsked())
+    let end = try #require(fixture.proxy.awaitReport())
+    #expect(end.pages + UInt64(end.probes.count) == 2048)
+    #expect(fixture.ringCount(of: keeper) == 2)
+  }
+}
+
+extension GuestMessage {
+  fileprivate var isResumed: Bool { if case .resumed = self { true } else { false } }
+}
