@@ -39,8 +39,11 @@ public struct StepTime: Equatable, Sendable {
     self.nanoseconds = nanoseconds
   }
 
+  /// Bytes of a list's elements, of which one message has one; what is more is left out.
+  private static let listLimit = 32 * 1024
+
   static func write(_ steps: [StepTime], to payload: inout PayloadWriter) {
-    payload.put(list: steps) {
+    payload.put(list: steps, within: StepTime.listLimit) {
       $0.put($1.step, limit: 128)
       $0.put($1.nanoseconds)
     }

@@ -86,7 +86,7 @@ extension LocalMessage {
     public init(lines: [String]) { self.lines = lines }
 
     public func write(to payload: inout PayloadWriter) {
-      payload.put(list: lines) { $0.put($1) }
+      payload.put(notes: lines)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {

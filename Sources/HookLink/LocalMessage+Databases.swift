@@ -23,11 +23,13 @@ extension LocalMessage {
     }
 
     public var entries: [Entry]
+    /// Bytes of the entries, which fit into a frame; what is more is left out.
+    private static let entriesLimit = 96 * 1024
 
     public init(entries: [Entry]) { self.entries = entries }
 
     public func write(to payload: inout PayloadWriter) {
-      payload.put(list: entries) {
+      payload.put(list: entries, within: Databases.entriesLimit) {
         $0.put($1.pid)
         $1.registration.write(to: &$0)
       }

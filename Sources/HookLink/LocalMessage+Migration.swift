@@ -39,7 +39,7 @@ extension LocalMessage {
       payload.put(allocator, limit: 32)
       payload.put(listsLeaves)
       payload.put(holdsFrames)
-      payload.put(list: notes) { $0.put($1) }
+      payload.put(notes: notes)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
@@ -121,7 +121,7 @@ extension LocalMessage {
       payload.put(leavesInManifest)
       payload.put(leavesEvicted)
       StepTime.write(steps, to: &payload)
-      payload.put(list: notes) { $0.put($1) }
+      payload.put(notes: notes)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
@@ -226,7 +226,7 @@ extension LocalMessage {
       payload.put(leavesRefaulted)
       payload.put(leavesResident)
       StepTime.write(steps, to: &payload)
-      payload.put(list: notes) { $0.put($1) }
+      payload.put(notes: notes)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {

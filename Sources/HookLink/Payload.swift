@@ -67,6 +67,32 @@ public struct PayloadWriter: Sendable {
     put(UInt32(list.count))
     for element in list { each(&self, element) }
   }
+
+  /// Room for what one message says for people: others say it, and it has to fit into a frame.
+  static let notesLimit = 48 * 1024
+
+  public mutating func put(notes: [String]) {
+    put(list: notes, within: PayloadWriter.notesLimit) { $0.put($1) }
+  }
+
+  /// Writes the list's first elements, as many as take no more than `limit` bytes.
+  public mutating func put<Element>(
+    list: [Element], within limit: Int, _ each: (inout PayloadWriter, Element) -> Void
+  ) {
+    var elements = PayloadWriter()
+    var count = 0
+    for element in list {
+      let before = elements.bytes.count
+      each(&elements, element)
+      guard elements.bytes.count <= limit else {
+        elements.bytes.removeLast(elements.bytes.count - before)
+        break
+      }
+      count += 1
+    }
+    put(UInt32(count))
+    bytes.append(contentsOf: elements.bytes)
+  }
 }
 
 /// Reads what ``PayloadWriter`` wrote. Every length is checked against what is really there before

@@ -41,7 +41,7 @@ extension GuestMessage {
       payload.put(leavesInManifest)
       payload.put(leavesEvicted)
       StepTime.write(steps, to: &payload)
-      payload.put(list: notes) { $0.put($1) }
+      payload.put(notes: notes)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
