@@ -66,6 +66,38 @@ import Testing
     #expect(received == result.marked)
   }
 
+  @Test func whoNamesMorePagesThanThereAreTakesThemAllBackAtOnce() async throws {
+    let scene = try Scene()
+    var script = SourceScript()
+    let began = ContinuousClock.now
+    script.between = { scene, _, migration in
+      #expect(scene.destination?.awaitBytes(8000) == true)
+      let all = [PageRange](
+        repeating: PageRange(first: 0, count: 0x180000), count: LyingGuestTests.rangesInAMessage)
+      for message in 1...100 as ClosedRange<UInt64> {
+        scene.guest.say(GuestMessage.Revoke(sequence: message, ranges: all), in: migration)
+      }
+      #expect(scene.guest.awaitAcknowledgement(100))
+    }
+    let (summary, _, _) = try await scene.play(script)
+    #expect(summary.exitCode == 0 && began.duration(to: .now) < .seconds(20))
+  }
+
+  @Test func whoSaysThatItIsOverBeforeItIsLosesItsMigration() async throws {
+    let scene = try Scene()
+    var script = SourceScript()
+    script.between = { scene, _, migration in
+      #expect(scene.destination?.awaitBytes(8000) == true)
+      scene.guest.say(
+        GuestMessage.Resumed(
+          atDestination: false, leavesInManifest: 1, leavesRefaulted: 1, leavesResident: 1,
+          steps: []), in: migration)
+    }
+    let (summary, _, _) = try await scene.play(script)
+    #expect(summary.exitCode != 0)
+    #expect(summary.reason?.contains("says that the migration is over") == true)
+  }
+
   @Test func whoReadsNoAnswerKeepsNobodyWaiting() async throws {
     let scene = try Scene()
     scene.guest.state.withLock { $0.isDeaf = true }

@@ -4,6 +4,9 @@ import Threads
 
 /// One PREPARE: whether it makes sense, its sending, and the wait for what the guest makes of it.
 struct GuestInquiry {
+  /// An honest guest has a handful, and the log is the host's.
+  private static let mostToldActivities = 50
+
   static let zeroesAsked = "the guest is asked to fill what it holds with zeroes instead"
 
   static func zeroed(_ report: GuestMessage.ReportEnd) -> String {
@@ -74,12 +77,16 @@ struct GuestInquiry {
   func awaitReport(_ logger: Logger, unless isOver: () -> Bool) -> GuestSession? {
     let deadline = began + options.prepareTimeout
     var said = ""
+    var told = 0
     while true {
       hook.changed.lower()
       let known = hook.snapshot()
       guard let session = known.session, session.report == .awaited else { return known.session }
-      if let activity = session.progress?.activity, activity != said {
+      if let activity = session.progress?.activity, activity != said,
+        told < GuestInquiry.mostToldActivities
+      {
         said = activity
+        told += 1
         logger.info("guest: \(activity)")
       }
       if let ended = known.ended {

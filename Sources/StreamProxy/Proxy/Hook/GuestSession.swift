@@ -92,13 +92,21 @@ struct GuestSession {
       refuse("the guest cannot take part: \(declined.reason)")
     case .resumed(let result):
       resumed = result
+      // It has let everything go, though nobody has told it to.
+      refuse("the guest says that the migration is over, and the proxy has not said so")
     }
     return nil
   }
 
   /// After the return none of these pages is dropped; nil is all of them.
   private func clear(_ ranges: [PageRange]?) {
-    guard let ranges else {
+    let named = (ranges ?? []).reduce(0 as UInt64) {
+      $0.addingReportingOverflow($1.count).partialValue
+    }
+    // Whoever names more pages than there are takes time, and means them all.
+    guard let ranges, named <= pages?.pageCount ?? 0,
+      ranges.allSatisfy({ $0.count <= pages?.pageCount ?? 0 })
+    else {
       pages?.revokeAll()
       return
     }

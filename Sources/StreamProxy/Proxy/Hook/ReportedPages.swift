@@ -69,6 +69,9 @@ final class ReportedPages: Sendable {
     reported = DeadPages(pagesPerBlock: pages)
   }
 
+  /// Pages of all segments together.
+  var pageCount: UInt64 { places.reduce(0) { $0 + UInt64($1.pages.count) } }
+
   struct MismatchError: Error {
     var sentence: String
   }

@@ -104,10 +104,11 @@ extension MigrationControl {
     guard options.rules.wantsLease else { return }
     guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
     let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
-    // One that was sent long ago may have been read just now.
-    let age = max(
-      beat.at.duration(to: .now) - stoppedFor,
-      marks.lag(of: beat.time, whenStoppedAt: stopped.runningNanoseconds) ?? .zero)
+    // On the guest's clock, because one that was sent long ago may have been read just now, and a guest that
+    // was paused has sent none.
+    let age =
+      marks.lag(of: beat.time, whenStoppedAt: stopped.runningNanoseconds)
+      ?? (beat.at.duration(to: .now) - stoppedFor)
     guard age < MigrationControl.lease else {
       throw .heartbeatStale(age: age, bound: MigrationControl.lease)
     }
