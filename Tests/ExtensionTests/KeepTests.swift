@@ -1,6 +1,8 @@
 import HookLink
 import Testing
 
+@testable import WiredTigerExtension
+
 /// A budget that a migration leaves in the cache.
 @Suite(.serialized) struct KeepTests {
   @Test(arguments: TestEngine.present, [25, 60])
@@ -47,5 +49,20 @@ import Testing
     try guardian.releaseAndResume()
     #expect(try database.tell("cache")[0] == size)
     try database.expectClean()
+  }
+
+  /// Whatever a guardian asks for of whatever is there: a trap would end the database.
+  @Test func aBudgetIsNeverLargerThanItsCache() {
+    let amounts: [UInt64] = [0, 1, 79, 100, 527, 7900, 52_700, 1 << 20, 1 << 40]
+    for used in amounts {
+      for percent in 0...95 as ClosedRange<UInt8> {
+        for asked in [0, 1, 1 << 20, UInt64.max] as [UInt64] {
+          let budget = CacheBudget(
+            .init(cacheBytes: asked, threads: 1, keepPercent: percent),
+            of: CacheUsage(limit: 1 << 30, used: used, dirty: 0))
+          #expect(budget.size >= budget.content, "\(percent) % of \(used), \(asked) beside")
+        }
+      }
+    }
   }
 }

@@ -53,7 +53,12 @@ import Glibc
   /// - Parameters:
   ///   - hole: leaves the last page of each so many untouched.
   ///   - filling: bytes that may be taken to fill holes.
-  func hold(bytes: Int, mark: Descriptor, hole: Int = .max, filling: Int = 0) throws -> Held {
+  ///   - piece: bytes that are pinned together at most.
+  ///   - failure: what pinning fails with.
+  func hold(
+    bytes: Int, mark: Descriptor, hole: Int = .max, filling: Int = 0, piece: Int = 32 << 20,
+    failure: Int32 = 0
+  ) throws -> Held {
     // A new private mapping, which the library moves away from.
     let memory = unsafe mmap(
       nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
@@ -70,16 +75,18 @@ import Glibc
     let first = UInt64(UInt(bitPattern: memory)) / 4096
     // A page that is not there has frame 0.
     let frames = LostPages.frames(of: first..<first + UInt64(pages)).subtracting([0])
+    try check(function("leafcutter_hold_open", Open.self)(4 * bytes, filling), "open the window")
     try check(
       function("leafcutter_hold_set_mark", SetMark.self)(mark.number), "map the mark")
-    try check(function("leafcutter_hold_open", Open.self)(4 * bytes, filling), "open the window")
     try check(unsafe function("madvise", Advise.self)(memory, bytes, MADV_DONTNEED), "give back")
     try check(function("leafcutter_hold_close", Function.self)(), "close the window")
-    try check(function("leafcutter_hold_pin", Pin.self)(32 << 20), "pin")
-    var pieces = [(address: UInt64, length: UInt64)](repeating: (0, 0), count: 4096)
+    let reason = function("leafcutter_hold_pin", Pin.self)(piece)
+    if reason != failure { try check(reason, "pin") }
+    let most = 10_000
+    var pieces = [(address: UInt64, length: UInt64)](repeating: (0, 0), count: most)
     // As many elements as are promised, each of two words.
     let count = unsafe pieces.withUnsafeMutableBytes {
-      unsafe function("leafcutter_hold_pieces", Pieces.self)($0.baseAddress, 4096)
+      unsafe function("leafcutter_hold_pieces", Pieces.self)($0.baseAddress, most)
     }
     let pinned = pieces[..<count].reduce(into: Set<UInt64>()) { pinned, piece in
       let first = piece.address / 4096

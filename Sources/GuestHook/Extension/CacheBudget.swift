@@ -15,7 +15,9 @@ struct CacheBudget {
   init(_ request: LocalMessage.PrepareDatabase, of usage: CacheUsage) {
     // A share of the bytes in memory: never more than what is there.
     let kept = usage.used / 100 * UInt64(request.keepPercent)
-    content = kept + kept / 16 + request.cacheBytes
-    size = kept / CacheBudget.evictionTarget * 100 + request.cacheBytes
+    let more = min(request.cacheBytes, usage.limit)
+    content = kept + kept / 16 + more
+    // Of a few bytes the share is nothing.
+    size = max(kept / CacheBudget.evictionTarget * 100 + more, content)
   }
 }

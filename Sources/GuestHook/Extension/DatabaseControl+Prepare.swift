@@ -5,6 +5,9 @@ import LeafManifest
 /// PREPARE: what was in the cache is written down, evicted and held.
 extension DatabaseControl {
   private static let pieceBytes = 32 << 20
+  /// io_uring's limit for one buffer.
+  private static let largestPiece = 1 << 30
+  private static let fewPieces = 2048
   /// Holes in what is held may be filled with so small a part of the memory that is to spare.
   private static let spareMemoryPerFilling: UInt64 = 4
 
@@ -114,11 +117,19 @@ extension DatabaseControl {
     // Address space, not memory: pieces of 2 MiB and more are aligned like their sources.
     let capacity = usage.ru_maxrss * 1024 * 3 + 256 << 20
     do throws(EngineError) {
-      try hold.setMark(mark)
+      // First, because it fails where another database of this process holds: the mark page is its own.
       try hold.open(
-        capacity: capacity, filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
+        capacity: capacity,
+        filling: (SpareMemory.known(pageCache: false) ?? 0) / DatabaseControl.spareMemoryPerFilling)
+    } catch {
+      notes.append("no frames are held: \(error)")
+      return false
+    }
+    do throws(EngineError) {
+      try hold.setMark(mark)
       return true
     } catch {
+      hold.release()
       notes.append("no frames are held: \(error)")
       return false
     }
@@ -130,12 +141,17 @@ extension DatabaseControl {
     guard let hold else { return nil }
     hold.close()
     do throws(EngineError) {
-      try hold.pin(pieceBytes: DatabaseControl.pieceBytes)
+      // Larger pieces where there is much, because their number is limited.
+      let moved = Int(clamping: hold.statistics.moved_bytes)
+      try hold.pin(
+        pieceBytes: min(
+          max(DatabaseControl.pieceBytes, moved / DatabaseControl.fewPieces),
+          DatabaseControl.largestPiece))
     } catch {
-      notes.append("no frames are held: \(error); raise the database's RLIMIT_MEMLOCK")
-      hold.release()
-      watch.lap("pin")
-      return nil
+      // What is pinned is held; the library has given the rest back.
+      let pinned = hold.statistics.pinned_bytes >> 20
+      let remedy = error.code == ENOMEM ? "; raise the database's RLIMIT_MEMLOCK" : ""
+      notes.append("no more than \(pinned) MiB are held: \(error)\(remedy)")
     }
     let statistics = hold.statistics
     if statistics.failures > 0 {

@@ -30,7 +30,7 @@ final class DatabaseControl {
 
   /// Until the database closes.
   func run() {
-    _ = waitReadable([agent.opened.descriptor, agent.stop.descriptor], milliseconds: -1)
+    Signal.wait(for: [agent.opened, agent.stop])
     while !agent.stop.isRaised {
       guard let link = GuardianLink(path: agent.socket) else {
         agent.stop.wait(milliseconds: DatabaseControl.reconnectAfter)
@@ -41,7 +41,7 @@ final class DatabaseControl {
       while !link.isLost && !agent.stop.isRaised {
         while let frame = link.next() { answer(frame) }
         if link.isLost { break }
-        _ = waitReadable([link.descriptor, agent.stop.descriptor], milliseconds: -1)
+        Signal.wait(for: [agent.stop], or: link.descriptor)
       }
       if agent.stop.isRaised { break }
       self.link = nil

@@ -22,6 +22,11 @@ final class GuardianLink {
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
     guard descriptor >= 0 else { return nil }
+    // A guardian that stands still must not stop the database from closing: neither here nor later.
+    var timeout = timeval(tv_sec: 5, tv_usec: 0)
+    // A structure of our own, alive during the call.
+    _ = unsafe setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     let status = unsafe withUnsafePointer(to: &address) {
       // sockaddr_un begins like sockaddr, and its own length is passed.
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -31,10 +36,6 @@ final class GuardianLink {
     // What is initialised is deinitialised, here too: closed a second time, the number could be that
     // of a file which the database has opened meanwhile.
     guard status == 0 else { return nil }
-    // A guardian that does not read must not stop the database from closing.
-    var timeout = timeval(tv_sec: 5, tv_usec: 0)
-    _ = unsafe setsockopt(
-      descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
   }
 
   deinit {

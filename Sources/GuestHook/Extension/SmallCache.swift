@@ -128,9 +128,12 @@ final class SmallCache: Sendable {
       usage.distress >= distress && usage.distress > before
         || state.wasRaised && needed > state.size
     else { return }
-    let size = min(
+    let wanted = min(
       original, max(needed, state.size.multipliedReportingOverflow(by: 2).partialValue))
-    guard (try? engine.setCacheSize(size)) != nil else { return }
+    // What was in the cache is held still: no more than there is memory for, where that is known.
+    let spare = SpareMemory.known(pageCache: true) ?? original
+    let size = state.size + min(wanted - min(wanted, state.size), spare)
+    guard size > state.size, (try? engine.setCacheSize(size)) != nil else { return }
     state.size = size
     state.wasRaised = true
   }

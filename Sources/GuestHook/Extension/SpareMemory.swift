@@ -5,21 +5,34 @@ enum SpareMemory {
   private static let controlGroups = "/sys/fs/cgroup"
 
   /// Bytes: what the kernel calls available, and no more than any control group above this process has
-  /// left of its limit (cgroup v2: memory.max less memory.current, in which page cache counts as taken).
-  /// 0 where that is not told.
-  static func now() -> UInt64 {
-    guard let available = available(read("/proc/meminfo")) else { return 0 }
-    guard let group = unifiedGroup(read("/proc/self/cgroup")) else { return 0 }
+  /// left of its limit (cgroup v2: memory.max less memory.current). nil where that is not told.
+  ///
+  /// - Parameter pageCache: whether a group's page cache counts as spare, which the kernel takes back, or as
+  ///   taken.
+  static func known(pageCache: Bool) -> UInt64? {
+    guard let available = available(read("/proc/meminfo")),
+      let group = unifiedGroup(read("/proc/self/cgroup"))
+    else { return nil }
     var spare = available
     var path = controlGroups + group
     while true {
       if let limit = UInt64(line: read("\(path)/memory.max")) {
-        let taken = UInt64(line: read("\(path)/memory.current")) ?? limit
+        var taken = UInt64(line: read("\(path)/memory.current")) ?? limit
+        if pageCache { taken -= min(taken, self.pageCache(read("\(path)/memory.stat"))) }
         spare = min(spare, limit - min(limit, taken))
       }
       guard path.utf8.count > controlGroups.utf8.count, let slash = path.lastIndex(of: "/")
       else { return spare }
       path = String(path[..<slash])
+    }
+  }
+
+  /// Bytes of files, from the text of memory.stat.
+  static func pageCache(_ text: String) -> UInt64 {
+    text.split(separator: "\n").reduce(0) { sum, line in
+      let fields = line.split(separator: " ")
+      let isFile = fields.count == 2 && (fields[0] == "active_file" || fields[0] == "inactive_file")
+      return isFile ? sum + (UInt64(fields[1]) ?? 0) : sum
     }
   }
 

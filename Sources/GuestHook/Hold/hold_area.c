@@ -20,7 +20,8 @@ struct hold_state hold = {.uffd = -1, .pagemap = -1};
 
 bool hold_window_is_open(void) {
   atomic_int *gate = atomic_load_explicit(&hold.gate, memory_order_acquire);
-  return gate && atomic_load_explicit(gate, memory_order_acquire);
+  /* In one order with `catching`, or leafcutter_hold_close could miss a thread that still finds it open. */
+  return gate && atomic_load(gate);
 }
 
 bool hold_used_area(uintptr_t *start, uintptr_t *end, int *pagemap) {
@@ -48,6 +49,9 @@ bool hold_next_part(uintptr_t from, uintptr_t limit, uintptr_t *start, uintptr_t
 }
 
 void hold_drop(uintptr_t start, size_t length) {
+  /* Refused where a program has locked all of its memory. */
+  if (syscall(SYS_madvise, start, length, MADV_DONTNEED) == 0 || errno != EINVAL) return;
+  syscall(SYS_munlock, start, length);
   syscall(SYS_madvise, start, length, MADV_DONTNEED);
 }
 

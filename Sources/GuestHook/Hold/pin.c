@@ -12,7 +12,8 @@
 #include "hold_area.h"
 #include "leafcutter_hold.h"
 
-#define MAXIMUM_PIECES 4096
+/* As many as one message to the guardian names (LocalMessage.HeldMemory). */
+#define MAXIMUM_PIECES 8000
 #define RUNS_PER_SCAN 64
 
 #ifndef IORING_RSRC_REGISTER_SPARSE
@@ -88,6 +89,14 @@ static int pin_part(uintptr_t from, uintptr_t end, int pagemap, size_t piece_byt
   return pin_run(run_start, run_end, piece_bytes);
 }
 
+/* What could not be pinned is not held: it goes back to the kernel, and what is pinned stays. */
+static void drop_unpinned(uintptr_t end) {
+  uintptr_t part, part_end;
+  for (uintptr_t at = pins.pinned_to; hold_next_part(at, end, &part, &part_end); at = part_end)
+    hold_drop(part, part_end - part);
+  pins.pinned_to = end;
+}
+
 int leafcutter_hold_pin(size_t piece_bytes) {
   uintptr_t start, end;
   int pagemap;
@@ -104,7 +113,10 @@ int leafcutter_hold_pin(size_t piece_bytes) {
     /* What mremap has brought has the flags of where it came from. */
     syscall(SYS_madvise, part, part_end - part, MADV_DONTFORK);
     int failed = pin_part(part, part_end, pagemap, piece_bytes);
-    if (failed) return failed;
+    if (failed) {
+      drop_unpinned(end);
+      return failed;
+    }
   }
   return 0;
 }
