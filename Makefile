@@ -113,7 +113,7 @@ databases: setup
 	$(call build,--static-swift-stdlib --product leafcutter_hold)
 	@swift build --build-tests >/dev/null
 	@log=$$(mktemp); LEAFCUTTER_LIBRARIES=$(CURDIR)/$(RELEASE) LEAFCUTTER_DOCUMENTS=$(or $(DOCUMENTS),200000) \
-	  swift test --skip-build --filter 'ExtensionTests.(Database|Refault)TableTests' >$$log 2>&1; status=$$?; \
+	  swift test --skip-build --no-parallel --filter 'ExtensionTests.(Database|Refault)TableTests' >$$log 2>&1; status=$$?; \
 	  grep -E '^\||✘' $$log; rm -f $$log; exit $$status
 
 # The same in guests, one for each kernel that is there for them.
@@ -181,7 +181,7 @@ test: setup build-torture build-old-guest
 	@swift test --package-path $(END_TO_END)
 	@swift test --package-path $(TORTURE_PACKAGE)
 	@swift test --package-path $(EVALUATION_PACKAGE)
-	@$(torture) --rounds 14 --seconds 200
+	@$(torture) --rounds 15 --seconds 200
 
 races:
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/races.suppressions" \

@@ -59,6 +59,8 @@ void read_at_cursors(const char *argument);
 void fork_child(const char *argument);
 void end_child(const char *argument);
 void use_up_mappings(const char *argument);
+void use_up_descriptors(const char *argument);
+void free_descriptors(const char *argument);
 
 /* Takes from this process what TEST_DATABASE_REFUSES names, before any thread is started. */
 void refuse(void);

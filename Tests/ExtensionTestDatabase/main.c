@@ -37,6 +37,8 @@
  *   oncursors   reads where they stand, and moves each to and fro; "ok READ BAD"
  *   fork        a child with all memory in common, until `endchild`; "ok 1" where it was alive then
  *   mappings N  makes so many mappings that the kernel allows only N more
+ *   files       opens /dev/null until there is no descriptor left of 1024
+ *   nofiles     closes them
  *   quit        exits without closing
  *
  * TEST_DATABASE_REFUSES in its environment names what it is refused: io_uring, userfaultfd, pagemap_scan,
@@ -154,6 +156,8 @@ static const struct {
     {"fork", fork_child},
     {"endchild", end_child},
     {"mappings", use_up_mappings},
+    {"files", use_up_descriptors},
+    {"nofiles", free_descriptors},
 };
 
 static void run(const char *name, const char *argument) {

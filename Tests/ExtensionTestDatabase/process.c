@@ -1,4 +1,5 @@
 /* The process itself: what it may not do, its children and its mappings. */
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
@@ -118,4 +119,25 @@ void use_up_mappings(const char *argument) {
   for (; again < left / 2 && again < made; again++)
     mprotect(area + (made - 1 - again) * 2 * page, page, PROT_NONE);
   printf("ok %zu\n", made - again);
+}
+
+#define MOST_FILES 1024
+static int files[MOST_FILES], file_count;
+
+/* files: opens /dev/null until there is no descriptor left of 1024; "ok OPENED" */
+void use_up_descriptors(const char *argument) {
+  struct rlimit limit;
+  (void)argument;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = MOST_FILES;
+  check(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+  while (file_count < MOST_FILES && (files[file_count] = open("/dev/null", O_RDONLY)) >= 0) file_count++;
+  printf("ok %d\n", file_count);
+}
+
+/* nofiles: closes them */
+void free_descriptors(const char *argument) {
+  (void)argument;
+  while (file_count > 0) close(files[--file_count]);
+  printf("ok\n");
 }

@@ -105,6 +105,29 @@ import Testing
     try database.expectClean()
   }
 
+  /// A burst of connections is when a database has none to spare.
+  @Test(arguments: TestEngine.present)
+  func aDatabaseWithoutADescriptorToSpareLivesOn(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
+    defer { database.remove() }
+    #expect(try database.tell("files")[0] > 500)
+    try guardian.prepare()
+    // The mark page does not arrive, so nothing is held, or not even a session is to be had.
+    switch try guardian.next() {
+    case .prepared(let prepared): #expect(prepared.notes.contains { $0.contains("no mark page") })
+    case .failed(let failed): #expect(!failed.reason.isEmpty)
+    default: Issue.record("it says something else")
+    }
+    #expect(try database.tell("read 2000") == [2000, 0])
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
+    _ = try guardian.next()
+    try database.tell("nofiles")
+    #expect(try database.tell("read 2000") == [2000, 0])
+    try database.expectClean()
+  }
+
   @Test(arguments: TestEngine.present)
   func aDatabaseThatForksDuringTheHoldKeepsItsFrames(engine: TestEngine) throws {
     let (database, guardian) = try DatabaseProcess.openWarm(

@@ -19,6 +19,7 @@ let package = Package(
       dependencies: [
         .product(name: "Lab", package: "leafcutter-demo"),
         .product(name: "StreamProxy", package: "leafcutter"),
+        .product(name: "HookLink", package: "leafcutter"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Torture", swiftSettings: strict),

@@ -14,6 +14,7 @@ enum Fault: String, CaseIterable, Sendable {
   case memoryPressure = "memory pressure"
   case lateRevoke = "late revoke"
   case diskFull = "disk full"
+  case lyingHook = "lying hook"
 
   /// Where it has its effect.
   enum Target { case nothing, proxy, migration, guest }
@@ -21,7 +22,7 @@ enum Fault: String, CaseIterable, Sendable {
   var target: Target {
     switch self {
     case .none: .nothing
-    case .killProxy, .cutLink, .stallLink: .proxy
+    case .killProxy, .cutLink, .stallLink, .lyingHook: .proxy
     case .killDestination, .cancel: .migration
     case .killDatabase, .killGuardian, .reboot, .resetBeforeStop, .panic, .memoryPressure,
       .lateRevoke, .diskFull:
@@ -31,6 +32,17 @@ enum Fault: String, CaseIterable, Sendable {
 
   /// Whether it can be done to a migration without a proxy.
   var fitsPlain: Bool { target != .proxy && self != .lateRevoke }
+
+  /// It is done on the way between the proxy and the hook port.
+  var needsRelay: Bool { self == .cutLink || self == .lyingHook }
+
+  /// Whether a guest survives it that runs at the destination while pages of its are at the source.
+  var fitsPostcopy: Bool {
+    switch self {
+    case .killProxy, .killDestination, .cancel, .resetBeforeStop: false
+    default: true
+    }
+  }
 
   /// It strikes when little is left to be sent, not after a share of the time.
   var isLate: Bool { self == .resetBeforeStop || self == .lateRevoke }

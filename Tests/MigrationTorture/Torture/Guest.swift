@@ -5,14 +5,22 @@ struct Guest {
   let machine: VirtualMachine
   let store: StoreConsole
 
-  /// The figures of an answer as numbers; −1 where one is missing.
+  /// The figures of an answer as numbers.
   struct Figures {
+    let question: String
     let answer: StoreConsole.Answer
-    subscript(_ name: String) -> Int { answer[name].flatMap { Int($0) } ?? -1 }
+    subscript(_ name: String) -> Int {
+      get throws(LabError) {
+        guard let number = answer[name].flatMap({ Int($0) }) else {
+          throw LabError("the store's answer to \(question) has no \(name)")
+        }
+        return number
+      }
+    }
   }
 
   func ask(_ command: String, timeout: Double = 30) throws(LabError) -> Figures {
-    Figures(answer: try store.ask(command, timeout: timeout))
+    Figures(question: command, answer: try store.ask(command, timeout: timeout))
   }
 
   /// Asks until an answer comes: what is sent while the store starts is lost.

@@ -40,8 +40,8 @@ struct HealthCheck {
       let passes = try guest.ask("memory")["passes"]
       let halted = try guest.ask("halt", timeout: 60)
       let verified = try guest.ask("verify", timeout: 300)
-      let missing = Bench.documents - verified["documents"]
-      let bad = verified["bad"] + abs(missing) + halted["errors"]
+      let missing = try Bench.documents - verified["documents"]
+      let bad = try verified["bad"] + abs(missing) + halted["errors"]
       if bad != 0 { found.append(.badDocuments(bad)) }
       let corrupted = try verifyMemory(after: passes, isNew: now.boot != before.boot)
       if corrupted > 0 { found.append(.corruptedPages(corrupted)) }
@@ -65,7 +65,7 @@ struct HealthCheck {
     let size = Bench.cache << 20
     let timeout = Bench.patience + (plan.fault == .killGuardian ? HealthCheck.keeperPatience : 0)
     let isBack: Bool? = HostClock.poll(every: 0.2, for: timeout) {
-      (try? guest.ask("info", timeout: 10))?["cache_bytes"] == size ? true : nil
+      (try? guest.ask("info", timeout: 10)["cache_bytes"]) == size ? true : nil
     }
     guard isBack != nil else {
       throw guest.machine.error("the database has not got its cache back within \(Int(timeout)) s")
@@ -79,13 +79,13 @@ struct HealthCheck {
   private func verifyMemory(after passes: Int, isNew: Bool) throws(LabError) -> Int {
     let began = HostClock.now
     var last = try guest.ask("memory")
-    while last["passes"] < passes + 2 {
+    while try last["passes"] < passes + 2 {
       guard HostClock.seconds(from: began, to: HostClock.now) < Bench.patience else {
         throw guest.machine.error("the memory is not verified any more")
       }
       HostClock.sleep(0.2)
       last = try guest.ask("memory")
     }
-    return last["corrupted"] - (isNew ? 0 : corruptedBefore)
+    return try last["corrupted"] - (isNew ? 0 : corruptedBefore)
   }
 }

@@ -23,12 +23,26 @@ struct Round {
   /// Files of machines that are gone.
   private var name: String { "round\(plan.number)" }
 
-  func execute(_ source: Guest) throws(LabError) -> Result {
+  /// - Returns: what it came to; a round that could not be carried out is a hang.
+  func execute(_ source: Guest) -> Result {
+    do throws(LabError) {
+      return try attempt(source)
+    } catch {
+      source.machine.kill()
+      let sentence = "the round could not be carried out: \(error.adding(source.machine.logs))"
+      return Result(incidents: [.hang(sentence)])
+    }
+  }
+
+  private func attempt(_ source: Guest) throws(LabError) -> Result {
     let before = try prepare(source)
     let destination = try bench.boot(name, waits: true)
+    var isKept = false
+    defer { if !isKept { destination.machine.kill() } }
     let address = bench.incomingAddress(of: name)
+    try setPostcopy(source, destination)
     try Migration.listen(destination.machine, at: address)
-    let relay = plan.fault == .cutLink ? try HookRelay(source.machine) : nil
+    let relay = plan.fault.needsRelay ? try HookRelay(source.machine) : nil
     let proxy = plan.isPlain ? nil : try startProxy(source, to: address, hook: relay?.path)
     defer { proxy?.kill() }
     var strike = Strike(
@@ -45,6 +59,7 @@ struct Round {
       result.place = place
       result.note = note(place, summary)
       judgeNeed(place, summary, seconds, &result)
+      isKept = place == .destination
       guard let guest = settle(place, source, destination) else { return result }
       let check = HealthCheck(
         guest: guest, plan: plan, before: before.identity,
@@ -56,7 +71,7 @@ struct Round {
     } catch {
       result.incidents.append(error)
       source.machine.kill()
-      destination.machine.kill()
+      isKept = false
     }
     return result
   }
@@ -74,7 +89,18 @@ struct Round {
       try source.store.ask(
         "run mix=B rate=\(Bench.operationsPerSecond) threads=2 seed=\(plan.number)")
     }
-    return (try source.identity(), memory["corrupted"])
+    return (try source.identity(), try memory["corrupted"])
+  }
+
+  /// A machine that has arrived in post-copy has the capability on when its turn comes to be the source.
+  private func setPostcopy(_ source: Guest, _ destination: Guest) throws(LabError) {
+    for machine in [source.machine, destination.machine] {
+      do {
+        try machine.qmp.setMigrateCapabilities(["postcopy-ram": plan.postcopyBytesLeft != nil])
+      } catch {
+        throw machine.error("cannot set postcopy-ram: \(error)")
+      }
+    }
   }
 
   private func startProxy(

@@ -10,12 +10,18 @@ struct RoundPlan: Equatable, Sendable {
   let moment: Double
   /// When a late fault strikes: bytes left to be sent.
   let bytesLeft: UInt64
+  /// With this many bytes left, or some time after the fault, post-copy is switched to; nil in pre-copy.
+  let postcopyBytesLeft: UInt64?
+  /// What a lying hook says.
+  let lie: HookLie
   /// For how many seconds the proxy is stopped. The longer time is more than the guardian's patience
   /// with a proxy that is silent.
   let stall: Double
 
   /// Of the rounds whose fault can do without the proxy, one in so many is plain.
   static let plainEvery = 4
+  /// Of the others, one in so many is switched to post-copy where the guest can survive that.
+  static let postcopyEvery = 4
   static let longStall = 24.0
 
   /// - Parameters:
@@ -39,6 +45,10 @@ struct RoundPlan: Equatable, Sendable {
     default: bytesLeft = UInt64(random.below(40) + 1) << 20
     }
     stall = random.below(4) == 0 ? RoundPlan.longStall : 0.5 + random.unit() * 5
+    let isPostcopy =
+      !isPlain && fault.fitsPostcopy && random.below(RoundPlan.postcopyEvery) == 0
+    postcopyBytesLeft = isPostcopy ? UInt64(random.below(200) + 20) << 20 : nil
+    lie = HookLie.allCases[random.below(HookLie.allCases.count)]
   }
 }
 

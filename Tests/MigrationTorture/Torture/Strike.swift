@@ -10,6 +10,9 @@ struct Strike {
   /// Seconds that a migration has taken lately.
   let expectedSeconds: Double
 
+  /// How long after the fault post-copy is switched to, if it has not been.
+  private static let postcopyAfter = 3.0
+  private var isInPostcopy = false
   private(set) var struckAt: UInt64?
   /// The migration was on.
   private(set) var wasDuring = false
@@ -34,6 +37,7 @@ struct Strike {
   ///   - bytesLeft: what QEMU has to send still, nil before it knows or when it is over.
   mutating func consider(elapsed: Double, bytesLeft: UInt64?, isOver: Bool) throws(LabError) {
     if let until = stoppedUntil, HostClock.now >= until { undo() }
+    if !isOver { considerPostcopy(bytesLeft) }
     guard struckAt == nil, plan.fault != .none else { return }
     let isTime =
       plan.fault.isLate
@@ -47,11 +51,24 @@ struct Strike {
     try strike(isOver: isOver)
   }
 
+  private mutating func considerPostcopy(_ bytesLeft: UInt64?) {
+    guard let enough = plan.postcopyBytesLeft, !isInPostcopy else { return }
+    let isLate = struckAt.map {
+      HostClock.seconds(from: $0, to: HostClock.now) > Strike.postcopyAfter
+    }
+    guard bytesLeft.map({ $0 > 0 && $0 < enough }) ?? false || isLate ?? false else { return }
+    // Refused where the migration is not that far yet, and then asked for again.
+    isInPostcopy = (try? source.machine.qmp.execute("migrate-start-postcopy")) != nil
+  }
+
   private mutating func strike(isOver: Bool) throws(LabError) {
     switch plan.fault {
     case .none, .diskFull: break
     case .killProxy: proxy?.kill()
     case .cutLink: relay?.cut()
+    case .lyingHook:
+      var random = Random(seed: UInt64(plan.number))
+      if let relay { plan.lie.tell(relay, &random) }
     case .stallLink:
       proxy?.setStopped(true)
       stoppedUntil = HostClock.now + UInt64(plan.stall * 1e9)

@@ -4,6 +4,7 @@ import FoundationEssentials
 struct Tally: Equatable, Sendable {
   var rounds = 0
   var plainRounds = 0
+  var postcopyRounds = 0
   var faults: [Fault: Int] = [:]
   /// Faults that struck while a migration was on.
   var struckDuring: [Fault: Int] = [:]
@@ -43,7 +44,8 @@ struct Tally: Equatable, Sendable {
     return
       ([line("fault", ["rounds", "during", "arrived"])] + kinds + [""]
       + [
-        "\(rounds) rounds, \(plainRounds) of them without the proxy; \(pagesDropped) pages dropped"
+        "\(rounds) rounds, \(plainRounds) of them without the proxy, \(postcopyRounds) with post-copy; "
+          + "\(pagesDropped) pages dropped"
       ]
       + sums.map { "\($0.0.padded(to: width))  \("\($0.1)".leftPadded(to: 8))" })
       .joined(separator: "\n")
@@ -60,6 +62,7 @@ struct Tally: Equatable, Sendable {
     var hangs: Int
     var needlessFailures: Int
     var plainRounds: Int
+    var postcopyRounds: Int
 
     enum CodingKeys: String, CodingKey {
       case rounds, seed, faults, hangs
@@ -68,6 +71,7 @@ struct Tally: Equatable, Sendable {
       case guestsLost = "guests_lost"
       case needlessFailures = "needless_failures"
       case plainRounds = "plain_rounds"
+      case postcopyRounds = "postcopy_rounds"
     }
   }
 
@@ -77,7 +81,8 @@ struct Tally: Equatable, Sendable {
       faults: Dictionary(
         uniqueKeysWithValues: Fault.allCases.map { ($0.rawValue, faults[$0] ?? 0) }),
       corruptedPages: corruptedPages, badDocuments: badDocuments, guestsLost: guestsLost,
-      hangs: hangs, needlessFailures: needlessFailures, plainRounds: plainRounds)
+      hangs: hangs, needlessFailures: needlessFailures, plainRounds: plainRounds,
+      postcopyRounds: postcopyRounds)
   }
 
   func write(toFile path: String, seed: UInt64) throws {

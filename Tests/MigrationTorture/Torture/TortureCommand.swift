@@ -49,21 +49,32 @@ struct TortureCommand: ParsableCommand {
     Interrupts.cleanUpWhenReceived(as: "leafcutter-torture")
     ChildProcess.endAllWithTheirStarter()
     defer { Cleanup.run() }
-    let tally: Tally
-    do {
+    var problem: LabError?
+    do throws(LabError) {
       var run = TortureRun(
         bench: try prepare(), seed: seed, numbers: from..<(from + rounds), seconds: seconds,
         keptLogs: "\(places.state)/torture")
       run.only = only
       run.plain = plain
-      tally = try run.execute()
+      do throws(LabError) { try run.execute() } catch { problem = error }
+      print("seed \(seed)\n\n\(run.tally.text)")
+      try write(run.tally)
+      guard run.tally.isClean, problem == nil else {
+        throw problem ?? LabError("something was lost; see the table")
+      }
     } catch {
       Terminal.complain("leafcutter-torture: \(error)")
       throw ExitCode.failure
     }
-    print("seed \(seed)\n\n\(tally.text)")
-    if let jsonFile { try tally.write(toFile: jsonFile, seed: seed) }
-    guard tally.isClean else { throw ExitCode.failure }
+  }
+
+  private func write(_ tally: Tally) throws(LabError) {
+    guard let jsonFile else { return }
+    do {
+      try tally.write(toFile: jsonFile, seed: seed)
+    } catch {
+      throw LabError("cannot write \(jsonFile): \(error)")
+    }
   }
 
   private func prepare() throws(LabError) -> Bench {

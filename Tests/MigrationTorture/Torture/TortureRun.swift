@@ -16,7 +16,9 @@ struct TortureRun {
   var only: Fault?
   var plain = false
 
-  private var tally = Tally()
+  private(set) var tally = Tally()
+  /// So many guests in a row that do not boot are no accident.
+  private static let mostFailedBoots = 3
   private var expectedSeconds = 6.0
   private let startedAt = HostClock.now
 
@@ -28,32 +30,42 @@ struct TortureRun {
     self.keptLogs = keptLogs
   }
 
-  mutating func execute() throws(LabError) -> Tally {
+  /// - Throws: where no guest can be booted; ``tally`` has what there was until then.
+  mutating func execute() throws(LabError) {
     var guest: Guest?
     for number in numbers {
       if seconds > 0, HostClock.seconds(from: startedAt, to: HostClock.now) > seconds { break }
       let began = HostClock.now
       let here: Guest
-      if let guest { here = guest } else { here = try bench.bootGuest("guest\(number)") }
-      guest = nil
+      if let guest { here = guest } else { here = try boot(number) }
       let plan = RoundPlan(seed: seed, number: number, only: only, plain: plain)
+      let round = Round(plan: plan, bench: bench, expectedSeconds: expectedSeconds)
+      let result = round.execute(here)
+      guest = result.guest
+      count(plan, result)
+      report(plan, result, began)
+    }
+  }
+
+  private mutating func boot(_ number: Int) throws(LabError) -> Guest {
+    var failures = 0
+    while true {
       do throws(LabError) {
-        let round = Round(plan: plan, bench: bench, expectedSeconds: expectedSeconds)
-        let result = try round.execute(here)
-        guest = result.guest
-        count(plan, result)
-        report(plan, result, began)
+        return try bench.bootGuest("guest\(number)")
       } catch {
+        failures += 1
+        tally.add(.hang(error.sentence))
+        Terminal.complain("no guest boots: \(error)")
         keepLogs(of: number)
-        throw error.adding(here.machine.logs)
+        guard failures < TortureRun.mostFailedBoots else { throw error }
       }
     }
-    return tally
   }
 
   private mutating func count(_ plan: RoundPlan, _ result: Round.Result) {
     tally.rounds += 1
     if plan.isPlain { tally.plainRounds += 1 }
+    if plan.postcopyBytesLeft != nil { tally.postcopyRounds += 1 }
     tally.faults[plan.fault, default: 0] += 1
     if result.struckDuring { tally.struckDuring[plan.fault, default: 0] += 1 }
     if result.place == .destination { tally.arrivals[plan.fault, default: 0] += 1 }
@@ -69,7 +81,8 @@ struct TortureRun {
     Terminal.complain(
       "\(plan.number)".leftPadded(to: 4) + "  "
         + "\(tenths / 10).\(tenths % 10) s".leftPadded(to: 7)
-        + "  \(plan.fault.rawValue)\(plan.isPlain ? ", plain" : "")"
+        + "  \(plan.fault.rawValue)\(plan.fault == .lyingHook ? " (\(plan.lie))" : "")"
+        + "\(plan.isPlain ? ", plain" : "")\(plan.postcopyBytesLeft == nil ? "" : ", post-copy")"
         + "\(plan.fault == .none || result.struckDuring ? "" : ", struck late"): \(result.note)")
     for incident in result.incidents { Terminal.complain("      \(incident)") }
     if !result.incidents.isEmpty { keepLogs(of: plan.number) }

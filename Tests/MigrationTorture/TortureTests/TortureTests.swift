@@ -27,6 +27,15 @@ struct RoundPlanTests {
     }
   }
 
+  @Test func aShareOfTheRoundsIsSwitchedToPostcopyWhereTheGuestSurvivesThat() {
+    let plans = (1...600).map { RoundPlan(seed: 1, number: $0) }
+    let postcopy = plans.filter { $0.postcopyBytesLeft != nil }
+    #expect((60...140).contains(postcopy.count))
+    #expect(postcopy.allSatisfy { $0.fault.fitsPostcopy && !$0.isPlain })
+    #expect(postcopy.contains { $0.fault == .stallLink && $0.stall == RoundPlan.longStall })
+    #expect(Set(plans.map(\.lie)) == Set(HookLie.allCases))
+  }
+
   @Test func aShareOfTheRoundsIsPlain() {
     let plans = (1...600).map { RoundPlan(seed: 1, number: $0) }
     let plain = plans.filter(\.isPlain)
@@ -56,6 +65,7 @@ struct TallyTests {
     let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     let faults = try #require(object["faults"] as? [String: Int])
     #expect(faults.count == Fault.allCases.count)
+    #expect(faults["lying hook"] == 0)
     #expect(faults["kill proxy"] == 2 && faults["none"] == 1 && faults["panic"] == 0)
     #expect(object["rounds"] as? Int == 3 && object["seed"] as? Int == 9)
     #expect(object["corrupted_pages"] as? Int == 5 && object["bad_documents"] as? Int == 4)

@@ -21,6 +21,27 @@ struct HookRelayTests {
     #expect(try receive(from: proxy) == [])
   }
 
+  @Test("says what neither has said, and loses what one has")
+  func lying() throws {
+    let directory = try temporaryDirectory()
+    let listener = try Listener(.unix(path: "\(directory)/port"), receiveBuffer: 65_536)
+    let relay = try HookRelay(at: "\(directory)/relay", to: "\(directory)/port")
+    let proxy = try Socket.connect(to: .unix(path: relay.path))
+    let guest = try #require(try listener.accept())
+    try send([1, 2], over: guest)
+    #expect(try receive(from: proxy) == [1, 2])
+    #expect(relay.saidByTheGuest == [1, 2])
+    relay.say([7], to: .proxy)
+    #expect(try receive(from: proxy) == [7])
+    relay.say([8, 9], to: .guest)
+    #expect(try receive(from: guest) == [8, 9])
+    relay.loseFromTheGuest(2)
+    try send([3, 4, 5], over: guest)
+    #expect(try receive(from: proxy) == [5])
+    #expect(relay.saidByTheGuest == [1, 2, 3, 4, 5])
+    relay.cut()
+  }
+
   private func send(_ bytes: [UInt8], over socket: Socket) throws {
     // Alive during the call.
     try unsafe bytes.withUnsafeBytes { try unsafe socket.writeAll($0) }
