@@ -20,8 +20,10 @@ struct RoundPlan: Equatable, Sendable {
 
   /// Of the rounds whose fault can do without the proxy, one in so many is plain.
   static let plainEvery = 4
-  /// Of the others, one in so many is switched to post-copy where the guest can survive that.
+  /// Of the others, one in so many is switched to post-copy where the guest can survive that; more where the
+  /// proxy stands still, which is what post-copy's lease is for.
   static let postcopyEvery = 4
+  static let stalledPostcopyEvery = 2
   static let longStall = 24.0
 
   /// - Parameters:
@@ -45,8 +47,9 @@ struct RoundPlan: Equatable, Sendable {
     default: bytesLeft = UInt64(random.below(40) + 1) << 20
     }
     stall = random.below(4) == 0 ? RoundPlan.longStall : 0.5 + random.unit() * 5
-    let isPostcopy =
-      !isPlain && fault.fitsPostcopy && random.below(RoundPlan.postcopyEvery) == 0
+    let every =
+      fault == .stallLink ? RoundPlan.stalledPostcopyEvery : RoundPlan.postcopyEvery
+    let isPostcopy = !isPlain && fault.fitsPostcopy && random.below(every) == 0
     postcopyBytesLeft = isPostcopy ? UInt64(random.below(200) + 20) << 20 : nil
     lie = HookLie.allCases[random.below(HookLie.allCases.count)]
   }
