@@ -14,6 +14,15 @@ final class RealGuardian {
   private let socket: String
   private let logPath: String
   let migration = MigrationID.random()
+  /// Bytes of the payloads in which the last report said which frames are held.
+  private(set) var reportedBytes = 0
+
+  /// The release's where measurements are made.
+  private static let program: String = {
+    let release = DatabaseProcess.libraries + "/leafcutter-guest"
+    return FileManager.default.fileExists(atPath: release)
+      ? release : DatabaseProcess.products + "/leafcutter-guest"
+  }()
 
   /// - Parameters:
   ///   - database: whose directory has its socket and its log.
@@ -32,7 +41,7 @@ final class RealGuardian {
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments =
       (user.map { DatabaseProcess.becoming($0) } ?? []) + [
-        DatabaseProcess.products + "/leafcutter-guest", "run", "--port", "unix:\(portPath)",
+        RealGuardian.program, "run", "--port", "unix:\(portPath)",
         "--socket", socket, "--no-page-cache", "--no-ballast", "--small-cache", "1",
       ] + (user == nil ? ["--socket-group", "\(group)"] : [])
     process.standardError = FileHandle(forWritingAtPath: logPath)
@@ -62,8 +71,12 @@ final class RealGuardian {
 
   /// Has the guest prepare, and waits for its report.
   func report() throws -> GuestMessage.ReportEnd {
+    reportedBytes = 0
     prepare()
-    return try wait { if case .reportEnd(let end) = $0 { end } else { nil } }
+    return try wait { message in
+      if case .held(let pages) = message { reportedBytes += pages.bitmap.count + 8 }
+      return if case .reportEnd(let end) = message { end } else { nil }
+    }
   }
 
   /// Has the guest prepare, and waits for it to say that it cannot.
@@ -97,7 +110,7 @@ final class RealGuardian {
     doctor.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     doctor.arguments =
       (user.map { DatabaseProcess.becoming($0) } ?? []) + [
-        DatabaseProcess.products + "/leafcutter-guest", "doctor", "--socket", socket,
+        RealGuardian.program, "doctor", "--socket", socket,
       ]
     doctor.standardOutput = output
     try doctor.run()

@@ -37,12 +37,12 @@ final class FakeProxy {
 
   func prepare(
     _ id: MigrationID, postcopy: Bool = false, zeroes: Bool = false,
-    segments: [MemorySegment] = [allMemory]
+    segments: [MemorySegment] = [allMemory], timeoutMilliseconds: UInt32 = 20_000
   ) {
     send(
       HostMessage.Prepare(
-        postcopyPossible: postcopy, zeroHeldFrames: zeroes, timeoutMilliseconds: 20_000,
-        segments: zeroes ? [] : segments),
+        postcopyPossible: postcopy, zeroHeldFrames: zeroes,
+        timeoutMilliseconds: timeoutMilliseconds, segments: zeroes ? [] : segments),
       for: id)
   }
 

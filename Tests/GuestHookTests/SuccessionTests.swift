@@ -38,6 +38,35 @@ import Testing
     #expect(end.pages + UInt64(end.probes.count) == 2048)
   }
 
+  @Test("a database that hangs is left out of the report, and told to let go with the others")
+  func databaseThatHangs() throws {
+    let fixture = try GuardianFixture()
+    let hanging = try fixture.database()
+    let database = try FakeDatabase(socket: fixture.socket, home: fixture.directory + "/home")
+    usleep(100_000)
+    let id = MigrationID.random()
+    fixture.proxy.prepare(id, timeoutMilliseconds: 4000)
+    let began = ContinuousClock.now
+    #expect(database.holdWhenAsked())
+    let end = try #require(fixture.proxy.awaitReport())
+    #expect(began.duration(to: .now) < .seconds(4))
+    #expect(end.pages + UInt64(end.probes.count) == 2048)
+    #expect(end.notes.contains { $0.contains("not evicted its cache in time") })
+    // It comes to itself.
+    #expect(hanging.holdWhenAsked())
+    fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: id)
+    for each in [database, hanging] {
+      #expect(each.awaitMessage() == .release(.init()))
+      each.release()
+    }
+    for each in [database, hanging] {
+      guard case .resume? = each.awaitMessage() else {
+        Issue.record("nothing is read back")
+        continue
+      }
+    }
+  }
+
   @Test("a database that ends while another one prepares is held by nobody any longer")
   func databaseThatEndsBeforeTheReport() throws {
     let fixture = try GuardianFixture()

@@ -1,3 +1,4 @@
+import CExtensionShims
 import Glibc
 import HookLink
 import LeafManifest
@@ -54,6 +55,7 @@ extension DatabaseControl {
       throw StepFailure("checkpoint", "an earlier checkpoint is still being written; try later")
     }
     try expectRoom()
+    try expectDescriptors()
     let outcome = Locked<EngineError?>(nil)
     let crew = Crew("leafcutter-ckpt", count: 1) { [engine] _ in
       do throws(EngineError) { try engine.openSession("").checkpoint() } catch {
@@ -86,6 +88,27 @@ extension DatabaseControl {
       none was taken: the database's file system has \(free >> 20) MiB free and a checkpoint may need \
       \(needed >> 20) MiB; make room and migrate again
       """)
+  }
+
+  /// For the checkpoint, the manifest, the listing's and the hold's files, and the engine's own.
+  private static let descriptorsNeeded = 32
+
+  /// An engine that gets no descriptor for a checkpoint's or its log's file can end the database (WT_PANIC).
+  private func expectDescriptors() throws(StepFailure) {
+    var taken: [Int32] = []
+    defer { for descriptor in taken { close(descriptor) } }
+    for _ in 0..<DatabaseControl.descriptorsNeeded {
+      let descriptor = leafcutter_extension_eventfd()
+      guard descriptor >= 0 else {
+        throw StepFailure(
+          "checkpoint",
+          """
+          none was taken: the database has only \(taken.count) descriptors to spare; raise its limit \
+          (LimitNOFILE) and migrate again
+          """)
+      }
+      taken.append(descriptor)
+    }
   }
 
   private func list(threads: Int, _ notes: inout [String]) throws(StepFailure) -> LeafListing {

@@ -6,10 +6,13 @@ import Synchronization
 final class Signal: Sendable {
   /// Becomes readable. −1 where the program has no descriptor to spare: then ``wait(milliseconds:)`` looks
   /// again and again.
-  let descriptor = leafcutter_extension_eventfd()
+  let descriptor: Int32
   private let raised = Atomic(false)
   /// Between two looks, in milliseconds.
   private static let pollInterval: Int32 = 5
+
+  /// - Parameter descriptor: an eventfd(2), taken over; or none.
+  init(descriptor: Int32 = leafcutter_extension_eventfd()) { self.descriptor = descriptor }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 

@@ -30,6 +30,8 @@ final class Database {
     /// Evicting and holding.
     case preparing
     case prepared
+    /// Still evicting when the report was made: nothing of it is reported.
+    case late
     /// Unpinning and unmapping.
     case releasing
     case released

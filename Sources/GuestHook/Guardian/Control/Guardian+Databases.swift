@@ -98,12 +98,12 @@ extension Guardian {
       finishPreparingIfDone(migration)
     case .releasing: database.stage = .released
     case .resuming: database.stage = .idle
-    case .idle, .prepared, .released, .gone: break
+    case .idle, .prepared, .late, .released, .gone: break
     }
   }
 
   /// Nothing of a database has been reported nor will be: nobody is to hold its frames any longer.
-  private func leaveOut(_ database: Database, _ migration: Migration) {
+  func leaveOut(_ database: Database, _ migration: Migration) {
     guard database.ring != nil else { return }
     database.ring = nil
     database.pieces = []

@@ -20,7 +20,9 @@ extension Guardian {
         for: migration.id, droppable: true)
     }
     switch migration.phase {
-    case .preparing: watchLink(migration)
+    case .preparing:
+      reportWithoutTheLate(migration)
+      watchLink(migration)
     case .holding:
       beat(migration)
       watchPressure(migration)

@@ -112,6 +112,20 @@ extension Guardian {
       for: migration.id, with: migration.mark.memory)
   }
 
+  /// Nobody waits for a database that hangs until the proxy has given up waiting for all of them.
+  func reportWithoutTheLate(_ migration: Migration) {
+    let patience = UInt64.milliseconds(UInt64(migration.request.timeoutMilliseconds)) / 4 * 3
+    guard monotonicNanoseconds() - migration.began > patience,
+      migration.databases.contains(where: { $0.ring != nil && $0.stage == .prepared })
+    else { return }
+    for database in migration.databases where database.stage == .preparing {
+      migration.note("database \(database.home) has not evicted its cache in time")
+      leaveOut(database, migration)
+      database.stage = .late
+    }
+    finishPreparingIfDone(migration)
+  }
+
   func finishPreparingIfDone(_ migration: Migration) {
     guard migration.phase == .preparing,
       !migration.databases.contains(where: { $0.stage == .preparing })

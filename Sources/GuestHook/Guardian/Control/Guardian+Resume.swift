@@ -14,7 +14,8 @@ extension Guardian {
     // Said in every case, and before anything is let go: nobody may drop any more.
     if options.rules.saysReleasedFirst { migration.mark.writeReleased() }
     letFramesGo(migration)
-    for database in migration.databases where database.stage == .preparing {
+    for database in migration.databases
+    where database.stage == .preparing || database.stage == .late {
       // It answers when its eviction is done.
       database.stage = .releasing
       database.connection.send(LocalMessage.Release(), for: migration.id)
