@@ -4,7 +4,7 @@ import Glibc
 @testable import Guardian
 
 /// The hold library in this process, loaded late: nothing but what is given to it here goes through it.
-@safe final class HoldLibraryInProcess {
+@safe final class HoldLibraryInProcess: @unchecked Sendable {
   private typealias Function = @convention(c) () -> Int32
   private typealias Open = @convention(c) (Int, Int) -> Int32
   private typealias Pieces = @convention(c) (UnsafeMutableRawPointer?, Int) -> Int
@@ -15,7 +15,7 @@ import Glibc
 
   /// It has one hold area, whoever uses it.
   private static let turn = DispatchSemaphore(value: 1)
-  // Of a library that is never unloaded.
+  // Of a library that is never unloaded; `@unchecked`, because its functions are for any thread.
   private let handle: UnsafeMutableRawPointer
 
   init() throws {
@@ -27,7 +27,13 @@ import Glibc
       throw SystemError("load \(path)", code: ENOENT)
     }
     unsafe self.handle = handle
+    HoldLibraryInProcess.turn.wait()
   }
+
+  deinit { HoldLibraryInProcess.turn.signal() }
+
+  /// Opens a window of 1 MiB; an errno value where that fails.
+  func open() -> Int32 { function("leafcutter_hold_open", Open.self)(1 << 20, 0) }
 
   /// Whether it says RELEASED before it lets go without a guardian.
   var saysReleasedFirst: Bool {
@@ -44,6 +50,8 @@ import Glibc
     /// Frames in the pinned pieces.
     var pinned: Set<UInt64>
     var pieces: Int
+    /// Pages of the area that are there, from the first piece on, as many as the memory had.
+    var present: Int
     /// Pages of the memory that did not read as zero when it had been given back.
     var pagesLeft: Int
   }
@@ -92,11 +100,13 @@ import Glibc
       let first = piece.address / 4096
       pinned.formUnion(LostPages.frames(of: first..<first + piece.length / 4096))
     }
+    let area = count > 0 ? pieces[0].address / 4096 : 0
+    let present = LostPages.present(area..<area + UInt64(pages))
     // Below `bytes`.
     let left = (0..<pages).count {
       unsafe memory.load(fromByteOffset: $0 * 4096, as: UInt64.self) != 0
     }
-    return Held(frames: frames, pinned: pinned, pieces: count, pagesLeft: left)
+    return Held(frames: frames, pinned: pinned, pieces: count, present: present, pagesLeft: left)
   }
 
   func release() throws {

@@ -69,6 +69,13 @@ struct LostPages {
 
   /// The frames behind pages of this process.
   static func frames(of pages: Range<UInt64>) -> Set<UInt64> {
+    Set(entries(of: pages).map(\.frame))
+  }
+
+  /// How many of this process's pages are there.
+  static func present(_ pages: Range<UInt64>) -> Int { entries(of: pages).count { $0.frame != 0 } }
+
+  private static func entries(of pages: Range<UInt64>) -> [PagemapEntry] {
     guard let file = try? Descriptor(opening: "/proc/self/pagemap") else { return [] }
     var words = [UInt64](repeating: 0, count: pages.count)
     // As many entries of eight bytes as the array has.
@@ -76,6 +83,6 @@ struct LostPages {
       unsafe pread(file.number, &words, words.count * 8, off_t(pages.lowerBound * 8))
         == words.count * 8
     else { return [] }
-    return Set(words.map { PagemapEntry($0).frame })
+    return words.map { PagemapEntry($0) }
   }
 }

@@ -51,6 +51,11 @@ import Testing
       return
     }
     #expect(database.mark?.load(at: MarkPage.Offset.state) == SilenceTests.released)
+    _ = fixture.proxy.await(seconds: 0.5) { _ in nil as Void? }
+    let beats = fixture.proxy.received.count {
+      if case .heartbeat = $0.message { true } else { false }
+    }
+    #expect((19...21).contains(beats), "\(beats)")
   }
 
   @Test("a guardian that was stopped for longer than a proxy may be silent goes on holding")

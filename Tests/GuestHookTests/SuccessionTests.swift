@@ -38,6 +38,31 @@ import Testing
     #expect(end.pages + UInt64(end.probes.count) == 2048)
   }
 
+  @Test("one that comes while frames are let go has to wait for that, and not for the reading back")
+  func whileFramesAreLetGo() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    let first = try fixture.hold(with: database)
+    let second = MigrationID.random()
+    fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: first)
+    fixture.proxy.prepare(second)
+    guard case .release? = database.awaitMessage() else {
+      Issue.record("nothing is let go")
+      return
+    }
+    usleep(200_000)
+    #expect(!fixture.proxy.received.contains { $0.id == second })
+    database.release()
+    guard case .resume? = database.awaitMessage() else {
+      Issue.record("the cache does not get its size back")
+      return
+    }
+    // It does not answer that.
+    #expect(database.holdWhenAsked() && database.migration == second)
+    let end = try #require(fixture.proxy.awaitReport())
+    #expect(end.pages + UInt64(end.probes.count) == 2048)
+  }
+
   @Test("a database that hangs is left out of the report, and told to let go with the others")
   func databaseThatHangs() throws {
     let fixture = try GuardianFixture()
@@ -52,13 +77,13 @@ import Testing
     #expect(began.duration(to: .now) < .seconds(4))
     #expect(end.pages + UInt64(end.probes.count) == 2048)
     #expect(end.notes.contains { $0.contains("not evicted its cache in time") })
-    // It comes to itself.
+    // It comes to itself, and nobody needs what it holds.
     #expect(hanging.holdWhenAsked())
+    #expect(hanging.awaitMessage() == .release(.init()))
+    hanging.release()
     fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: id)
-    for each in [database, hanging] {
-      #expect(each.awaitMessage() == .release(.init()))
-      each.release()
-    }
+    #expect(database.awaitMessage() == .release(.init()))
+    database.release()
     for each in [database, hanging] {
       guard case .resume? = each.awaitMessage() else {
         Issue.record("nothing is read back")

@@ -20,6 +20,7 @@ let package = Package(
         .product(name: "Lab", package: "leafcutter-demo"),
         .product(name: "StreamProxy", package: "leafcutter"),
         .product(name: "HookLink", package: "leafcutter"),
+        .product(name: "Threads", package: "leafcutter"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Torture", swiftSettings: strict),

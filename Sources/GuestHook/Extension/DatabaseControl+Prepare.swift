@@ -119,8 +119,7 @@ extension DatabaseControl {
     do throws(EngineError) {
       // First, because it fails where another database of this process holds: the mark page is its own.
       try hold.open(
-        capacity: capacity,
-        filling: (SpareMemory.known(pageCache: false) ?? 0) / DatabaseControl.spareMemoryPerFilling)
+        capacity: capacity, filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
     } catch {
       notes.append("no frames are held: \(error)")
       return false
@@ -150,7 +149,12 @@ extension DatabaseControl {
     } catch {
       // What is pinned is held; the library has given the rest back.
       let pinned = hold.statistics.pinned_bytes >> 20
-      let remedy = error.code == ENOMEM ? "; raise the database's RLIMIT_MEMLOCK" : ""
+      let remedy =
+        switch error.code {
+        case ENOMEM: "; raise the database's RLIMIT_MEMLOCK"
+        case ENOSPC: "; what the allocator gives back lies in too many pieces"
+        default: ""
+        }
       notes.append("no more than \(pinned) MiB are held: \(error)\(remedy)")
     }
     let statistics = hold.statistics

@@ -94,21 +94,20 @@ extension DatabaseControl {
   private static let descriptorsNeeded = 32
 
   /// An engine that gets no descriptor for a checkpoint's or its log's file can end the database (WT_PANIC).
+  /// They are counted and not tried out, which would take the last ones away.
   private func expectDescriptors() throws(StepFailure) {
-    var taken: [Int32] = []
-    defer { for descriptor in taken { close(descriptor) } }
-    for _ in 0..<DatabaseControl.descriptorsNeeded {
-      let descriptor = leafcutter_extension_eventfd()
-      guard descriptor >= 0 else {
-        throw StepFailure(
-          "checkpoint",
-          """
-          none was taken: the database has only \(taken.count) descriptors to spare; raise its limit \
-          (LimitNOFILE) and migrate again
-          """)
-      }
-      taken.append(descriptor)
-    }
+    var limit = rlimit()
+    // A structure of our own, alive during the call.
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    let taken = leafcutter_count_descriptors()
+    let spare = taken < 0 ? 0 : Int(clamping: limit.rlim_cur) - Int(taken)
+    guard spare < DatabaseControl.descriptorsNeeded else { return }
+    throw StepFailure(
+      "checkpoint",
+      """
+      none was taken: the database has only \(max(spare, 0)) descriptors to spare; raise its limit \
+      (LimitNOFILE) and migrate again
+      """)
   }
 
   private func list(threads: Int, _ notes: inout [String]) throws(StepFailure) -> LeafListing {

@@ -115,6 +115,18 @@ final class SmallCache: Sendable {
     return failure
   }
 
+  /// What was in the cache is held still and counts as this process's own: no larger than a control group has
+  /// memory for. (Where all of the guest's gets tight, the guardian gives frames back.)
+  ///
+  /// - Parameters:
+  ///   - spare: bytes that the groups leave; nil for no limit.
+  ///   - used: bytes in the cache now.
+  static func within(_ spare: UInt64?, _ wanted: UInt64, used: UInt64) -> UInt64 {
+    guard let spare else { return wanted }
+    let (most, overflows) = used.addingReportingOverflow(spare)
+    return overflows ? wanted : min(wanted, most)
+  }
+
   private static func makeRoom(
     _ state: inout State, _ usage: CacheUsage, _ before: UInt64, below original: UInt64,
     _ engine: Engine
@@ -130,9 +142,7 @@ final class SmallCache: Sendable {
     else { return }
     let wanted = min(
       original, max(needed, state.size.multipliedReportingOverflow(by: 2).partialValue))
-    // What was in the cache is held still: no more than there is memory for, where that is known.
-    let spare = SpareMemory.known(pageCache: true) ?? original
-    let size = state.size + min(wanted - min(wanted, state.size), spare)
+    let size = within(SpareMemory.inControlGroups, wanted, used: usage.used)
     guard size > state.size, (try? engine.setCacheSize(size)) != nil else { return }
     state.size = size
     state.wasRaised = true

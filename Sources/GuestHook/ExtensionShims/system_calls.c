@@ -99,3 +99,14 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
   }
   return true;
 }
+
+int leafcutter_count_descriptors(void) {
+  DIR *directory = opendir("/proc/self/fd");
+  if (!directory) return -1;
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(directory));)
+    if (entry->d_name[0] != '.') count++;
+  closedir(directory);
+  /* Without its own. */
+  return count - 1;
+}

@@ -132,8 +132,19 @@ static int make_gate(void) {
   return 0;
 }
 
+/* Whoever has opened it, of all databases in this process. */
+static atomic_flag is_owned = ATOMIC_FLAG_INIT;
+
+static int open_area(size_t capacity, size_t filling);
+
 int leafcutter_hold_open(size_t capacity, size_t filling) {
-  if (hold.reservation) return EBUSY;
+  if (atomic_flag_test_and_set(&is_owned)) return EBUSY;
+  int failed = open_area(capacity, filling);
+  if (failed) atomic_flag_clear(&is_owned);
+  return failed;
+}
+
+static int open_area(size_t capacity, size_t filling) {
   int failed = make_gate();
   if (failed) return failed;
   capacity = (capacity + HOLD_HUGE_PAGE - 1) & ~(HOLD_HUGE_PAGE - 1);
@@ -208,6 +219,7 @@ int leafcutter_hold_release(void) {
   hold.uffd = hold.pagemap = -1;
   hold.reservation = NULL;
   atomic_store(&hold.used, 0);
+  atomic_flag_clear(&is_owned);
   return 0;
 }
 

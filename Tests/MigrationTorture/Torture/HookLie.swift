@@ -14,7 +14,7 @@ enum HookLie: CaseIterable, Sendable {
   case replay
   /// A part of what is said next is lost.
   case loss
-  /// Pages that are in no memory, and pages behind the report's end.
+  /// Pages that are in no memory, and the first 2 MiB, where no database's cache lies.
   case foreignPages, morePages
   /// A million ranges are taken back, or all of memory many times over.
   case tinyRanges, everythingManyTimes
@@ -43,7 +43,7 @@ enum HookLie: CaseIterable, Sendable {
     case .foreignPages:
       say(HeldPages(firstPage: 1 << 40, bitmap: [UInt8](repeating: 0xff, count: 4096)))
     case .morePages:
-      // Nobody's memory: these are the first pages behind the first MiB.
+      // Below 1 MiB nothing is ever held, so the whole report is refused, or the guest has broken its word.
       say(HeldPages(firstPage: 0, bitmap: [UInt8](repeating: 0xff, count: 64)))
     case .tinyRanges:
       let count = UInt64(GuestMessage.Revoke.maximumRanges)

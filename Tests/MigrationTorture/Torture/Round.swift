@@ -14,6 +14,7 @@ struct Round {
     var incidents: [Incident] = []
     var place: Whereabouts?
     var struckDuring = false
+    var wasInPostcopy = false
     var pagesDropped = 0
     /// Of a migration that completed without being disturbed.
     var undisturbedSeconds: Double?
@@ -52,6 +53,7 @@ struct Round {
     do throws(Incident) {
       let seconds = try migrate(source, uri: proxy?.address ?? address, &strike)
       result.struckDuring = strike.wasDuring
+      result.wasInPostcopy = strike.isInPostcopy
       strike.undo()
       let summary = try finish(proxy)
       result.pagesDropped = summary?.pagesDropped ?? 0

@@ -1,4 +1,5 @@
 import Lab
+import Threads
 
 /// Carries out a round's fault when its moment has come, and what it takes to undo it.
 struct Strike {
@@ -12,7 +13,7 @@ struct Strike {
 
   /// How long after the fault post-copy is switched to, if it has not been.
   private static let postcopyAfter = 3.0
-  private var isInPostcopy = false
+  private(set) var isInPostcopy = false
   private(set) var struckAt: UInt64?
   /// The migration was on.
   private(set) var wasDuring = false
@@ -67,8 +68,12 @@ struct Strike {
     case .killProxy: proxy?.kill()
     case .cutLink: relay?.cut()
     case .lyingHook:
-      var random = Random(seed: UInt64(plan.number))
-      if let relay { plan.lie.tell(relay, &random) }
+      guard let relay else { return }
+      // On a thread of its own: whoever does not listen must not stop the clock.
+      _ = BlockingThread("liar") { [lie = plan.lie, number = plan.number] in
+        var random = Random(seed: UInt64(number))
+        lie.tell(relay, &random)
+      }
     case .stallLink:
       proxy?.setStopped(true)
       stoppedUntil = HostClock.now + UInt64(plan.stall * 1e9)

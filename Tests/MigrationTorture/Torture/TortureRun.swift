@@ -65,7 +65,7 @@ struct TortureRun {
   private mutating func count(_ plan: RoundPlan, _ result: Round.Result) {
     tally.rounds += 1
     if plan.isPlain { tally.plainRounds += 1 }
-    if plan.postcopyBytesLeft != nil { tally.postcopyRounds += 1 }
+    if result.wasInPostcopy { tally.postcopyRounds += 1 }
     tally.faults[plan.fault, default: 0] += 1
     if result.struckDuring { tally.struckDuring[plan.fault, default: 0] += 1 }
     if result.place == .destination { tally.arrivals[plan.fault, default: 0] += 1 }
@@ -82,7 +82,7 @@ struct TortureRun {
       "\(plan.number)".leftPadded(to: 4) + "  "
         + "\(tenths / 10).\(tenths % 10) s".leftPadded(to: 7)
         + "  \(plan.fault.rawValue)\(plan.fault == .lyingHook ? " (\(plan.lie))" : "")"
-        + "\(plan.isPlain ? ", plain" : "")\(plan.postcopyBytesLeft == nil ? "" : ", post-copy")"
+        + "\(plan.isPlain ? ", plain" : "")\(result.wasInPostcopy ? ", post-copy" : "")"
         + "\(plan.fault == .none || result.struckDuring ? "" : ", struck late"): \(result.note)")
     for incident in result.incidents { Terminal.complain("      \(incident)") }
     if !result.incidents.isEmpty { keepLogs(of: plan.number) }

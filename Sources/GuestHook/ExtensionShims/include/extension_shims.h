@@ -56,6 +56,9 @@ bool leafcutter_reads_directly(const char *directory);
 /* eventfd(2), non-blocking and close-on-exec. */
 int leafcutter_extension_eventfd(void);
 
+/* How many descriptors this process has open; -1 where it has none left to count them with. */
+int leafcutter_count_descriptors(void);
+
 /* Blocks every signal in the calling thread; threads it creates inherit that. Returns the old mask
  * for leafcutter_restore_signals. */
 void *leafcutter_block_signals(void);

@@ -48,6 +48,8 @@ final class Database {
   /// This process's duplicate of the ring that pins the frames.
   var ring: Descriptor?
   var pieces: [LocalMessage.AddressRange] = []
+  /// Its ring could not be taken.
+  var isRefused = false
   var prepared: LocalMessage.Prepared?
   var resumed: LocalMessage.DatabaseResumed?
 
@@ -74,6 +76,7 @@ final class Database {
     if stage != .gone { stage = .idle }
     ring = nil
     pieces = []
+    isRefused = false
     prepared = nil
     resumed = nil
   }

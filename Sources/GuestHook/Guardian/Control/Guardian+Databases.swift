@@ -22,6 +22,13 @@ extension Guardian {
     case .held(let held):
       take(held, of: database, in: migration)
     case .prepared(let prepared):
+      if database.stage == .late || database.isRefused {
+        // Nothing of it has been reported: it may let go at once.
+        database.stage = .releasing
+        database.connection.send(LocalMessage.Release(), for: id)
+        if database.isRefused { finishPreparingIfDone(migration) }
+        return
+      }
       guard database.stage == .preparing else { return }
       database.prepared = prepared
       database.stage = .prepared
@@ -82,6 +89,7 @@ extension Guardian {
     } catch {
       // Not held by the guardian is not held at all: nothing of it is reported.
       migration.note("database \(database.home): \(error); its frames are not reported")
+      database.isRefused = true
     }
   }
 

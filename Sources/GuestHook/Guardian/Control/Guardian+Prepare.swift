@@ -114,7 +114,7 @@ extension Guardian {
 
   /// Nobody waits for a database that hangs until the proxy has given up waiting for all of them.
   func reportWithoutTheLate(_ migration: Migration) {
-    let patience = UInt64.milliseconds(UInt64(migration.request.timeoutMilliseconds)) / 4 * 3
+    let patience = UInt64.milliseconds(UInt64(migration.request.timeoutMilliseconds)) / 10 * 9
     guard monotonicNanoseconds() - migration.began > patience,
       migration.databases.contains(where: { $0.ring != nil && $0.stage == .prepared })
     else { return }

@@ -45,7 +45,9 @@ extension Guardian {
   }
 
   func continueResuming(_ migration: Migration) {
-    guard !migration.databases.contains(where: { $0.stage == .resuming }) else { return }
+    // A migration that waits has been waiting for this: its PREPARE ends the reading back.
+    guard queued != nil || !migration.databases.contains(where: { $0.stage == .resuming })
+    else { return }
     conclude(migration)
     startQueued()
   }

@@ -29,11 +29,17 @@ struct GuestSession {
   /// The guest broke its word after its report was complete: dropping must not go on.
   private(set) var offence: String?
   private(set) var resumed: GuestMessage.Resumed?
+  /// It has been told that it stays.
+  var isAborted = false
   private(set) var progress: GuestMessage.Progress?
   /// The last heartbeat that was acknowledged: when, and the guest's clock in nanoseconds.
   private(set) var lastHeartbeat: (at: ContinuousClock.Instant, time: UInt64)?
   private(set) var pagesNamed: UInt64 = 0
   private(set) var pagesRevoked = false
+  /// Over all messages, as often as they were named.
+  private var pagesTakenBack: UInt64 = 0
+  /// As many times as there are pages: an honest guest takes each back once, and some with their pieces.
+  private static let mostTakenBack: UInt64 = 4
   /// Messages of other migrations, which were ignored.
   private(set) var lateMessages = 0
 
@@ -92,25 +98,29 @@ struct GuestSession {
       refuse("the guest cannot take part: \(declined.reason)")
     case .resumed(let result):
       resumed = result
-      // It has let everything go, though nobody has told it to.
-      refuse("the guest says that the migration is over, and the proxy has not said so")
+      // It has let go of what it has reported, though nobody has told it to.
+      if !isAborted, pages != nil {
+        refuse("the guest says that the migration is over, and the proxy has not said so")
+      }
     }
     return nil
   }
 
   /// After the return none of these pages is dropped; nil is all of them.
-  private func clear(_ ranges: [PageRange]?) {
-    let named = (ranges ?? []).reduce(0 as UInt64) {
-      $0.addingReportingOverflow($1.count).partialValue
+  ///
+  /// Whoever takes back more than there is, in one message or in all of them, takes time, and means everything.
+  private mutating func clear(_ ranges: [PageRange]?) {
+    guard let pages else { return }
+    guard let ranges else { return pages.revokeAll() }
+    let all = pages.pageCount
+    for range in ranges {
+      pagesTakenBack =
+        pagesTakenBack.addingReportingOverflow(min(range.count, all + 1)).partialValue
+      guard range.count <= all, pagesTakenBack <= GuestSession.mostTakenBack * all else {
+        return pages.revokeAll()
+      }
+      pages.revoke(range)
     }
-    // Whoever names more pages than there are takes time, and means them all.
-    guard let ranges, named <= pages?.pageCount ?? 0,
-      ranges.allSatisfy({ $0.count <= pages?.pageCount ?? 0 })
-    else {
-      pages?.revokeAll()
-      return
-    }
-    for range in ranges { pages?.revoke(range) }
   }
 
   private mutating func add(_ held: HeldPages) {

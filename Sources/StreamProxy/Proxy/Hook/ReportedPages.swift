@@ -28,6 +28,8 @@ final class ReportedPages: Sendable {
     var proven: Set<Int> = []
     /// Nothing more becomes dead.
     var isClosed = false
+    /// Everything has been taken back, and nothing reported since.
+    var isEmpty = false
   }
 
   let map: GuestMemoryMap
@@ -90,6 +92,7 @@ final class ReportedPages: Sendable {
   /// - Throws: ``ReportError`` where a page is not guest RAM; nothing of the piece is entered then.
   func add(_ held: HeldPages) throws(ReportError) -> Int {
     var count = 0
+    state.withLock { $0.isEmpty = false }
     try map.forEachRun(in: held) { block, pages in
       reported.insert(Int(pages.lowerBound)..<Int(pages.upperBound), block: block)
       count += pages.count
@@ -164,7 +167,8 @@ final class ReportedPages: Sendable {
 
   /// After the return none of these pages will be dropped; addresses that are no RAM are ignored.
   func revoke(_ range: PageRange) {
-    state.withLock { _ in
+    state.withLock { state in
+      guard !state.isEmpty else { return }
       map.forEachMappedRun(in: range) { block, pages in
         let pages = Int(pages.lowerBound)..<Int(pages.upperBound)
         reported.remove(pages, block: block)
@@ -176,7 +180,8 @@ final class ReportedPages: Sendable {
   /// After the return nothing will be dropped, whatever passes.
   func revokeAll() {
     state.withLock { state in
-      state.isClosed = true
+      guard !state.isEmpty else { return }
+      (state.isClosed, state.isEmpty) = (true, true)
       reported.removeAll()
       dead.removeAll()
     }

@@ -104,11 +104,11 @@ extension MigrationControl {
     guard options.rules.wantsLease else { return }
     guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
     let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
-    // On the guest's clock, because one that was sent long ago may have been read just now, and a guest that
-    // was paused has sent none.
-    let age =
-      marks.lag(of: beat.time, whenStoppedAt: stopped.runningNanoseconds)
-      ?? (beat.at.duration(to: .now) - stoppedFor)
+    // On both clocks: one that was sent long ago may have been read just now, and the clock of a guest that
+    // is paused may go on.
+    let age = max(
+      beat.at.duration(to: .now) - stoppedFor,
+      marks.lag(of: beat.time, whenStoppedAt: stopped.runningNanoseconds) ?? .zero)
     guard age < MigrationControl.lease else {
       throw .heartbeatStale(age: age, bound: MigrationControl.lease)
     }

@@ -58,7 +58,7 @@ public final class HookRelay: Sendable {
     for socket in sockets { socket?.shutDown() }
   }
 
-  /// The last 4 MiB at most of what the guest has said to the proxy that is connected.
+  /// What the guest has said to the proxy that is connected, as far as 4 MiB hold it.
   public var saidByTheGuest: [UInt8] { ends.withLock { $0.said } }
 
   /// Says something in the other's name, wherever that is in what it says itself.
