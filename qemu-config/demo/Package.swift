@@ -21,12 +21,13 @@ let package = Package(
     .systemLibrary(name: "CBSON"),
     .target(
       name: "CWiredTigerStore", cSettings: strictC, linkerSettings: [.linkedLibrary("wiredtiger")]),
+    .target(name: "CStoreSystem", cSettings: strictC),
     .target(
       name: "DocumentStore", dependencies: ["CBSON", "CWiredTigerStore"], swiftSettings: strict),
     .executableTarget(
       name: "leafcutter-store",
       dependencies: [
-        "DocumentStore",
+        "DocumentStore", "CStoreSystem",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Sources/StoreCommand", swiftSettings: strict),

@@ -8,6 +8,7 @@ struct StoreCommand: ParsableCommand {
     abstract: "A document store on WiredTiger: the workload of Leafcutter's demo.",
     subcommands: [
       LoadCommand.self, ServeCommand.self, VerifyCommand.self, VerifyMemoryCommand.self,
+      LoadKernelCommand.self,
     ])
 }
 
