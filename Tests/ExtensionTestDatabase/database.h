@@ -1,5 +1,5 @@
 /* The test database's parts: what is in its documents (content.c), its commands (documents.c,
- * tables.c, readers.c, writers.c, sessions.c, slots.c, process.c; main.c runs them) and what it loads from itself (extensions.c). */
+ * tables.c, readers.c, writers.c, sessions.c, slots.c, process.c, second.c; main.c runs them) and what it loads from itself (extensions.c). */
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 
@@ -61,6 +61,9 @@ void end_child(const char *argument);
 void use_up_mappings(const char *argument);
 void use_up_descriptors(const char *argument);
 void free_descriptors(const char *argument);
+void open_second(const char *home);
+void read_second(const char *argument);
+void close_second(const char *argument);
 
 /* Takes from this process what TEST_DATABASE_REFUSES names, before any thread is started. */
 void refuse(void);

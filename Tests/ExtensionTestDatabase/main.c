@@ -39,6 +39,9 @@
  *   mappings N  makes so many mappings that the kernel allows only N more
  *   files       opens /dev/null until there is no descriptor left of 1024
  *   nofiles     closes them
+ *   second HOME opens a second database in this process, with as many documents
+ *   secondread  reads them; "ok READ BAD"
+ *   secondclose closes it; "ok CODE"
  *   quit        exits without closing
  *
  * TEST_DATABASE_REFUSES in its environment names what it is refused: io_uring, userfaultfd, pagemap_scan,
@@ -158,6 +161,9 @@ static const struct {
     {"mappings", use_up_mappings},
     {"files", use_up_descriptors},
     {"nofiles", free_descriptors},
+    {"second", open_second},
+    {"secondread", read_second},
+    {"secondclose", close_second},
 };
 
 static void run(const char *name, const char *argument) {

@@ -64,9 +64,12 @@ final class RealGuardian {
   var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
   /// Until the database has registered.
-  func waitForDatabase() throws {
-    for _ in 0..<1000 where !log.contains("database /") { usleep(10_000) }
-    try #require(log.contains("database /"), "no database has registered; \(log)")
+  func waitForDatabase() throws { try waitForDatabases(1) }
+
+  func waitForDatabases(_ count: Int) throws {
+    var registered: Int { log.split(separator: "\n").count { $0.contains("database /") } }
+    for _ in 0..<1000 where registered < count { usleep(10_000) }
+    try #require(registered >= count, "\(registered) databases have registered; \(log)")
   }
 
   /// Has the guest prepare, and waits for its report.
