@@ -116,13 +116,16 @@ import HookLink
     guard case .release? = awaitMessage(milliseconds: milliseconds) else { return nil }
     let state = mark?.load(at: MarkPage.Offset.state)
     release()
-    guard case .resume? = awaitMessage() else { return nil }
+    guard awaitResume() else { return nil }
     link.send(
       LocalMessage.DatabaseResumed(
         leavesInManifest: 200, leavesRefaulted: 200, leavesResident: 199, steps: [], notes: []),
       for: migration)
     return state
   }
+
+  /// Waits to be told that it may read its leaves back.
+  func awaitResume() -> Bool { if case .resume? = awaitMessage() { true } else { false } }
 
   func release() {
     ring = nil

@@ -75,6 +75,11 @@ final class FakeProxy {
     self.await { if case .reportEnd(let end) = $0 { end } else { nil } }
   }
 
+  /// How many pages the next report says are held, the probes among them.
+  func awaitPagesHeld() -> UInt64? {
+    awaitReport().map { $0.pages + UInt64($0.probes.count) }
+  }
+
   func awaitResumed(seconds: Double = 10) -> GuestMessage.Resumed? {
     self.await(seconds: seconds) { if case .resumed(let end) = $0 { end } else { nil } }
   }

@@ -95,7 +95,7 @@ struct GuardianTests {
     // And again, at once.
     fixture.proxy.prepare(.random())
     #expect(database.holdWhenAsked())
-    #expect(pagesHeld(fixture) == 2048)
+    #expect(fixture.proxy.awaitPagesHeld() == 2048)
   }
 
   @Test("the verdict in the mark page resumes as at the destination, with nobody at the port")
@@ -187,20 +187,6 @@ struct GuardianTests {
     #expect(end.notes == ["no database has registered"])
   }
 
-  @Test("a PREPARE that comes before the last migration is over waits, and is then carried out")
-  func queued() throws {
-    let fixture = try GuardianFixture()
-    let database = try fixture.database()
-    let first = try fixture.hold(with: database)
-    let second = MigrationID.random()
-    fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: first)
-    fixture.proxy.prepare(second)
-    #expect(database.releaseAndResumeWhenAsked() == released)
-    #expect(database.holdWhenAsked())
-    #expect(database.migration == second)
-    #expect(pagesHeld(fixture) == 2048)
-  }
-
   @Test("a killed guardian: the keeper holds on, then writes RELEASED")
   func keeper() throws {
     let fixture = try GuardianFixture("--keeper-bound", "2")
@@ -233,11 +219,6 @@ struct GuardianTests {
     }
     fixture.proxy.prepare(.random())
     #expect(database.holdWhenAsked())
-    #expect(pagesHeld(fixture) == 2048)
-  }
-
-  /// Reported ones and probes.
-  private func pagesHeld(_ fixture: GuardianFixture) -> UInt64? {
-    fixture.proxy.awaitReport().map { $0.pages + UInt64($0.probes.count) }
+    #expect(fixture.proxy.awaitPagesHeld() == 2048)
   }
 }
