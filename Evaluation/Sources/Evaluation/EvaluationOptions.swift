@@ -58,9 +58,22 @@ struct ScopeOptions: ParsableArguments {
       "Operations per second in experiment service: more than the storage serves, less than the cache."
   )
   var serviceRate = 1000
+  @Option(help: "What the storage does at most in experiment service, in operations per second.")
+  var storageOperations = ServiceExperiment.storage.operationsPerSecond
+  @Option(help: "Likewise, in MB per second.")
+  var storageMegabytes = ServiceExperiment.storage.bytesPerSecond / 1_000_000
+
+  /// What `--storage-operations` and `--storage-megabytes` come to.
+  var storage: StorageLimit {
+    StorageLimit(
+      operationsPerSecond: storageOperations, bytesPerSecond: storageMegabytes * 1_000_000)
+  }
 
   func validate() throws {
-    guard serviceRate >= 1 else { throw ValidationError("--service-rate must be at least 1.") }
+    guard serviceRate >= 1, storageOperations >= 1, storageMegabytes >= 1 else {
+      throw ValidationError(
+        "--service-rate, --storage-operations and --storage-megabytes must be at least 1.")
+    }
     guard (512...65_536).contains(memory ?? 512), (1...64).contains(processors), rate >= 1 else {
       throw ValidationError(
         "--memory takes MiB, 512 to 65536, --processors 1 to 64, --rate at least 1.")

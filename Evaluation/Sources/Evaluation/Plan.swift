@@ -7,8 +7,7 @@ struct Plan {
   /// The guest's, in MiB.
   let memory: Int
   let repetitions: Int
-  let shares: [Int]
-  let links: [String]
+  let points: [MethodsExperiment.Point]
   let methods: [Method]
 
   init(_ scope: ScopeOptions) {
@@ -17,9 +16,15 @@ struct Plan {
     // The smaller one is migrated faster, and has less cache to what every guest has besides.
     memory = scope.memory ?? (quick ? 1024 : 2048)
     repetitions = scope.repetitions ?? (quick ? 1 : 5)
-    shares = scope.shares?.elements ?? (quick ? [50] : [0, 25, 50, 70])
-    links =
-      scope.links?.elements ?? (quick ? ["1gbit", "10gbit"] : ["1gbit", "10gbit", "unshaped"])
+    // With 70 % of the memory in its cache the database runs out of memory before anybody migrates it.
+    let shares = scope.shares?.elements ?? (quick ? [Plan.share] : [0, 25, Plan.share, 60])
+    points = shares.map { share in
+      // What the host's processors make of a wire without a limit is looked at once.
+      let links =
+        scope.links?.elements
+        ?? ["1gbit", "10gbit"] + (share == Plan.share && !quick ? ["unshaped"] : [])
+      return MethodsExperiment.Point(share: share, links: links)
+    }
     methods =
       scope.methods?.elements ?? Method.allCases.filter { $0 != .leafcutterNoRefault }
   }
@@ -40,8 +45,7 @@ struct Plan {
     switch experiment {
     case .methods:
       try MethodsExperiment(
-        bench: bench, methods: methods, shares: shares, links: links, repetitions: repetitions,
-        rate: scope.rate
+        bench: bench, methods: methods, points: points, repetitions: repetitions, rate: scope.rate
       ).execute(collector)
     case .memory:
       try MemoryExperiment(
@@ -60,6 +64,7 @@ struct Plan {
         bench: bench,
         methods: only([.precopy, .postcopy, .leafcutter, .leafcutterNoRefault]), link: Plan.link,
         cacheShare: Plan.share, repetitions: repetitions, rate: scope.serviceRate,
+        storage: scope.storage,
         before: scope.quick ? 10 : 30, after: scope.quick ? 30 : 60
       ).execute(collector)
     }

@@ -13,16 +13,17 @@ struct OptionsTests {
   func full() throws {
     let plan = Plan(try scope())
     #expect(plan.repetitions == 5 && plan.memory == 2048)
-    #expect(plan.shares == [0, 25, 50, 70])
-    #expect(plan.links == ["1gbit", "10gbit", "unshaped"])
+    #expect(plan.points.map(\.share) == [0, 25, 50, 60])
+    #expect(plan.points[1].links == ["1gbit", "10gbit"])
+    #expect(plan.points[2].links == ["1gbit", "10gbit", "unshaped"])
     #expect(plan.methods.count == Method.allCases.count - 1)
   }
 
   @Test("the quick form has every method, and what the goals need")
   func quick() throws {
     let plan = Plan(try scope("--quick"))
-    #expect(plan.repetitions == 1 && plan.memory == 1024 && plan.shares == [50])
-    #expect(plan.links == ["1gbit", "10gbit"])
+    #expect(plan.repetitions == 1 && plan.memory == 1024)
+    #expect(plan.points == [.init(share: 50, links: ["1gbit", "10gbit"])])
     #expect(plan.methods.contains(.ideal) && plan.methods.contains(.leafcutterPostcopy))
   }
 
@@ -33,7 +34,8 @@ struct OptionsTests {
       "pre-copy,leafcutter", "--only", "service,memory")
     let plan = Plan(options)
     #expect(options.only.elements == [.service, .memory])
-    #expect(plan.repetitions == 3 && plan.shares == [0, 70] && plan.links == ["unshaped"])
+    #expect(plan.repetitions == 3)
+    #expect(plan.points == [0, 70].map { .init(share: $0, links: ["unshaped"]) })
     #expect(plan.methods == [.precopy, .leafcutter])
   }
 

@@ -6,18 +6,27 @@ struct MethodsExperiment {
   let bench: Bench
   /// In turn, so that whatever else the machine does meets all of them.
   let methods: [Method]
-  let shares: [Int]
-  let links: [String]
+  let points: [Point]
   let repetitions: Int
   /// Operations per second, all of them reads.
   let rate: Int
   private static let threads = 4
 
-  func execute(_ collector: Collector) throws(LabError) {
-    for share in shares { try execute(share: share, collector) }
+  /// A cache size, and the wires on which it is measured.
+  struct Point: Equatable {
+    /// Of the guest's memory, in per cent.
+    var share: Int
+    /// Rates as tc writes them, or `unshaped`.
+    var links: [String]
   }
 
-  private func execute(share: Int, _ collector: Collector) throws(LabError) {
+  func execute(_ collector: Collector) throws(LabError) {
+    for point in points { try execute(point.share, over: point.links, collector) }
+  }
+
+  private func execute(
+    _ share: Int, over links: [String], _ collector: Collector
+  ) throws(LabError) {
     // With nothing in its cache every guest is the ideal one.
     let methods = share == 0 ? methods.filter { $0 != .ideal } : methods
     let snapshots = SnapshotShelf(bench)

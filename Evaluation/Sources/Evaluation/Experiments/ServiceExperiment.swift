@@ -12,6 +12,7 @@ struct ServiceExperiment {
   let repetitions: Int
   /// Operations per second.
   let rate: Int
+  let storage: StorageLimit
   /// Seconds before `migrate`, and behind the switchover.
   let before: Double
   let after: Double
@@ -35,12 +36,12 @@ struct ServiceExperiment {
           .init(
             memory: bench.memory, cacheShare: cacheShare, documents: snapshot.documents,
             link: link, mix: "C", keys: "uniform", rate: rate,
-            storageLimit: ServiceExperiment.storage.operationsPerSecond),
+            storageLimit: storage.operationsPerSecond),
           repetition: repetition)
         collector.carryOut(&run) { run throws(LabError) in
           var migration = MigrationRun(
             bench: bench, hosts: hosts, snapshot: snapshot, method: method,
-            storage: ServiceExperiment.storage,
+            storage: storage,
             workload: "mix=C keys=uniform rate=\(rate) seed=\(repetition) "
               + "threads=\(ServiceExperiment.threads)")
           migration.before = before
