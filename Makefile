@@ -160,7 +160,8 @@ build-evaluation: build
 
 evaluation: build-evaluation
 	@$(EVALUATION) run --state $(STATE) --guest $(STATE)/guest --proxy $(RELEASE)/leafcutter \
-	  --store $(DEMO)/leafcutter-store $(if $(QUICK),--quick) $(if $(JSON),--json $(JSON)) $(OPTIONS)
+	  --store $(DEMO)/leafcutter-store $(if $(QUICK),--quick) \
+	  --json $(or $(JSON),$(STATE)/evaluation.json) $(OPTIONS)
 
 evaluation-plots:
 	$(call build,--package-path $(EVALUATION_PACKAGE) --static-swift-stdlib --product leafcutter-evaluation)

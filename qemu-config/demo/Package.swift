@@ -23,7 +23,8 @@ let package = Package(
       name: "CWiredTigerStore", cSettings: strictC, linkerSettings: [.linkedLibrary("wiredtiger")]),
     .target(name: "CStoreSystem", cSettings: strictC),
     .target(
-      name: "DocumentStore", dependencies: ["CBSON", "CWiredTigerStore"], swiftSettings: strict),
+      name: "DocumentStore", dependencies: ["CBSON", "CStoreSystem", "CWiredTigerStore"],
+      swiftSettings: strict),
     .executableTarget(
       name: "leafcutter-store",
       dependencies: [

@@ -4,6 +4,7 @@ import Lab
 /// What is measured: the options, and where they leave it open the full or the quick form.
 struct Plan {
   private let scope: ScopeOptions
+  private let quick: Bool
   /// The guest's, in MiB.
   let memory: Int
   let repetitions: Int
@@ -13,6 +14,7 @@ struct Plan {
   init(_ scope: ScopeOptions) {
     self.scope = scope
     let quick = scope.quick
+    self.quick = quick
     // The smaller one is migrated faster, and has less cache to what every guest has besides.
     memory = scope.memory ?? (quick ? 1024 : 2048)
     repetitions = scope.repetitions ?? (quick ? 1 : 5)
@@ -26,7 +28,8 @@ struct Plan {
       return MethodsExperiment.Point(share: share, links: links)
     }
     methods =
-      scope.methods?.elements ?? Method.allCases.filter { $0 != .leafcutterNoRefault }
+      scope.methods?.elements
+      ?? Method.allCases.filter { $0 != .leafcutterNoRefault && $0 != .autoConverge }
   }
 
   /// Where an experiment has one cache size, in per cent of the guest's memory, and one link.
@@ -49,24 +52,32 @@ struct Plan {
       ).execute(collector)
     case .memory:
       try MemoryExperiment(
-        bench: bench, databaseShares: scope.quick ? [15, 50, 90] : [10, 25, 50, 75, 100, 150],
+        bench: bench, databaseShares: quick ? [15, 90] : [10, 25, 50, 75, 100, 150],
         cacheShare: Plan.share, repetitions: repetitions
       ).execute(collector)
     case .workloads:
       try WorkloadsExperiment(
-        bench: bench, methods: only([.precopy, .leafcutter]),
-        mixes: scope.quick ? ["C", "A"] : ["C", "B", "A"],
-        keys: scope.quick ? ["zipfian"] : ["uniform", "zipfian"], link: Plan.link,
-        cacheShare: Plan.share, repetitions: repetitions
+        bench: bench, methods: methods(ofMix:keys:), mixes: quick ? ["C", "A"] : ["C", "B", "A"],
+        keys: quick ? ["zipfian"] : ["uniform", "zipfian"], patience: quick ? 30 : 60,
+        link: Plan.link, cacheShare: Plan.share, repetitions: repetitions
       ).execute(collector)
     case .service:
+      let methods =
+        only([.precopy, .postcopyEarly, .leafcutter, .leafcutterNoRefault])
+        + (quick ? [] : only([.shrunkCache]))
       try ServiceExperiment(
-        bench: bench,
-        methods: only([.precopy, .postcopy, .leafcutter, .leafcutterNoRefault]), link: Plan.link,
-        cacheShare: Plan.share, repetitions: repetitions, rate: scope.serviceRate,
-        storage: scope.storage,
-        before: scope.quick ? 10 : 30, after: scope.quick ? 30 : 60
+        bench: bench, methods: methods, link: Plan.link, cacheShare: Plan.share,
+        repetitions: repetitions, rate: scope.serviceRate, storage: scope.storage,
+        before: quick ? 10 : 30, after: quick ? 30 : 60
       ).execute(collector)
     }
+  }
+
+  /// What QEMU has for guests that write faster than is sent is tried where they do.
+  private func methods(ofMix mix: String, keys: String) -> [Method] {
+    let isWriting = mix != "C" && keys == "zipfian" && !quick
+    return only(
+      isWriting
+        ? [.precopy, .autoConverge, .xbzrle, .postcopy, .leafcutter] : [.precopy, .leafcutter])
   }
 }

@@ -22,9 +22,13 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var places: LabPlaces
   @Option(help: "QEMU's accelerator.")
   var accel = "tcg,thread=multi"
-  @Option(name: .customLong("json"), help: "Write the raw data to this file, after every run.")
-  var jsonFile: String?
-  @Flag(help: "Add to the raw data in the file, where it is there.")
+  @Option(
+    name: .customLong("json"),
+    help: ArgumentHelp(
+      "Write the raw data to this file, after every run. What the file holds goes to FILE.old.",
+      valueName: "file"))
+  var jsonFile: String
+  @Flag(help: "Add to what the file holds.")
   var append = false
   @Flag(help: "Keep the logs of QEMU, guest and proxy.")
   var keepLogs = false
@@ -50,15 +54,27 @@ struct RunCommand: ParsableCommand {
     let bench = Bench(
       files: files, state: places.state, guestDirectory: places.guest, proxyProgram: places.proxy,
       storeProgram: places.store, memory: plan.memory, processors: scope.processors,
-      accelerator: accel)
+      accelerator: accel, isQuick: scope.quick)
     var record = EvaluationRecord(machine: HostDescription.current(accelerator: accel))
-    if append, let jsonFile, FileManager.default.fileExists(atPath: jsonFile) {
-      record = try EvaluationRecord(file: jsonFile)
+    if FileManager.default.fileExists(atPath: jsonFile) {
+      if append { record = try EvaluationRecord(file: jsonFile) } else { try setAside() }
     }
-    let collector = Collector(record, file: jsonFile, bench: bench)
+    let collector = try Collector(record, file: jsonFile, bench: bench)
     for experiment in scope.only.elements {
       try plan.execute(experiment, on: bench, collector)
     }
+    collector.sayWhatIsLeftOut()
     return collector
+  }
+
+  /// Hours of measuring are not overwritten.
+  private func setAside() throws(LabError) {
+    let old = jsonFile + ".old"
+    do {
+      try? FileManager.default.removeItem(atPath: old)
+      try FileManager.default.moveItem(atPath: jsonFile, toPath: old)
+    } catch {
+      throw LabError("the raw data in \(jsonFile) cannot be set aside as \(old): \(error)")
+    }
   }
 }

@@ -6,14 +6,16 @@ import Lab
 final class Collector {
   private(set) var record: EvaluationRecord
   private(set) var failures = 0
-  private let file: String?
+  private let file: String
   private let bench: Bench
 
-  /// - Parameter file: where the raw data goes, or nil.
-  init(_ record: EvaluationRecord, file: String?, bench: Bench) {
+  /// - Parameter file: where the raw data goes.
+  /// - Throws: where it cannot go there, which is better known now than in an hour.
+  init(_ record: EvaluationRecord, file: String, bench: Bench) throws(LabError) {
     self.record = record
     self.file = file
     self.bench = bench
+    try record.write(toFile: file)
   }
 
   /// The numbers of so many more repetitions: what is appended to raw data goes on counting, and with
@@ -35,20 +37,29 @@ final class Collector {
   }
 
   /// How often a run is carried out again that other programs disturbed.
-  private static let again = 1
+  private var again: Int { bench.isQuick ? 0 : 1 }
+
+  /// Says how many runs count for nothing, where there are any.
+  func sayWhatIsLeftOut() {
+    let disturbed = record.runs.count { $0.isDisturbed }
+    guard disturbed > 0 else { return }
+    bench.say(
+      "\(disturbed) of \(record.runs.count) runs are left out, because other programs ran beside them"
+    )
+  }
 
   /// Carries a run out and adds it, with its figures or with why it failed; once more where other
   /// programs took a part of the host.
   func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
     let plan = run
-    for attempt in 0...Collector.again {
+    for attempt in 0...again {
       run = plan
       carryOutOnce(&run, body)
       guard run.isDisturbed else { return }
       let share = (run[.otherPrograms] ?? 0).text(digits: 1)
       bench.say(
         "other programs took \(share) processors meanwhile"
-          + (attempt < Collector.again ? "; once more" : ""))
+          + (attempt < again ? "; once more" : ""))
     }
   }
 
@@ -57,12 +68,13 @@ final class Collector {
       try body(&run)
       bench.say("\(run.label): \(run.headline)")
     } catch {
+      // An interrupted run is none.
+      guard !Cleanup.hasBegun else { return }
       failures += 1
       run.failure = error.sentence
       bench.say("\(run.label) failed: \(error)")
     }
     record.runs.append(run)
-    guard let file else { return }
     do throws(LabError) {
       try record.write(toFile: file)
     } catch {

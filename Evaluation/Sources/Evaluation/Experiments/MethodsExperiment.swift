@@ -35,22 +35,25 @@ struct MethodsExperiment {
       let hosts = try TwoHosts(rate: link == "unshaped" ? nil : link, files: bench.files)
       defer { hosts.tearDown() }
       for repetition in collector.repetitions(repetitions, of: .methods, share: share, link: link) {
-        for method in methods {
+        // Whoever comes first meets a warm host or a cold one; so nobody always does.
+        for method in methods.rotated(by: repetition) {
           var variant = GuestSnapshot.Variant(method, cacheShare: share)
           if share == 0 { variant.isWarm = false }
-          let snapshot = try snapshots.snapshot(variant)
           var run = Run(
             .methods, method,
             .init(
-              memory: bench.memory, cacheShare: share, documents: snapshot.documents, link: link,
+              memory: bench.memory, cacheShare: share,
+              documents: bench.contents(filling: share).documents,
+              link: link,
               mix: "C", keys: "zipfian", rate: rate),
             repetition: repetition)
           collector.carryOut(&run) { run throws(LabError) in
             var migration = MigrationRun(
-              bench: bench, hosts: hosts, snapshot: snapshot, method: method, storage: nil,
+              bench: bench, hosts: hosts, snapshot: try snapshots.snapshot(variant),
+              method: method, storage: nil,
               workload: "mix=C rate=\(rate) threads=\(MethodsExperiment.threads) seed=\(repetition)"
             )
-            migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
+            migration.verifies = bench.verifies(method, repetition)
             try migration.execute(into: &run)
           }
         }

@@ -29,25 +29,26 @@ struct ServiceExperiment {
     let snapshots = SnapshotShelf(bench)
     defer { snapshots.clear() }
     for repetition in collector.repetitions(repetitions, of: .service) {
-      for method in methods {
-        let snapshot = try snapshots.snapshot(.init(method, cacheShare: cacheShare))
+      for method in methods.rotated(by: repetition) {
         var run = Run(
           .service, method,
           .init(
-            memory: bench.memory, cacheShare: cacheShare, documents: snapshot.documents,
+            memory: bench.memory, cacheShare: cacheShare,
+            documents: bench.contents(filling: cacheShare).documents,
             link: link, mix: "C", keys: "uniform", rate: rate,
             storageLimit: storage.operationsPerSecond),
           repetition: repetition)
         collector.carryOut(&run) { run throws(LabError) in
           var migration = MigrationRun(
-            bench: bench, hosts: hosts, snapshot: snapshot, method: method,
+            bench: bench, hosts: hosts,
+            snapshot: try snapshots.snapshot(.init(method, cacheShare: cacheShare)), method: method,
             storage: storage,
             workload: "mix=C keys=uniform rate=\(rate) seed=\(repetition) "
               + "threads=\(ServiceExperiment.threads)")
           migration.before = before
           migration.after = after
           migration.keepsStretches = true
-          migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
+          migration.verifies = bench.verifies(method, repetition)
           try migration.execute(into: &run)
         }
       }

@@ -5,15 +5,16 @@ import Lab
 /// with one update in twenty, and with one in two.
 struct WorkloadsExperiment {
   let bench: Bench
-  let methods: [Method]
+  /// For a mix and a distribution of keys.
+  let methods: (_ mix: String, _ keys: String) -> [Method]
   /// YCSB's letters.
   let mixes: [String]
   let keys: [String]
+  /// Seconds after which a migration counts as one that does not converge, and is cancelled.
+  let patience: Double
   let link: String
   let cacheShare: Int
   let repetitions: Int
-  /// Seconds after which a migration counts as one that does not converge, and is cancelled.
-  static let patience = 60.0
   private static let threads = 4
   /// More than any guest can do: a client asks again as soon as it has its answer.
   private static let unlimitedRate = 1_000_000
@@ -26,22 +27,24 @@ struct WorkloadsExperiment {
     for repetition in collector.repetitions(repetitions, of: .workloads) {
       for mix in mixes {
         for distribution in keys {
-          for method in methods {
-            let snapshot = try snapshots.snapshot(.init(method, cacheShare: cacheShare))
+          for method in methods(mix, distribution).rotated(by: repetition) {
             var run = Run(
               .workloads, method,
               .init(
-                memory: bench.memory, cacheShare: cacheShare, documents: snapshot.documents,
+                memory: bench.memory, cacheShare: cacheShare,
+                documents: bench.contents(filling: cacheShare).documents,
                 link: link, mix: mix, keys: distribution),
               repetition: repetition)
             collector.carryOut(&run) { run throws(LabError) in
               var migration = MigrationRun(
-                bench: bench, hosts: hosts, snapshot: snapshot, method: method, storage: nil,
+                bench: bench, hosts: hosts,
+                snapshot: try snapshots.snapshot(.init(method, cacheShare: cacheShare)),
+                method: method, storage: nil,
                 workload: "mix=\(mix) keys=\(distribution) seed=\(repetition) "
                   + "rate=\(WorkloadsExperiment.unlimitedRate) "
                   + "threads=\(WorkloadsExperiment.threads)")
-              migration.timeout = WorkloadsExperiment.patience
-              migration.verifies = repetition % 5 == 1 && method.usesLeafcutter
+              migration.timeout = patience
+              migration.verifies = bench.verifies(method, repetition)
               try migration.execute(into: &run)
             }
           }

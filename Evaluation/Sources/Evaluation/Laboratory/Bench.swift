@@ -13,11 +13,13 @@ struct Bench {
   let memory: Int
   let processors: Int
   let accelerator: String
+  /// Whether only what the project is for is verified, and nothing is carried out twice.
+  let isQuick: Bool
   private let startedAt = HostClock.now
 
   init(
     files: LabFiles, state: String, guestDirectory: String, proxyProgram: String,
-    storeProgram: String, memory: Int, processors: Int, accelerator: String
+    storeProgram: String, memory: Int, processors: Int, accelerator: String, isQuick: Bool
   ) {
     self.files = files
     self.state = state
@@ -27,6 +29,7 @@ struct Bench {
     self.memory = memory
     self.processors = processors
     self.accelerator = accelerator
+    self.isQuick = isQuick
   }
 
   /// The database of which a cache holds that share of the guest's memory, in per cent.
@@ -39,6 +42,12 @@ struct Bench {
 
   /// MiB of cache in which that database has room: WiredTiger begins to evict at 95 %.
   func cache(filling share: Int) -> Int { max(64, memory * share * 112 / 10_000) }
+
+  /// Whether every document is read and checked behind a run: in one repetition of five.
+  func verifies(_ method: Method, _ repetition: Int) -> Bool {
+    guard method.usesLeafcutter, repetition % 5 == 1 else { return false }
+    return !isQuick || method == .leafcutter
+  }
 
   func image(_ contents: GuestImage.Contents) throws(LabError) -> GuestImage {
     try GuestImage.prepared(contents, store: storeProgram, state: state, files: files) { say($0) }

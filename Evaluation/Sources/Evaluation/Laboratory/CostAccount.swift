@@ -26,7 +26,7 @@ struct CostAccount {
   }
 
   /// What the source's QEMU has taken; asked when the migration is over.
-  func sourceSeconds(_ machine: VirtualMachine) throws(LabError) -> Double {
+  func sourceSeconds(_ machine: VirtualMachine) -> Double {
     (ProcessorTime.seconds(of: machine.pid) ?? source) - source
   }
 

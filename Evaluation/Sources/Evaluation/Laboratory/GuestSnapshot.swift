@@ -35,7 +35,8 @@ final class GuestSnapshot {
   let documents: Int
   private let bench: Bench
   private let variant: Variant
-  private let cache: Int
+  /// Of the database's cache, in MiB.
+  let cache: Int
   private let state: String
   private let disk: GuestImage
 

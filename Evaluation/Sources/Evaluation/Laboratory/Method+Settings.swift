@@ -17,14 +17,30 @@ extension Method {
   private var capabilities: [String] {
     switch self {
     // Preempt lets a page that the guest waits for overtake the others.
-    case .postcopy, .leafcutterPostcopy: ["postcopy-ram", "postcopy-preempt"]
+    case .postcopy, .postcopyEarly, .leafcutterPostcopy: ["postcopy-ram", "postcopy-preempt"]
+    case .autoConverge: ["auto-converge"]
     case .xbzrle, .leafcutterZeroing: ["xbzrle"]
     case .multifd, .leafcutterMultifd: ["multifd"]
     default: []
     }
   }
 
-  var isPostcopy: Bool { self == .postcopy || self == .leafcutterPostcopy }
+  /// When a migration is switched to post-copy.
+  enum PostcopySwitch {
+    /// All of the memory has been sent once: from there on QEMU's wiki recommends it.
+    case afterOnePass
+    /// Pages have been sent for a second: nothing is gained by waiting for a whole pass of a guest that
+    /// hardly writes, and Leafcutter learns in this time where the held frames are.
+    case afterOneSecond
+  }
+
+  var postcopySwitch: PostcopySwitch? {
+    switch self {
+    case .postcopy: .afterOnePass
+    case .postcopyEarly, .leafcutterPostcopy: .afterOneSecond
+    default: nil
+    }
+  }
 
   /// - Parameter memory: of the guest in MiB.
   func configure(_ machines: [VirtualMachine], memory: Int) throws(LabError) {
@@ -33,7 +49,7 @@ extension Method {
       case .multifd, .leafcutterMultifd: Parameters(multifdChannels: 4)
       // As large as can be (docs/devel/migration: "the larger the cache, the better"), as a power of two.
       case .xbzrle, .leafcutterZeroing:
-        Parameters(xbzrleCacheSize: memory << 20)
+        Parameters(xbzrleCacheSize: 1 << (Int.bitWidth - 1 - (memory << 20).leadingZeroBitCount))
       default: nil
       }
     for machine in machines {

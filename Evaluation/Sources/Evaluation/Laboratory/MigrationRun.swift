@@ -23,8 +23,14 @@ struct MigrationRun {
   var timeout = 120.0
 
   private static let port = 4444
-  /// A workload's first moments, in which the emulator translates what it runs, count for nothing.
-  private static let seconds90 = 3.0
+  /// Reading back yields to clients, and has no limit of its own.
+  private static let refaultTimeout = 300.0
+  /// So long at least operations have to be at 90 % on average.
+  private static let recoveryWindow = 3.0
+  /// An emulator translates what a workload runs while it runs for the first time.
+  private static let secondsOfTranslation = 4.0
+  /// What the operator's cache is shrunk to: as small as Leafcutter makes it, in MiB.
+  private static let shrunkCache = 32
 
   /// - Throws: where something failed, or content was bad.
   func execute(into run: inout Run) throws(LabError) {
@@ -60,9 +66,10 @@ struct MigrationRun {
     let account = try CostAccount(source, destination, store)
     let sentBefore = try hosts.bytesSent()
     let ordered = HostClock.now
-    if method == .balloon {
-      try BalloonDevice.inflate(source, store, memory: bench.memory << 20)
+    if method == .shrunkCache {
+      try store.ask("cache mib=\(MigrationRun.shrunkCache)", timeout: 60)
     }
+    if method.usesBalloon { try BalloonDevice.inflate(source, store, memory: bench.memory << 20) }
     let startedAt = HostClock.now
     let result: OrderedMigration.Result
     do throws(LabError) {
@@ -77,20 +84,30 @@ struct MigrationRun {
     run[.operatorPreparation] = HostClock.seconds(from: ordered, to: startedAt)
     run[.wireBytes] = Double(try hosts.bytesSent() - sentBefore)
     run[.rounds] = (result.status.ram?.dirtySyncCount).map { Double($0) }
-    guard result.converged else { return }
+    guard result.converged else {
+      try account.add(
+        to: &run, sourceSeconds: account.sourceSeconds(source), destination: destination,
+        store: store)
+      return
+    }
     run[.downtimeQEMU] = result.status.downtime.map { Double($0) }
     let firstBeat = try arrival.waitForBeat(timeout: 60).hostTime
     if let proxy { try add(try proxy.finish(), to: &run) }
-    let sourceCost = try account.sourceSeconds(source)
+    let sourceCost = account.sourceSeconds(source)
+    if method.usesBalloon { try BalloonDevice.deflate(destination, memory: bench.memory << 20) }
+    if method == .shrunkCache { try arrival.ask("cache mib=\(snapshot.cache)") }
     if method.usesLeafcutter, method != .leafcutterNoRefault {
       try waitForRefault(hook, since: firstBeat, &run)
     }
     HostClock.sleep(after - HostClock.seconds(from: firstBeat, to: HostClock.now))
     try account.add(to: &run, sourceSeconds: sourceCost, destination: destination, store: arrival)
-    if method == .balloon { try BalloonDevice.deflate(destination, memory: bench.memory << 20) }
     guard
       let timeline = Timeline(
-        startedAt: startedAt, firstBeat: firstBeat, source: store, destination: arrival)
+        startedAt: startedAt, firstBeat: firstBeat, source: store, destination: arrival,
+        secondsBefore: min(
+          Timeline.secondsBefore, max(before - MigrationRun.secondsOfTranslation, before / 2)),
+        secondsAfter: min(
+          Timeline.secondsAfter, HostClock.seconds(from: firstBeat, to: HostClock.now)))
     else { throw LabError("the store's heartbeats do not reach over the migration") }
     add(timeline, to: &run)
     try check(arrival, &run)
@@ -119,7 +136,7 @@ struct MigrationRun {
   private func waitForRefault(
     _ hook: HookWatch, since firstBeat: UInt64, _ run: inout Run
   ) throws(LabError) {
-    let resumed = try hook.waitForResumed(timeout: timeout)
+    let resumed = try hook.waitForResumed(timeout: MigrationRun.refaultTimeout)
     run[.leavesManifest] = Double(resumed.leavesInManifest)
     run[.leavesResident] = Double(resumed.leavesResident)
     run[.refault] = hook.resumedAt.map { HostClock.seconds(from: firstBeat, to: $0) }
@@ -133,7 +150,7 @@ struct MigrationRun {
     run[.operationsAfter] = timeline.operationsAfter
     run[.operationErrors] = Double(timeline.errors)
     guard keepsStretches else { return }
-    run[.secondsTo90] = timeline.secondsTo90(window: MigrationRun.seconds90)
+    run[.secondsTo90] = timeline.secondsTo90(window: MigrationRun.recoveryWindow)
     run[.observedAfter] = after
     run.stretches = timeline.stretches(of: 1, before: before, after: after).map {
       Run.Stretch(start: $0.start, operationsPerSecond: $0.operationsPerSecond, p99: $0.p99)

@@ -9,10 +9,6 @@ struct OrderedMigration {
   let destination: VirtualMachine
   /// Seconds.
   let timeout: Double
-  /// Pages have been sent for so long, in seconds, when post-copy is switched to: nothing is gained by
-  /// waiting for a whole round of a guest that hardly writes, and Leafcutter learns in this time where
-  /// the held frames are.
-  private static let secondsBeforeSwitch = 1.0
 
   struct Result {
     var completedAt: UInt64
@@ -46,11 +42,15 @@ struct OrderedMigration {
         }
         return Result(completedAt: now, status: status, converged: true)
       }
-      if method.isPostcopy, !switched, status.status == "active" {
+      if let moment = method.postcopySwitch, !switched, status.status == "active" {
         if flowing == nil, pagesFlow() { flowing = now }
-        if let flowing,
-          HostClock.seconds(from: flowing, to: now) > OrderedMigration.secondsBeforeSwitch
-        {
+        let isDue =
+          switch moment {
+          // The dirty log has been read a second time.
+          case .afterOnePass: (status.ram?.dirtySyncCount ?? 0) >= 2
+          case .afterOneSecond: flowing.map { HostClock.seconds(from: $0, to: now) > 1 } ?? false
+          }
+        if isDue {
           switched = true
           try onQMP(of: source) { try $0.execute("migrate-start-postcopy") }
         }
@@ -63,7 +63,7 @@ struct OrderedMigration {
   }
 
   private func cancel(_ status: MigrationStatus) throws(LabError) -> Result {
-    guard !method.isPostcopy else {
+    guard method.postcopySwitch == nil else {
       throw source.error("the migration did not come to its end within \(Int(timeout)) s")
     }
     try onQMP(of: source) { try $0.execute("migrate_cancel") }

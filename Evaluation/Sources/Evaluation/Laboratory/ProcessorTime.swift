@@ -20,8 +20,9 @@ enum ProcessorTime {
 }
 
 extension ProcessorTime {
-  /// Seconds that all processors of the host were busy since it began (proc(5), /proc/stat, all but
-  /// `idle` and `iowait`, and without the time of guests, which is in `user` already).
+  /// Seconds that all processors of the host were busy for programs since it began, or taken from it by its
+  /// own host (proc(5), /proc/stat: `user`, `nice`, `system`, `steal`; guests are in `user`). Interrupts are
+  /// left out: most of them are the wire between the two hosts.
   static func host() -> Double? {
     guard let file = unsafe fopen("/proc/stat", "r") else { return nil }
     defer { unsafe fclose(file) }
@@ -31,7 +32,7 @@ extension ProcessorTime {
     let line = String(decoding: bytes[..<count], as: UTF8.self).prefix { $0 != "\n" }
     let ticks = line.split(separator: " ").dropFirst().map { Double($0) ?? 0 }
     guard ticks.count >= 8 else { return nil }
-    let busy = [0, 1, 2, 5, 6, 7].reduce(0) { $0 + ticks[$1] }
+    let busy = [0, 1, 2, 7].reduce(0) { $0 + ticks[$1] }
     return busy / Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
   }
 }

@@ -17,8 +17,14 @@ public enum Cleanup {
     entries.withLock { $0.list.removeAll { $0.id == id } }
   }
 
+  private static let begun = Atomic(false)
+
+  /// Whether the end has come: what fails from now on fails for that.
+  public static var hasBegun: Bool { begun.load(ordering: .acquiring) }
+
   /// Undoes everything that is left; for the end of a program and its signal handlers' threads.
   public static func run() {
+    begun.store(true, ordering: .releasing)
     while let entry = entries.withLock({ $0.list.popLast() }) { entry.body() }
   }
 }

@@ -8,26 +8,34 @@ public struct Timeline: Sendable {
   public let firstBeat: UInt64
   private let slots: [(time: UInt64, slot: StoreConsole.Slot)]
   private let beatsBefore: [UInt64]
+  private let secondsBefore: Double
+  private let secondsAfter: Double
 
-  /// How long before `migrate` and after the switchover operations are counted.
+  /// How long before `migrate` and after the switchover operations are counted at most.
   public static let secondsBefore: Double = 10
   public static let secondsAfter: Double = 15
 
-  /// - Parameter firstBeat: when the destination's first heartbeat arrived.
+  /// - Parameters:
+  ///   - firstBeat: when the destination's first heartbeat arrived.
+  ///   - secondsBefore: how long the workload had run before `migrate`, at most.
+  ///   - secondsAfter: for how long it was watched behind the switchover, at most.
   public init?(
-    startedAt: UInt64, firstBeat: UInt64, source: StoreConsole, destination: StoreConsole
+    startedAt: UInt64, firstBeat: UInt64, source: StoreConsole, destination: StoreConsole,
+    secondsBefore: Double = Timeline.secondsBefore, secondsAfter: Double = Timeline.secondsAfter
   ) {
     guard let last = source.beats.last(where: { $0.hostTime <= firstBeat }),
       let sourceOffset = source.clockOffset(), let destinationOffset = destination.clockOffset()
     else { return nil }
     self.startedAt = startedAt
     self.firstBeat = firstBeat
+    self.secondsBefore = secondsBefore
+    self.secondsAfter = secondsAfter
     lastBeat = last.hostTime
     slots =
       [(source.slots, sourceOffset), (destination.slots, destinationOffset)].flatMap { part in
         part.0.map { (time: $0.guestTime &+ UInt64(bitPattern: part.1), slot: $0) }
       }
-    let begin = startedAt - UInt64(Timeline.secondsBefore * 1e9)
+    let begin = startedAt - UInt64(secondsBefore * 1e9)
     beatsBefore = source.beats.map(\.hostTime).filter { $0 >= begin && $0 <= startedAt }
   }
 
@@ -41,13 +49,13 @@ public struct Timeline: Sendable {
 
   /// Operations per second in the time before `migrate`.
   public var operationsBefore: Double? {
-    rate(from: startedAt - UInt64(Timeline.secondsBefore * 1e9), to: startedAt)
+    rate(from: startedAt - UInt64(secondsBefore * 1e9), to: startedAt)
   }
   /// From `migrate` to the switchover.
   public var operationsDuring: Double? { rate(from: startedAt, to: lastBeat) }
   /// In the time after the switchover.
   public var operationsAfter: Double? {
-    rate(from: firstBeat, to: firstBeat + UInt64(Timeline.secondsAfter * 1e9))
+    rate(from: firstBeat, to: firstBeat + UInt64(secondsAfter * 1e9))
   }
   /// Operations that failed, before, during and after.
   public var errors: Int { slots.reduce(0) { $0 + $1.slot.errors } }

@@ -7,7 +7,8 @@ struct ServeCommand: ParsableCommand {
     abstract: "Serve a database and take commands on the control port.",
     discussion: """
       Commands, one a line: info, warm, run mix=A|B|C rate=OPS threads=N seed=S keys=zipfian|uniform, \
-      halt, verify, close, ping, usage, drop-caches; with --torture also memory and fault NAME. Each has one answer: 'ok WORD name=value …' or 'error WORD SENTENCE'. Besides the answers \
+      halt, verify, close, ping, usage, cache mib=N, drop-caches; with --torture also memory and fault \
+      NAME. Each has one answer: 'ok WORD name=value …' or 'error WORD SENTENCE'. Besides the answers \
       the store sends 'beat SEQUENCE NANOSECONDS' every 5 ms and 'ops FROM_NS READS WRITES ERRORS \
       P99_US' for each 100 ms, on the guest's CLOCK_MONOTONIC.
 

@@ -11,12 +11,12 @@ import Testing
   private var socket: String { "\(directory.path)/port" }
   private let shape = CollectionShape(documents: 3000, documentBytes: 1000, seed: 5)
 
-  private func load() throws {
+  private func load(_ shape: CollectionShape? = nil) throws {
     try HomeDirectory.makeEmpty(home)
     var creating = options
     creating.creates = true
     let database = try Database(home, creating)
-    try Loader.load(database, shape)
+    try Loader.load(database, shape ?? self.shape)
     try database.close()
   }
 
@@ -117,6 +117,18 @@ import Testing
     let store = try Store(try Database(home, options))
     #expect(try store.cache().limit == 40 << 20)
     #expect(try Warmer(store, stop: StopFlag()).warm(files: false).documents == 3000)
+    try store.database.close()
+  }
+
+  @Test func aCacheThatIsMadeSmallHoldsNoMoreThanThat() throws {
+    try load(CollectionShape(documents: 25_000, documentBytes: 1000, seed: 7))
+    let store = try Store(try Database(home, options))
+    _ = try Warmer(store, stop: StopFlag()).warm(files: false)
+    #expect(try store.cache().used > 20 << 20)
+    #expect(try store.setCache(mebibytes: 16).used <= 16 << 20)
+    #expect(try store.setCache(mebibytes: 48).limit == 48 << 20)
+    let verifier = Verifier(store, threads: 2, faults: FaultLog(), stop: StopFlag())
+    #expect(try verifier.verify().bad == 0)
     try store.database.close()
   }
 }

@@ -9,6 +9,8 @@ public enum ControlCommand: Equatable, Sendable {
   case ping
   /// What the cache, the guest's memory and its processors are used for.
   case usage
+  /// Give the cache another size in MiB, and wait until it has no more than that.
+  case cache(mebibytes: Int)
   /// Have the kernel forget its clean pages.
   case dropCaches
   /// What the memory verifiers have seen; see ``TortureDirectory``.
@@ -36,6 +38,9 @@ public enum ControlCommand: Equatable, Sendable {
     case "usage": self = .usage
     case "drop-caches": self = .dropCaches
     case "memory": self = .memory
+    case "cache":
+      self = .cache(mebibytes: try ControlCommand.mebibytes(values))
+      return
     case "fault":
       self = .fault(try ControlCommand.fault(values))
       return
@@ -46,11 +51,18 @@ public enum ControlCommand: Equatable, Sendable {
       throw Refusal(
         word: word.isEmpty ? "-" : word,
         sentence: "unknown command; known are info, warm, run, halt, verify, close, ping, usage, "
-          + "drop-caches, memory, fault")
+          + "cache, drop-caches, memory, fault")
     }
     guard values.isEmpty else {
       throw Refusal(word: word, sentence: "this command takes no values")
     }
+  }
+
+  private static func mebibytes(_ values: ArraySlice<String>) throws(Refusal) -> Int {
+    guard let text = values.first, values.count == 1, text.hasPrefix("mib="),
+      let number = Int(text.dropFirst(4)), (16...1_048_576).contains(number)
+    else { throw Refusal(word: "cache", sentence: "this command takes mib=N, from 16 to 1048576") }
+    return number
   }
 
   private static func fault(_ values: ArraySlice<String>) throws(Refusal) -> String {

@@ -119,6 +119,10 @@ public final class ControlServer: Sendable {
       )
     case .usage:
       return try usage()
+    case .cache(let mebibytes):
+      let began = MonotonicClock.now
+      let cache = try store.setCache(mebibytes: mebibytes)
+      return .line("ok cache cache_used=\(cache.used) ms=\(milliseconds(since: began))")
     case .dropCaches:
       try GuestUsage.dropCaches()
       return .line("ok drop-caches")

@@ -35,6 +35,14 @@ import CWiredTigerStore
     return unsafe Session(opened)
   }
 
+  /// Changes settings of the open database, by `wiredtiger_open`'s names.
+  public func reconfigure(_ configuration: String) throws(DatabaseError) {
+    // The string is alive during the call.
+    try DatabaseError.check(
+      unsafe connection.pointee.reconfigure(connection, configuration),
+      "reconfigure the database with \(configuration)")
+  }
+
   /// Closes the connection with all its sessions. Nothing of it may be used afterwards.
   public func close() throws(DatabaseError) {
     try DatabaseError.check(
