@@ -30,6 +30,8 @@ void check(int code, const char *what);
 
 /* Commands; each answers with one line. The argument is what follows the command's name. */
 void warm(const char *argument);
+void first(const char *argument);
+void take_sessions(const char *argument);
 void read_number(const char *argument);
 void read_all(const char *argument);
 void update(const char *argument);

@@ -28,6 +28,14 @@ void warm(const char *argument) {
   printf("ok %" PRIu64 "\n", seen);
 }
 
+/* In key order, so that whole leaves are read and others are not. */
+void first(const char *argument) {
+  uint64_t number = strtoull(argument, NULL, 10), seen = 0;
+  while (seen < number && documents->next(documents) == 0) seen++;
+  documents->reset(documents);
+  printf("ok %" PRIu64 "\n", seen);
+}
+
 static void read_some(uint64_t number, bool all) {
   static uint64_t state = 1;
   uint64_t bad = 0;

@@ -6,6 +6,7 @@
  * Opens or creates the database, then takes one command a line and answers each with one line,
  * "ok …" or "error …":
  *   warm        reads every document and index entry
+ *   first N     reads the first N documents
  *   read N      reads N documents at random; "ok N BAD"
  *   update N    writes N documents at random
  *   write N     writes N documents in the open transaction, or a new one; "ok N CODE"
@@ -35,6 +36,7 @@
  *   endsnapshot ends it and makes the documents what they were
  *   cursors N   leaves N cursors on documents, evenly spread
  *   oncursors   reads where they stand, and moves each to and fro; "ok READ BAD"
+ *   sessions    opens sessions until the engine gives no more
  *   fork        a child with all memory in common, until `endchild`; "ok 1" where it was alive then
  *   mappings N  makes so many mappings that the kernel allows only N more
  *   files       opens /dev/null until there is no descriptor left of 1024
@@ -129,6 +131,8 @@ static const struct {
   void (*run)(const char *argument);
 } commands[] = {
     {"warm", warm},
+    {"first", first},
+    {"sessions", take_sessions},
     {"read", read_number},
     {"update", update},
     {"verify", read_all},

@@ -155,3 +155,12 @@ void stop_checkpoints(const char *argument) {
   pthread_join(checkpointer, NULL);
   printf("ok %" PRIu64 " %" PRIu64 "\n", (uint64_t)taken, (uint64_t)failed);
 }
+
+/* sessions: opens sessions until the engine gives none; "ok N" */
+void take_sessions(const char *argument) {
+  WT_SESSION *taken;
+  int number = 0;
+  (void)argument;
+  while (connection->open_session(connection, NULL, NULL, &taken) == 0) number++;
+  printf("ok %d\n", number);
+}

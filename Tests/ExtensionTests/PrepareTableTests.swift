@@ -57,7 +57,7 @@ import Testing
   }
 
   private static let steps = [
-    "checkpoint", "list", "probe", "evict by key", "evict", "purge and probe again",
+    "checkpoint", "list and probe", "evict by key", "evict", "purge and probe again",
     "wait for manifest", "pin", "read frame numbers",
   ]
 

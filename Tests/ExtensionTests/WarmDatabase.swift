@@ -32,6 +32,11 @@ extension DatabaseProcess {
     }
   }
 
+  /// How many files, sockets and other descriptors it has.
+  var openDescriptors: Int {
+    (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(identifier)/fd"))?.count ?? -1
+  }
+
   /// Every document is as it was written, and every table as the engine wants it.
   func expectClean() throws {
     #expect(try tell("verify")[1] == 0)

@@ -79,9 +79,12 @@ extension DatabaseControl {
     watch.lap("evict")
   }
 
+  /// How many of the leaves have, or may have, stayed.
   func countLeft(_ tables: [LeafManifest.Table], threads: Int) -> Int? {
     hold.map {
-      Residency(of: tables, engine: engine, hold: $0, threads: threads, stop: agent.stop).resident
+      let left = Residency(
+        of: tables, engine: engine, hold: $0, threads: threads, stop: agent.stop)
+      return left.resident + left.unasked
     }
   }
 }

@@ -81,12 +81,15 @@ extension DatabaseControl {
       // What the engine had queued for eviction while its cache was small went when it had been read.
       // Where it is much, there is no room for it.
       let gone = refaulted - residency.resident
-      if gone > 0, gone < refaulted / 2 {
+      if gone > residency.unasked, gone < refaulted / 2 {
         let missing = residency.leaves(of: tables, inCache: false)
         _ = refault(missing, speed, &pace, &notes)
         residency = probe()
       }
       resident = residency.resident
+      if residency.unasked > 0 {
+        notes.append("\(residency.unasked) leaves could not be asked for whether they stayed")
+      }
       watch.lap("probe")
     } else {
       notes.append("without libleafcutter_hold.so, leaves are not asked for whether they stayed")

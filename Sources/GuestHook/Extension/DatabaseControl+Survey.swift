@@ -11,7 +11,7 @@ extension DatabaseControl {
 
   /// What is in the cache.
   struct Found: Sendable {
-    /// Leaves of the database.
+    /// Leaves that were searched for.
     var listed: Int
     /// Those in the cache, each table's in file-offset order.
     var resident: [LeafManifest.Table]
@@ -30,23 +30,55 @@ extension DatabaseControl {
     try checkpoint()
     watch.lap("checkpoint")
     guard let hold else { return nil }
-    var listing = try list(threads: threads, &notes)
+    guard var survey = try survey(hold, threads: threads, &notes) else {
+      watch.lap("list and probe")
+      return Found(listed: 0, resident: [], leaving: [], isComplete: false)
+    }
     // The program may have taken a checkpoint of its own meanwhile, and blocks of ours be reused.
-    if listing.stale > 0 { listing = try list(threads: threads, &notes) }
-    let leftOut = listing.stale + listing.unsupported
+    if survey.stale > 0, let again = try self.survey(hold, threads: threads, &notes) {
+      survey = again
+    }
+    let leftOut = survey.stale + survey.unsupported + survey.unasked
     if leftOut > 0 { notes.append("\(leftOut) leaves or subtrees could not be listed") }
-    watch.lap("list")
-    let residency = Residency(
-      of: listing.tables, engine: engine, hold: hold, threads: threads, stop: agent.stop)
-    watch.lap("probe")
-    let resident = residency.leaves(of: listing.tables, inCache: true)
-    let leaving =
-      keepPercent == 0
-      ? resident
-      : residency.without(lastPercent: keepPercent).leaves(of: listing.tables, inCache: true)
+    watch.lap("list and probe")
+    let resident = survey.tables.map { $0.inOffsetOrder() }
     return Found(
-      listed: listing.count, resident: resident, leaving: leaving,
-      isComplete: leftOut == 0 && listing.tablesLeftOut == 0)
+      listed: survey.asked, resident: resident,
+      leaving: keepPercent == 0
+        ? resident : survey.tables.map { $0.withoutLast(percent: keepPercent).inOffsetOrder() },
+      isComplete: leftOut == 0 && survey.tablesLeftOut == 0)
+  }
+
+  /// nil where leaves cannot be asked for.
+  private func survey(
+    _ hold: HoldLibrary, threads: Int, _ notes: inout [String]
+  ) throws(StepFailure) -> LeafSurvey? {
+    let catalog: TableCatalog
+    do throws(EngineError) {
+      catalog = try TableCatalog(engine.openSession(""))
+    } catch {
+      throw StepFailure("list", error)
+    }
+    if catalog.leftOut > 0 {
+      notes.append("\(catalog.leftOut) tables are not listed: \(catalog.leftOutReason)")
+    }
+    do throws(LeafSurvey.Obstacle) {
+      return try LeafSurvey(
+        home: agent.home, catalog: catalog, engine: engine, hold: hold, threads: threads,
+        stop: agent.stop)
+    } catch {
+      switch error {
+      case .noSession:
+        throw StepFailure(
+          "probe",
+          "the engine has no session to spare; raise its session_max by \(threads + 2) and migrate again"
+        )
+      case .readsAll:
+        notes.append(
+          "no leaves are listed, because the engine does not read them by pread(2) (mmap_all?)")
+        return nil
+      }
+    }
   }
 
   /// In a thread of its own, because nobody can stop one; it is waited for within bounds.
@@ -109,16 +141,22 @@ extension DatabaseControl {
       (LimitNOFILE) and migrate again
       """)
   }
+}
 
-  private func list(threads: Int, _ notes: inout [String]) throws(StepFailure) -> LeafListing {
-    do throws(EngineError) {
-      let catalog = try TableCatalog(engine.openSession(""))
-      if catalog.leftOut > 0 {
-        notes.append("\(catalog.leftOut) tables are not listed: \(catalog.leftOutReason)")
-      }
-      return LeafListing(home: agent.home, catalog: catalog, threads: threads)
-    } catch {
-      throw StepFailure("list", error)
-    }
+extension LeafManifest.Table {
+  fileprivate func inOffsetOrder() -> LeafManifest.Table {
+    LeafManifest.Table(uri: uri, creation: creation, leaves: leaves.inOffsetOrder { _ in true })
+  }
+
+  /// Without the leaves that a migration leaves in the cache, of those in key order.
+  ///
+  /// No engine says through its methods which leaves were used last, and a probe uses them all. Keys that
+  /// grow with time (record numbers, object identifiers) are the common case in document databases, and
+  /// what came last is what is asked for most; where keys are spread like hashes, the choice is as good
+  /// as any.
+  fileprivate func withoutLast(percent: Int) -> LeafManifest.Table {
+    let leaving = leaves.count - leaves.count * percent / 100
+    return LeafManifest.Table(
+      uri: uri, creation: creation, leaves: leaves.first(leaving))
   }
 }

@@ -112,6 +112,13 @@ import HookLink
     return statistics
   }
 
+  /// Where in its file the first read would have begun that this thread was refused in its last visit
+  /// without reading; nil where none was.
+  var refusedRead: UInt64? {
+    let offset = functions.refused_read()
+    return offset < 0 ? nil : UInt64(offset)
+  }
+
   /// Whether the program's own reads are timed.
   func timeReads(_ on: Bool) { functions.time_reads(on ? 1 : 0) }
 

@@ -45,6 +45,9 @@ struct Residency: Sendable {
   /// One flag for each leaf, table by table.
   var tables: [[Bool]]
   var resident = 0
+  /// Leaves whose table somebody else had for himself, or for which there was no session. They count as not
+  /// in the cache.
+  var unasked = 0
 
   /// Leaves that one thread asks for before it takes the next.
   private static let piece = 512
@@ -62,6 +65,7 @@ struct Residency: Sendable {
       }
     }
     let next = Counter()
+    let asked = Counter()
     let results = Locked(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
     let crew = Crew("leafcutter-probe", count: min(threads, pieces.count)) { _ in
       guard let visitor = try? LeafVisitor(engine, Residency.sessionConfiguration) else { return }
@@ -70,11 +74,13 @@ struct Residency: Sendable {
         guard visitor.moves(to: tables[table].uri) else { continue }
         let flags = Residency.probe(tables[table].leaves, range, visitor, hold)
         visitor.letGo()
+        _ = asked.take(range.count)
         results.use { $0[table].replaceSubrange(range, with: flags) }
       }
     }
     crew.join()
     self.tables = results.use { $0 }
+    unasked = tables.reduce(0) { $0 + $1.leaves.count } - asked.taken
     resident = self.tables.reduce(0) { $0 + $1.count { $0 } }
   }
 
@@ -88,28 +94,6 @@ struct Residency: Sendable {
         return unsafe visitor.visit(key, withoutReading: hold) == 0
       }
     }
-  }
-
-  /// Without the leaves that a migration leaves in the cache: of each table the same share of those that
-  /// are in it, the last ones in key order.
-  ///
-  /// No engine says through its methods which leaves were used last, and a probe uses them all. Keys that
-  /// grow with time (record numbers, object identifiers) are the common case in document databases, and
-  /// what came last is what is asked for most; where keys are spread like hashes, the choice is as good
-  /// as any.
-  ///
-  /// - Parameter percent: of the leaves that are in the cache.
-  func without(lastPercent percent: Int) -> Residency {
-    var rest = self
-    for table in tables.indices {
-      var left = tables[table].count { $0 } * percent / 100
-      for leaf in tables[table].indices.reversed() where left > 0 && tables[table][leaf] {
-        rest.tables[table][leaf] = false
-        rest.resident -= 1
-        left -= 1
-      }
-    }
-    return rest
   }
 
   /// The leaves that are in the cache, or those that are not, each table's in file-offset order; tables

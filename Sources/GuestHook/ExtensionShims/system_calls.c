@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "extension_shims.h"
@@ -89,7 +90,7 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
       WANTED(pin),     WANTED(pieces),   WANTED(ring),       WANTED(release), WANTED(allocator),
       WANTED(purge),   WANTED(kept_free), WANTED(set_mark), WANTED(abandon), WANTED(get_stats),
       WANTED(at_destination),          WANTED(read_apart), WANTED(time_reads),
-      WANTED(get_read_times), WANTED(release_piece),
+      WANTED(get_read_times), WANTED(release_piece), WANTED(refused_read),
 #undef WANTED
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
@@ -98,6 +99,20 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
     memcpy((char *)out + wanted[i].offset, &function, sizeof function);
   }
   return true;
+}
+
+size_t leafcutter_open_files(struct leafcutter_file_identity *out, size_t capacity) {
+  DIR *directory = opendir("/proc/self/fd");
+  if (!directory) return SIZE_MAX;
+  size_t count = 0;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    struct stat about;
+    if (entry->d_name[0] == '.' || fstat(atoi(entry->d_name), &about) || !S_ISREG(about.st_mode)) continue;
+    if (count < capacity) out[count] = (struct leafcutter_file_identity){about.st_dev, about.st_ino};
+    count++;
+  }
+  closedir(directory);
+  return count;
 }
 
 int leafcutter_count_descriptors(void) {

@@ -10,11 +10,17 @@
 #include "leafcutter_hold.h"
 
 static __thread int fails_reads, reads_apart;
+static __thread int64_t refused = -1;
 
 static atomic_int are_timed;
 static atomic_uint_fast64_t begun, ended, taken_ns;
 
-void leafcutter_hold_fail_reads(int on) { fails_reads = on; }
+void leafcutter_hold_fail_reads(int on) {
+  fails_reads = on;
+  if (on) refused = -1;
+}
+
+int64_t leafcutter_hold_refused_read(void) { return refused; }
 
 void leafcutter_hold_read_apart(int on) { reads_apart = on; }
 
@@ -49,6 +55,7 @@ static ssize_t read_timed(int file, void *buffer, size_t count, off_t offset) {
 
 ssize_t pread(int file, void *buffer, size_t count, off_t offset) {
   if (__builtin_expect(fails_reads, 0)) {
+    if (refused < 0) refused = offset;
     errno = ENODATA;
     return -1;
   }

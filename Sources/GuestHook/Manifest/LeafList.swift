@@ -38,6 +38,17 @@ public struct LeafList: Equatable, Sendable {
     keyBytes.reserveCapacity(bytes)
   }
 
+  /// The first `count` leaves, or all where there are no more.
+  public func first(_ count: Int) -> LeafList {
+    guard count < self.count else { return self }
+    var result = LeafList()
+    result.offsets = Array(offsets[..<count])
+    result.sizes = Array(sizes[..<count])
+    result.keyEnds = Array(keyEnds[..<count])
+    result.keyBytes = Array(keyBytes[..<(keyEnds[..<count].last ?? 0)])
+    return result
+  }
+
   /// The place of a leaf's key in ``keyBytes``.
   public func keyRange(_ index: Int) -> Range<Int> {
     (index == 0 ? 0 : keyEnds[index - 1])..<keyEnds[index]

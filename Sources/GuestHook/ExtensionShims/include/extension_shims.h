@@ -56,6 +56,14 @@ bool leafcutter_reads_directly(const char *directory);
 /* eventfd(2), non-blocking and close-on-exec. */
 int leafcutter_extension_eventfd(void);
 
+struct leafcutter_file_identity {
+  uint64_t device, inode;
+};
+
+/* The regular files that this process has open, at most `capacity` of them. Returns how many there are, or
+ * SIZE_MAX where they cannot be looked at. */
+size_t leafcutter_open_files(struct leafcutter_file_identity *out, size_t capacity);
+
 /* How many descriptors this process has open; -1 where it has none left to count them with. */
 int leafcutter_count_descriptors(void);
 
@@ -93,6 +101,7 @@ struct leafcutter_hold_functions {
   void (*read_apart)(int on);
   void (*time_reads)(int on);
   void (*get_read_times)(struct leafcutter_hold_read_times *out);
+  int64_t (*refused_read)(void);
 };
 bool leafcutter_find_hold(struct leafcutter_hold_functions *out);
 

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define LEAFCUTTER_HOLD_ABI 3
+#define LEAFCUTTER_HOLD_ABI 4
 
 struct leafcutter_hold_piece {
   uint64_t address; /* in this process */
@@ -48,6 +48,10 @@ int leafcutter_hold_check(const char **what);
 
 /* While on is set for the calling thread, its pread(2)s fail with ENODATA and read nothing. */
 void leafcutter_hold_fail_reads(int on);
+
+/* Where the first of the calling thread's reads would have begun that have failed since that was set last,
+ * in bytes from the start of its file; -1 where none has. */
+int64_t leafcutter_hold_refused_read(void);
 
 /* While on is set for the calling thread, its pread(2)s do not count among the program's own. */
 void leafcutter_hold_read_apart(int on);
