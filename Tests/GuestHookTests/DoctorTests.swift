@@ -123,6 +123,11 @@ struct DoctorTests {
       name: "an unknown engine",
       change: { $0.strangers = [GuestFacts.Process(pid: 9, name: "mongod")] },
       topic: "process 9 (mongod)", verdict: .degrades, words: ["function tables are unknown"]),
+    Case(
+      name: "a database that the socket keeps out",
+      change: {
+        $0.strangers = [GuestFacts.Process(pid: 9, name: "mongod", isKeptOut: true)]
+      }, topic: "process 9 (mongod)", verdict: .degrades, words: ["--socket-group"]),
   ]
 
   @Test(arguments: cases)
@@ -135,6 +140,33 @@ struct DoctorTests {
     #expect((finding.advice == nil) == (one.verdict == .well))
     for words in one.words { #expect(finding.description.contains(words), "\(finding)") }
     #expect(diagnosis.verdict == one.overall ?? one.verdict)
+  }
+
+  @Test(arguments: [
+    // User, group and further groups of a process; owner root, group 107.
+    (0, 0, "0", 0o600, true), (108, 109, "", 0o600, false), (108, 109, "", 0o660, false),
+    (108, 107, "", 0o660, true), (108, 109, "4 107", 0o660, true), (108, 109, "4", 0o666, true),
+  ])
+  func whoMayConnectFollowsFromTheSocketsFile(
+    user: Int, group: Int, further: String, mode: UInt32, admits: Bool
+  ) {
+    let status = """
+      Name:\tmongod
+      Uid:\t\(user)\t\(user)\t\(user)\t\(user)
+      Gid:\t\(group)\t\(group)\t\(group)\t\(group)
+      Groups:\t\(further)
+
+      """
+    #expect(SocketPermission(owner: 0, group: 107, mode: mode).admits(status) == admits)
+  }
+
+  @Test func aGroupIsGivenByItsNumberOrByItsName() {
+    let groups = "root:x:0:\nmongodb:x:107:mongodb,backup\nbroken\nodd:x:many:\n"
+    #expect(GroupName("107", groups: groups)?.number == 107)
+    #expect(GroupName("mongodb", groups: groups)?.number == 107)
+    for text in ["mongo", "broken", "odd", "", "-1"] {
+      #expect(GroupName(text, groups: groups) == nil)
+    }
   }
 
   @Test func theFactsOfThisMachineAreRead() throws {

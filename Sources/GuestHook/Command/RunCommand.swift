@@ -25,8 +25,16 @@ struct RunCommand: ParsableCommand {
   var socket = LocalMessage.defaultSocket
 
   @Option(
-    help: "Let members of this group (a number) connect. They are trusted to hold what they say.")
-  var socketGroup: UInt32?
+    help: ArgumentHelp(
+      "Let members of this group connect. They are trusted to hold what they say.",
+      valueName: "name|number"),
+    transform: { text in
+      guard let group = GroupName(text) else {
+        throw ValidationError("--socket-group: /etc/group has no group \(text).")
+      }
+      return group
+    })
+  var socketGroup: GroupName?
 
   @Option(help: "Cache that a database keeps until the migration is over, in MiB.")
   var smallCache: UInt32 = 32
@@ -105,7 +113,7 @@ struct RunCommand: ParsableCommand {
     var options = GuardianOptions()
     options.port = port
     options.socket = socket
-    options.socketGroup = socketGroup
+    options.socketGroup = socketGroup?.number
     options.smallCacheBytes = UInt64(smallCache) << 20
     options.keepPercent = keep
     options.headroomBytes = UInt64(headroom) << 20

@@ -50,7 +50,12 @@ extension Diagnosis {
       Finding(
         verdict: .degrades, topic: "process \($0.pid) (\($0.name))",
         fact: "it has loaded the extension, and no database of it has registered",
-        advice: """
+        advice: $0.isKeptOut
+          ? """
+          its memory crosses as it is; its user may not connect to the guardian's socket: give \
+          `leafcutter-guest run` --socket-group with a group of that user's
+          """
+          : """
           its memory crosses as it is; its standard error says whether its engine's function tables \
           are unknown, and LEAFCUTTER_SOCKET must name the guardian's socket
           """)

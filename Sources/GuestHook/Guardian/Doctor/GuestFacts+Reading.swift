@@ -45,7 +45,7 @@ extension GuestFacts {
         }
     }
     let known = Set(facts.databases.map(\.pid))
-    facts.strangers = processesWithTheExtension().filter { !known.contains($0.pid) }
+    facts.strangers = processesWithTheExtension(socket: socket).filter { !known.contains($0.pid) }
     return facts
   }
 
@@ -70,10 +70,14 @@ extension GuestFacts {
       .flatMap { UInt64($0) }.map { $0 * 1024 }
   }
 
-  private static func processesWithTheExtension() -> [Process] {
-    SmallFile.names(in: "/proc").compactMap { Int32($0) }.sorted().compactMap { pid in
+  private static func processesWithTheExtension(socket: String) -> [Process] {
+    let permission = SocketPermission(socket)
+    return SmallFile.names(in: "/proc").compactMap { Int32($0) }.sorted().compactMap { pid in
       guard SmallFile.contains("/libleafcutter_wt.so", "/proc/\(pid)/maps") else { return nil }
-      return Process(pid: pid, name: word("/proc/\(pid)/comm") ?? "?")
+      let status = SmallFile.read("/proc/\(pid)/status") ?? ""
+      return Process(
+        pid: pid, name: word("/proc/\(pid)/comm") ?? "?",
+        isKeptOut: permission.map { !$0.admits(status) } ?? false)
     }
   }
 }

@@ -41,10 +41,13 @@ public struct GuestFacts: Sendable {
   public struct Process: Equatable, Sendable {
     public var pid: Int32
     public var name: String
+    /// The guardian's socket does not let its user connect.
+    public var isKeptOut: Bool
 
-    public init(pid: Int32, name: String) {
+    public init(pid: Int32, name: String, isKeptOut: Bool = false) {
       self.pid = pid
       self.name = name
+      self.isKeptOut = isKeptOut
     }
   }
 
