@@ -14,7 +14,8 @@ struct PlotCommand: ParsableCommand {
       not have are left out.
       """)
 
-  @Argument(help: "Raw data of `run`; the runs of all files are taken together.")
+  @Argument(
+    help: "Raw data of `run`; the runs of all files are taken together, and have to be of one machine.")
   var files: [String]
   @Option(help: "The directory for the drawings.")
   var directory: String
@@ -33,14 +34,16 @@ struct PlotCommand: ParsableCommand {
   private func draw() throws(LabError) {
     guard let first = files.first else { return }
     var record = try EvaluationRecord(file: first)
-    for file in files.dropFirst() { record.add(try EvaluationRecord(file: file)) }
+    for file in files.dropFirst() {
+      try record.add(try EvaluationRecord(file: file), from: file)
+    }
+    let presentation = try Presentation(record)
     do {
       try FileManager.default.createDirectory(
         atPath: directory, withIntermediateDirectories: true)
     } catch {
       throw LabError("cannot make the directory \(directory): \(error)")
     }
-    let presentation = Presentation(record)
     for (name, drawing) in presentation.drawings {
       try write(drawing.file, to: "\(directory)/\(name).svg")
     }

@@ -103,8 +103,8 @@ struct RecordTests {
   }
 
   @Test("every part that the program makes has rows for what was measured")
-  func presentation() {
-    let presentation = Presentation(
+  func presentation() throws {
+    let presentation = try Presentation(
       record([run(.precopy, 9), run(.leafcutter, 4, link: "10gbit")]))
     let total = presentation.parts.first { $0.name == "total" }?.text ?? ""
     #expect(total.contains("| pre-copy | 9.00 | – |"))

@@ -5,7 +5,9 @@ public struct Presentation: Sendable {
   public var parts: [(name: String, text: String)] = []
   public var drawings: [(name: String, drawing: SVGDrawing)] = []
 
-  public init(_ record: EvaluationRecord) {
+  /// - Throws: where runs of one experiment are not comparable.
+  public init(_ record: EvaluationRecord) throws(LabError) {
+    try record.requireComparableRuns()
     let machine = record.machine.sorted { $0.key < $1.key }
     parts.append(
       ("machine", Table(head: ["", ""], rows: machine.map { [$0.key, $0.value] }).text))

@@ -34,9 +34,6 @@ public struct EvaluationRecord: Codable, Sendable {
     }
   }
 
-  /// Adds the runs of other raw data, which were measured on the same machine.
-  public mutating func add(_ other: EvaluationRecord) { runs += other.runs }
-
   /// The runs that came to an end and were not disturbed, of one experiment and where it is given of one
   /// method.
   public func runs(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
