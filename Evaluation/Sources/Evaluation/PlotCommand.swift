@@ -10,12 +10,12 @@ struct PlotCommand: ParsableCommand {
     abstract: "Draw what was measured, and put its tables into a document.",
     discussion: """
       In the document each table stands between <!-- NAME --> and <!-- end NAME -->. Names are machine, \
-      goals, memory, total, bytes, downtime, costs, workloads and service; those that the document does \
+      goals, runs, excluded, memory, total, bytes, downtime, costs, workloads and service; those that the document does \
       not have are left out.
       """)
 
   @Argument(
-    help: "Raw data of `run`; the runs of all files are taken together, and have to be of one machine.")
+    help: "Raw data of `run`, all of one machine; the runs of all files are taken together.")
   var files: [String]
   @Option(help: "The directory for the drawings.")
   var directory: String
@@ -44,8 +44,8 @@ struct PlotCommand: ParsableCommand {
     } catch {
       throw LabError("cannot make the directory \(directory): \(error)")
     }
-    for (name, drawing) in presentation.drawings {
-      try write(drawing.file, to: "\(directory)/\(name).svg")
+    for drawing in presentation.drawings {
+      try write(drawing.image.file, to: "\(directory)/\(drawing.name).svg")
     }
     for goal in Goal.all { print(goal.line(in: record)) }
     guard let document else { return }
@@ -54,8 +54,8 @@ struct PlotCommand: ParsableCommand {
     }
     var text = MarkedText(String(decoding: data, as: UTF8.self))
     let names = text.names
-    for (name, part) in presentation.parts where names.contains(name) {
-      try text.set(name, to: part)
+    for part in presentation.parts where names.contains(part.name) {
+      try text.set(part.name, to: part.text)
     }
     try write(text.text, to: document)
   }

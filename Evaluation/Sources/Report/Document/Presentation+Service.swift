@@ -2,53 +2,45 @@ import Lab
 
 extension Presentation {
   mutating func addService(_ record: EvaluationRecord) {
-    let runs = record.runs(of: .service)
-    let methods = Method.allCases.filter { method in runs.contains { $0.method == method } }
-    let rows = methods.map { method -> [String] in
-      let mine = runs.filter { $0.method == method }
-      let reached = mine.filter { $0[.secondsTo90] != nil }.count
-      return [
-        method.title, "\(reached) of \(mine.count)",
-        Table.cell(mine.timesTo90, digits: 1),
-        Table.cell(mine.distribution(of: .operationsBefore), digits: 0),
-        Table.cell(mine.distribution(of: .operationsDuring), digits: 0),
-        Table.cell(mine.distribution(of: .operationsAfter), digits: 0),
-        Table.cell(mine.distribution(of: .downtimeClient), digits: 0),
-        Table.cell(mine.distribution(of: .total), digits: 1),
-        Table.cell(mine.distribution(of: .refault), digits: 1),
-      ]
-    }
-    let head = [
-      "", "back at 90 %", "after, s", "ops/s before", "during", "15 s after", "downtime, ms",
-      "total, s", "refault, s",
+    let columns = [
+      FigureColumn("after, s", digits: 1, value: \.secondsTo90OrObserved),
+      FigureColumn("ops/s before", .operationsBefore),
+      FigureColumn("during", .operationsDuring),
+      FigureColumn("15 s after", .operationsAfter),
+      FigureColumn("downtime, ms", .downtimeClient),
+      FigureColumn("total, s", .total, digits: 1),
+      FigureColumn("refault, s", .refault, digits: 1),
     ]
-    parts.append(("service", Table(head: head, rows: rows).text))
+    let all = record.undisturbedRuns(of: .service)
+    let rows = all.methods.map { method -> [String] in
+      let mine = all.of(method)
+      let back = mine.converged.filter { $0[.secondsTo90] != nil }.count
+      return [Table.label(method, mine), "\(back) of \(mine.converged.count)"]
+        + columns.map { $0.cell(mine) }
+    }
+    add("service", Table(head: ["", "back at 90 %"] + columns.map(\.title), rows: rows))
+    let runs = all.converged
     guard !runs.isEmpty else { return }
     func lines(_ value: (Run.Stretch) -> Double) -> [LineChart.Line] {
-      methods.map { method in
+      runs.methods.map { method in
         LineChart.Line(
-          name: method.title,
-          points: Presentation.medians(runs.filter { $0.method == method }, value), hasDots: false)
+          name: method.title, points: Presentation.medians(runs.of(method), value), hasDots: false)
       }
     }
-    drawings.append(
-      (
-        "throughput",
-        LineChart(
-          title: "Operations per second around a migration",
-          horizontal: "s from the switchover", vertical: "operations per second",
-          lines: lines(\.operationsPerSecond)
-        ).drawn()
-      ))
-    drawings.append(
-      (
-        "latency",
-        LineChart(
-          title: "99th percentile of the latency around a migration",
-          horizontal: "s from the switchover", vertical: "ms", kind: .logarithmic,
-          lines: lines(\.p99)
-        ).drawn()
-      ))
+    let throughput = "Operations per second around a migration"
+    draw(
+      "throughput", throughput,
+      LineChart(
+        title: throughput, horizontal: "s from the switchover",
+        vertical: "operations per second", lines: lines(\.operationsPerSecond)
+      ).drawn())
+    let latency = "99th percentile of the latency around a migration"
+    draw(
+      "latency", latency,
+      LineChart(
+        title: latency, horizontal: "s from the switchover", vertical: "ms",
+        kind: .logarithmic, lines: lines(\.p99)
+      ).drawn())
   }
 
   /// For each whole second from the switchover the median over the runs.

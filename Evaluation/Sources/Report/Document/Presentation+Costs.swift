@@ -1,0 +1,22 @@
+import Lab
+
+extension Presentation {
+  /// Of the methods at 1 Gbit/s with half of the memory in the cache.
+  mutating func addCosts(_ record: EvaluationRecord) {
+    let runs = record.undisturbedRuns(of: .methods).at(Point(link: "1gbit", share: Goal.share))
+    let columns = [
+      FigureColumn("observed, s", .settle, digits: 1),
+      FigureColumn("source QEMU, s", .sourceProcessor, digits: 1),
+      FigureColumn("proxy, s", .proxyProcessor, digits: 2),
+      FigureColumn("destination QEMU, s", .destinationProcessor, digits: 1),
+      FigureColumn("guest, s", .guestProcessor, digits: 1),
+      FigureColumn("reads", .storageReads),
+      FigureColumn("read, MB", .storageBytesRead, divisor: 1e6),
+      FigureColumn("wire + storage, MB", divisor: 1e6, value: \.wireAndStorageBytes),
+      FigureColumn("prepare, s", .prepare, digits: 2),
+      FigureColumn("refault, s", .refault, digits: 1),
+      FigureColumn("until the cache is back, s", digits: 1, value: \.secondsUntilCacheIsBack),
+    ]
+    add("costs", Table(ofMethodsIn: runs, columns: columns))
+  }
+}

@@ -1,0 +1,35 @@
+import Lab
+
+extension Presentation {
+  private static let memoryColumns = [
+    FigureColumn("WiredTiger's cache, MB", .cacheUsed, divisor: 1e6),
+    FigureColumn("page cache, MB", .pageCache, divisor: 1e6),
+    FigureColumn("the rest, MB", .rest, divisor: 1e6),
+    FigureColumn("free, MB", .free, divisor: 1e6),
+  ]
+
+  mutating func addMemory(_ record: EvaluationRecord) {
+    let database = FigureColumn("table files, MB", .database, divisor: 1e6)
+    let groups = Dictionary(
+      grouping: record.countedRuns(of: .memory), by: \.conditions.documents
+    ).sorted { $0.key < $1.key }
+    let rows = groups.map { documents, runs in
+      ["\(documents)"] + ([database] + Presentation.memoryColumns).map { $0.cell(runs) }
+    }
+    let head = ["documents"] + ([database] + Presentation.memoryColumns).map(\.title)
+    add("memory", Table(head: head, rows: rows))
+    guard !groups.isEmpty else { return }
+    let columns = groups.map { _, runs in
+      StackChart.Column(
+        label: database.distribution(over: runs).map { $0.median.text(digits: 0) } ?? "?",
+        values: Presentation.memoryColumns.map { $0.distribution(over: runs)?.median ?? 0 })
+    }
+    let title = "What a guest's memory holds"
+    draw(
+      "memory", title,
+      StackChart(
+        title: title, horizontal: "table files, MB", vertical: "MB",
+        parts: ["WiredTiger's cache", "page cache", "the rest", "free"], columns: columns
+      ).drawn())
+  }
+}
