@@ -26,8 +26,8 @@ struct ComparabilityTests {
   @Test(
     "runs of one experiment that differ in what no table tells apart are refused",
     arguments: [
-      Change(testDescription: "memory: 1024 MiB and 2048 MiB") { $0.memory = 2048 },
-      Change(testDescription: "rate: 100 per second and unlimited") { $0.rate = nil },
+      Change(testDescription: "memory (1024 MiB and 2048 MiB)") { $0.memory = 2048 },
+      Change(testDescription: "rate (100 per second and unlimited)") { $0.rate = nil },
       Change(testDescription: "storage limit") { $0.storageLimit = 1000 },
       Change(testDescription: "storage bandwidth") { $0.storageMegabytes = nil },
       Change(testDescription: "keys") { $0.keys = "uniform" },
@@ -76,7 +76,7 @@ struct ComparabilityTests {
     other.machine["processors"] = "64"
     let error = try #require(throws: LabError.self) { try record.add(other, from: "other.json") }
     #expect(error.sentence.contains("other.json"))
-    #expect(error.sentence.contains("processors: 2 and 64"))
+    #expect(error.sentence.contains("processors (2 and 64)"))
     #expect(record.runs.count == 2)
   }
 

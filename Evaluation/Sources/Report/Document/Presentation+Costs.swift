@@ -18,5 +18,21 @@ extension Presentation {
       FigureColumn("until the cache is back, s", digits: 1, value: \.secondsUntilCacheIsBack),
     ]
     add("costs", Table(ofMethodsIn: runs, columns: columns))
+    let converged = runs.converged
+    guard !converged.isEmpty else { return }
+    let bars = converged.methods.map { method in
+      let mine = converged.of(method)
+      return StackChart.Bar(
+        label: method.title,
+        values: Run.processorFigures.map { mine.distribution(of: $0)?.median ?? 0 },
+        sum: Distribution(mine.compactMap(\.processorSeconds)))
+    }
+    let title = "Processor time of a migration, half of the guest's memory in the cache"
+    draw(
+      "costs", title,
+      StackChart(
+        title: title, axis: "processor seconds, 1 Gbit/s",
+        parts: ["source QEMU", "proxy", "destination QEMU"], bars: bars
+      ).drawn())
   }
 }

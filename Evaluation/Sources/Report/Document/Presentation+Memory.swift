@@ -19,17 +19,17 @@ extension Presentation {
     let head = ["documents"] + ([database] + Presentation.memoryColumns).map(\.title)
     add("memory", Table(head: head, rows: rows))
     guard !groups.isEmpty else { return }
-    let columns = groups.map { _, runs in
-      StackChart.Column(
-        label: database.distribution(over: runs).map { $0.median.text(digits: 0) } ?? "?",
+    let bars = groups.map { _, runs in
+      StackChart.Bar(
+        label: database.distribution(over: runs).map { "\($0.median.text(digits: 0)) MB" } ?? "?",
         values: Presentation.memoryColumns.map { $0.distribution(over: runs)?.median ?? 0 })
     }
-    let title = "What a guest's memory holds"
+    let title = "What a guest's memory holds, by the size of the table files"
     draw(
       "memory", title,
       StackChart(
-        title: title, horizontal: "table files, MB", vertical: "MB",
-        parts: ["WiredTiger's cache", "page cache", "the rest", "free"], columns: columns
+        title: title, axis: "MB",
+        parts: ["WiredTiger's cache", "page cache", "the rest", "free"], bars: bars
       ).drawn())
   }
 }

@@ -60,15 +60,25 @@ extension Presentation {
     let lines = runs.methods.compactMap { method -> LineChart.Line? in
       let places = points.compactMap { point -> LineChart.Point? in
         runs.of(method).at(point).converged.distribution(of: .total).map {
-          LineChart.Point(x: Double(point.share), y: $0.median, spread: $0.least...$0.most)
+          LineChart.Point(x: Double(point.share), $0)
         }
       }
-      return places.isEmpty ? nil : LineChart.Line(name: method.title, points: places)
+      guard !places.isEmpty else { return nil }
+      return LineChart.Line(
+        name: method.title, kind: .points, isDashed: method.isRival, points: places)
     }
     let title = "Total time against cache size, \(Point.title(ofLink: link))"
     draw(
       "total-\(link)", title,
       LineChart(title: title, horizontal: "memory in the cache, %", vertical: "s", lines: lines)
         .drawn())
+  }
+}
+
+extension LineChart.Point {
+  /// The median of some runs, with lowest and highest where there are several.
+  init(x: Double, _ values: Distribution) {
+    self.init(
+      x: x, y: values.median, spread: values.count > 1 ? values.least...values.most : nil)
   }
 }

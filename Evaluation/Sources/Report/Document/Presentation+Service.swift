@@ -21,38 +21,44 @@ extension Presentation {
     add("service", Table(head: ["", "back at 90 %"] + columns.map(\.title), rows: rows))
     let runs = all.converged
     guard !runs.isEmpty else { return }
-    func lines(_ value: (Run.Stretch) -> Double) -> [LineChart.Line] {
-      runs.methods.map { method in
-        LineChart.Line(
-          name: method.title, points: Presentation.medians(runs.of(method), value), hasDots: false)
-      }
+    draw(
+      "throughput", "Operations per second around a migration", runs,
+      vertical: "operations per second", .linear
+    ) { $0.operationsPerSecond }
+    // A second without an operation has no latency.
+    draw(
+      "latency", "Latency around a migration: highest p99 of a tenth of a second", runs,
+      vertical: "ms, the highest p99 of the ten slots of 100 ms in each second", .logarithmic
+    ) { $0.operationsPerSecond > 0 ? $0.p99 : nil }
+  }
+
+  private mutating func draw(
+    _ name: String, _ title: String, _ runs: [Run], vertical: String, _ kind: Scale.Kind,
+    value: (Run.Stretch) -> Double?
+  ) {
+    let lines = runs.methods.map { method in
+      LineChart.Line(
+        name: method.title, kind: .course, points: Presentation.course(runs.of(method), value))
     }
-    let throughput = "Operations per second around a migration"
     draw(
-      "throughput", throughput,
+      name, title,
       LineChart(
-        title: throughput, horizontal: "s from the switchover",
-        vertical: "operations per second", lines: lines(\.operationsPerSecond)
-      ).drawn())
-    let latency = "99th percentile of the latency around a migration"
-    draw(
-      "latency", latency,
-      LineChart(
-        title: latency, horizontal: "s from the switchover", vertical: "ms",
-        kind: .logarithmic, lines: lines(\.p99)
+        title: title, horizontal: "s from the switchover", vertical: vertical, kind: kind,
+        event: 0, lines: lines
       ).drawn())
   }
 
-  /// For each whole second from the switchover the median over the runs.
-  static func medians(_ runs: [Run], _ value: (Run.Stretch) -> Double) -> [LineChart.Point] {
+  /// For each whole second from the switchover the median over the runs, with lowest and highest.
+  static func course(_ runs: [Run], _ value: (Run.Stretch) -> Double?) -> [LineChart.Point] {
     var seconds: [Int: [Double]] = [:]
     for run in runs {
       for stretch in run.stretches ?? [] {
-        seconds[Int(stretch.start.rounded(.down)), default: []].append(value(stretch))
+        guard let value = value(stretch) else { continue }
+        seconds[Int(stretch.start.rounded(.down)), default: []].append(value)
       }
     }
     return seconds.sorted { $0.key < $1.key }.compactMap { second, values in
-      Distribution(values).map { LineChart.Point(x: Double(second), y: $0.median) }
+      Distribution(values).map { LineChart.Point(x: Double(second), $0) }
     }
   }
 }

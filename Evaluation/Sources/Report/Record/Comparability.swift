@@ -39,8 +39,8 @@ extension EvaluationRecord {
   public mutating func add(_ other: EvaluationRecord, from file: String) throws(LabError) {
     if let difference = EvaluationRecord.difference(machine, other.machine) {
       throw LabError(
-        "\(file) was measured on another machine (\(difference)): draw its runs into a document of "
-          + "their own")
+        "\(file) was measured on another machine, with other \(difference): draw its runs into a "
+          + "document of their own")
     }
     runs += other.runs
   }
@@ -66,7 +66,7 @@ extension EvaluationRecord {
   private static func difference(_ one: [String: String], _ other: [String: String]) -> String? {
     for (name, value) in one.sorted(by: { $0.key < $1.key }) {
       guard let second = other[name], second != value else { continue }
-      return "\(name): \(value) and \(second)"
+      return "\(name) (\(value) and \(second))"
     }
     return nil
   }
