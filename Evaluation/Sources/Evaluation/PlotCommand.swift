@@ -10,8 +10,12 @@ struct PlotCommand: ParsableCommand {
     abstract: "Draw what was measured, and put its tables into a document.",
     discussion: """
       In the document each table stands between <!-- NAME --> and <!-- end NAME -->. Names are machine, \
-      goals, runs, excluded, memory, total, bytes, downtime, costs, workloads and service; those that the document does \
-      not have are left out.
+      goals, runs, excluded, memory, total, bytes, downtime, costs, workloads and service; those that the \
+      document does not have are left out. A drawing stands between <!-- drawing NAME --> and \
+      <!-- end drawing NAME --> where there was anything to draw: total, bytes, downtime, total-LINK, \
+      costs, memory, workloads, throughput, latency.
+
+      Runs of one experiment under different conditions, or of different machines, are refused.
       """)
 
   @Argument(
@@ -57,7 +61,21 @@ struct PlotCommand: ParsableCommand {
     for part in presentation.parts where names.contains(part.name) {
       try text.set(part.name, to: part.text)
     }
+    try text.setDrawings(
+      presentation.drawings, in: PlotCommand.path(to: directory, from: document))
     try write(text.text, to: document)
+  }
+
+  /// How a directory is reached from a document.
+  static func path(to directory: String, from document: String) -> String {
+    func components(_ path: String) -> [Substring] {
+      URL(filePath: path).standardized.path().split(separator: "/")
+    }
+    let target = components(directory)
+    let start = components(document).dropLast()
+    let common = zip(target, start).prefix { $0 == $1 }.count
+    let up = Array(repeating: Substring(".."), count: start.count - common)
+    return (up + target.dropFirst(common)).joined(separator: "/")
   }
 
   private func write(_ text: String, to path: String) throws(LabError) {

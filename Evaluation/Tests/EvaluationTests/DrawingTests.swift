@@ -92,6 +92,22 @@ struct DrawingTests {
     #expect(file.count(of: "stroke:\(SVGDrawing.colours[0]);stroke-opacity:1") == 12)
   }
 
+  @Test("total time is drawn against cache size for every method, where there are several sizes")
+  func cacheSizes() throws {
+    let runs = [25, 50].flatMap { share in
+      Method.allCases.map { Run.sample($0, 5, share: share) }
+        + [.sample(.precopy, 5, link: "10gbit", share: share)]
+    }
+    let drawings = try Presentation(.sample(runs)).drawings
+    let file = try #require(drawings.first { $0.name == "total-1gbit" }).image.file
+    for method in Method.allCases {
+      #expect(file.contains(">\(SVGDrawing.escaped(method.title))<"))
+    }
+    #expect(drawings.contains { $0.name == "total-10gbit" })
+    let single = try Presentation(.sample(runs.filter { $0.conditions.cacheShare == 50 }))
+    #expect(!single.drawings.contains { $0.name.hasPrefix("total-") })
+  }
+
   @Test("text cannot break the file")
   func escapes() {
     #expect(SVGDrawing.escaped("a<b & \"c\">") == "a&lt;b &amp; &quot;c&quot;&gt;")

@@ -75,7 +75,9 @@ struct GoalTests {
         .sampleOfService(.leafcutterNoRefault, secondsTo90: nil, repetition: repetition),
       ]
     }
-    #expect(try line("time to 90 %", runs).contains("measured 0.25 (15.0 s, 60.0 s)"))
+    #expect(
+      try line("time to 90 %", runs).contains(
+        "measured 0.25 (15.0 s, 60.0 s; back in 3 of 3, 0 of 3)"))
     #expect(try line("time to 90 %", runs).hasSuffix("; met"))
   }
 }

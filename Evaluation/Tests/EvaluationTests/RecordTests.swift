@@ -36,4 +36,19 @@ struct RecordTests {
     #expect(text.names == ["goals"])
     #expect(throws: LabError.self) { try text.set("costs", to: "x") }
   }
+
+  @Test("an image stands where its drawing exists, and nothing where it does not")
+  func drawings() throws {
+    let markers = ["total", "memory"].map {
+      "<!-- drawing \($0) -->\nx\n<!-- end drawing \($0) -->\n"
+    }
+    var text = MarkedText(markers.joined())
+    let presentation = try Presentation(.sample([.sample(.precopy, 9)]))
+    try text.setDrawings(presentation.drawings, in: "figures")
+    #expect(
+      text.text.contains(
+        "<!-- drawing total -->\n\n![Total time, half of the guest's memory in the cache]"
+          + "(figures/total.svg)\n\n<!-- end"))
+    #expect(text.text.contains("<!-- drawing memory -->\n<!-- end drawing memory -->"))
+  }
 }

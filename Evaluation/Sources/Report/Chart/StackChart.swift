@@ -40,7 +40,7 @@ public struct StackChart: Sendable {
     for (row, bar) in bars.enumerated() {
       let top = frame.top(ofRow: row)
       var sum = 0.0
-      for (part, value) in bar.values.enumerated() {
+      for (part, value) in bar.values.enumerated() where value > 0 {
         let begin = frame.scale.place(sum)
         sum += value
         drawing.bar(

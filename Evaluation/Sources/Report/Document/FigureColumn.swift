@@ -30,7 +30,10 @@ struct FigureColumn: Sendable {
     Distribution(runs.converged.compactMap(value).map { $0 / divisor })
   }
 
-  func cell(_ runs: [Run]) -> String { Table.cell(distribution(over: runs), digits: digits) }
+  /// - Parameter count: of runs that the reader expects.
+  func cell(_ runs: [Run], expected count: Int = EvaluationRecord.repetitions) -> String {
+    Table.cell(distribution(over: runs), digits: digits, expected: count)
+  }
 
   /// The same, with a word about those that did not converge: for a table whose rows have no other place
   /// for it.
@@ -43,19 +46,30 @@ struct FigureColumn: Sendable {
 }
 
 extension Table {
-  /// A row for each method that occurs, with a word about its runs that did not converge.
+  /// A row for each method that occurs.
   init(ofMethodsIn runs: [Run], columns: [FigureColumn]) {
     self.init(
       head: [""] + columns.map(\.title),
       rows: runs.methods.map { method in
         let mine = runs.of(method)
-        return [Table.label(method, mine)] + columns.map { $0.cell(mine) }
+        return [Table.label(method.title, mine)] + Table.row(of: mine, columns)
       })
   }
 
-  static func label(_ method: Method, _ runs: [Run]) -> String {
-    let lost = runs.count - runs.converged.count
-    guard lost > 0 else { return method.title }
-    return "\(method.title) (\(lost) of \(runs.count) did not converge)"
+  /// A row's name, with the number of its runs where it is not that of the full evaluation, and a word
+  /// about those that did not converge.
+  static func label(_ name: String, _ runs: [Run]) -> String {
+    let count = runs.converged.count
+    var notes: [String] = []
+    if count != EvaluationRecord.repetitions { notes.append("n=\(count)") }
+    if count < runs.count {
+      notes.append("\(runs.count - count) of \(runs.count) did not converge")
+    }
+    return notes.isEmpty ? name : "\(name) (\(notes.joined(separator: ", ")))"
+  }
+
+  /// A row's cells, which name the number of runs where it is not that of the row.
+  static func row(of runs: [Run], _ columns: [FigureColumn]) -> [String] {
+    columns.map { $0.cell(runs, expected: runs.converged.count) }
   }
 }

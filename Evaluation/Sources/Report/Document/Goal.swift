@@ -109,9 +109,13 @@ public struct Goal: Sendable {
     let with = record.countedRuns(of: .service, .leafcutter)
     let without = record.countedRuns(of: .service, .leafcutterNoRefault)
     guard let ratio = Ratio(with, to: without, of: \.secondsTo90OrObserved) else { return nil }
+    let back = [with, without].map { runs in
+      "\(runs.count { $0[.secondsTo90] != nil }) of \(runs.count)"
+    }
     return Judgement(
       measured: "\(ratio.ofMedians.text(digits: 2)) (\(ratio.values.median.text(digits: 1)) s, "
-        + "\(ratio.bases.median.text(digits: 1)) s); \(ratio.pairsText)",
+        + "\(ratio.bases.median.text(digits: 1)) s; back in \(back[0]), \(back[1])); "
+        + ratio.pairsText,
       verdict: Verdict(ratio, within: 0...0.5))
   }
 }

@@ -14,7 +14,8 @@ extension Presentation {
       grouping: record.countedRuns(of: .memory), by: \.conditions.documents
     ).sorted { $0.key < $1.key }
     let rows = groups.map { documents, runs in
-      ["\(documents)"] + ([database] + Presentation.memoryColumns).map { $0.cell(runs) }
+      [Table.label("\(documents)", runs)]
+        + Table.row(of: runs, [database] + Presentation.memoryColumns)
     }
     let head = ["documents"] + ([database] + Presentation.memoryColumns).map(\.title)
     add("memory", Table(head: head, rows: rows))

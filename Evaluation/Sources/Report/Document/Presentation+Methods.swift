@@ -18,7 +18,7 @@ extension Presentation {
       name: "bytes", title: "Sent, half of the guest's memory in the cache",
       column: FigureColumn("MB", .wireBytes, divisor: 1e6)),
     Aspect(
-      name: "downtime", title: "Gap in the guest's heartbeat, half of its memory in the cache",
+      name: "downtime", title: "Downtime by the heartbeat, half of the memory in the cache",
       column: FigureColumn("ms", .downtimeClient)),
   ]
 

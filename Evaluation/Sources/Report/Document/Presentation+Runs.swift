@@ -16,10 +16,10 @@ extension Presentation {
     let counted = undisturbed.converged.count
     add(
       "runs",
-      "Of \(record.runs.count) runs \(counted) count. \(ended.count - undisturbed.count) were excluded, "
-        + "because other programs took more than \(Run.undisturbed.text(digits: 1)) processors "
-        + "meanwhile; \(record.runs.count - ended.count) failed; "
-        + "\(undisturbed.count - counted) did not converge.")
+      "Runs that count: \(counted) of \(record.runs.count). Excluded, because other programs took more "
+        + "than \(Run.undisturbed.text(digits: 1)) processors meanwhile: "
+        + "\(ended.count - undisturbed.count); failed: \(record.runs.count - ended.count); "
+        + "not converged: \(undisturbed.count - counted).")
     addExcluded(ended)
   }
 

@@ -15,8 +15,8 @@ extension Presentation {
     let rows = all.methods.map { method -> [String] in
       let mine = all.of(method)
       let back = mine.converged.filter { $0[.secondsTo90] != nil }.count
-      return [Table.label(method, mine), "\(back) of \(mine.converged.count)"]
-        + columns.map { $0.cell(mine) }
+      return [Table.label(method.title, mine), "\(back) of \(mine.converged.count)"]
+        + Table.row(of: mine, columns)
     }
     add("service", Table(head: ["", "back at 90 %"] + columns.map(\.title), rows: rows))
     let runs = all.converged

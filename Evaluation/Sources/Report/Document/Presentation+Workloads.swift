@@ -44,7 +44,7 @@ extension Presentation {
         return [
           workload.mixTitle, workload.keys, method.title,
           "\(mine.converged.count) of \(mine.count)",
-        ] + columns.map { $0.cell(mine) }
+        ] + Table.row(of: mine, columns)
       }
     }
     let head = ["workload", "keys", "", "converged"] + columns.map(\.title)

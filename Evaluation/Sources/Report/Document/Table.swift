@@ -18,12 +18,14 @@ public struct Table: Sendable {
   }
 
   /// The median, with lowest and highest behind it where there were several runs, and their number where
-  /// it is not that of the full evaluation; a dash where there was none.
-  static func cell(_ values: Distribution?, digits: Int) -> String {
+  /// it is not the expected one; a dash where there was none.
+  static func cell(
+    _ values: Distribution?, digits: Int, expected: Int = EvaluationRecord.repetitions
+  ) -> String {
     guard let values else { return "–" }
     func text(_ value: Double) -> String { value.text(digits: digits) }
     let spread = values.count > 1 ? " (\(text(values.least))–\(text(values.most)))" : ""
-    let number = values.count == EvaluationRecord.repetitions ? "" : ", n=\(values.count)"
+    let number = values.count == expected ? "" : ", n=\(values.count)"
     return text(values.median) + spread + number
   }
 }

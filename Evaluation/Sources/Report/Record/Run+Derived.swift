@@ -25,7 +25,10 @@ extension Run {
   /// where that was not seen, or the cache is none that was kept.
   var secondsUntilCacheIsBack: Double? {
     guard let method, method.keepsCache, let total = self[.total] else { return nil }
-    return method.refaults ? self[.refault].map { total + $0 } : total
+    guard method.refaults else { return total }
+    // The refault counts from the switchover, which in post-copy comes before the migration's end; but it
+    // is over when the run has been observed.
+    return self[.refault].map { min(total + $0, self[.settle] ?? .infinity) }
   }
 
   /// Seconds from the switchover to 90 % of the operations. A run in which they were not reached again
