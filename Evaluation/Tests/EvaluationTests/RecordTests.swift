@@ -12,10 +12,12 @@ struct RecordTests {
     defer { try? FileManager.default.removeItem(atPath: file) }
     var one = Run.sample(.leafcutter, 3.25)
     one.stretches = [.init(start: -1, operationsPerSecond: 5, p99: 2)]
+    one.conditions.storageMegabytes = 100
     try EvaluationRecord.sample([one]).write(toFile: file)
     let text = String(decoding: try Data(contentsOf: URL(filePath: file)), as: UTF8.self)
     #expect(text.contains("\"total_s\" : 3.25") && text.contains("\"method\" : \"leafcutter\""))
     let read = try EvaluationRecord(file: file)
+    #expect(read.runs.first?.conditions == one.conditions)
     #expect(read.runs.count == 1 && read.runs[0][.total] == 3.25)
     #expect(read.runs[0].stretches?.count == 1 && read.runs[0][.prepare] == nil)
   }
