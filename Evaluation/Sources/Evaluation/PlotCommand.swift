@@ -10,11 +10,16 @@ struct PlotCommand: ParsableCommand {
     abstract: "Draw what was measured, and put its tables into a document.",
     discussion: """
       In the document each table stands between <!-- NAME --> and <!-- end NAME -->. Names are machine, \
-      goals, memory, total, bytes, downtime, costs, workloads and service; those that the document does \
-      not have are left out.
+      goals, runs, excluded, memory, total, bytes, downtime, costs, workloads and service; those that the \
+      document does not have are left out. A drawing stands between <!-- drawing NAME --> and \
+      <!-- end drawing NAME --> where there was anything to draw: total, bytes, downtime, total-LINK, \
+      costs, memory, workloads, throughput, latency.
+
+      Runs of one experiment under different conditions, or of different machines, are refused.
       """)
 
-  @Argument(help: "Raw data of `run`; the runs of all files are taken together.")
+  @Argument(
+    help: "Raw data of `run`, all of one machine; the runs of all files are taken together.")
   var files: [String]
   @Option(help: "The directory for the drawings.")
   var directory: String
@@ -33,16 +38,18 @@ struct PlotCommand: ParsableCommand {
   private func draw() throws(LabError) {
     guard let first = files.first else { return }
     var record = try EvaluationRecord(file: first)
-    for file in files.dropFirst() { record.add(try EvaluationRecord(file: file)) }
+    for file in files.dropFirst() {
+      try record.add(try EvaluationRecord(file: file), from: file)
+    }
+    let presentation = try Presentation(record)
     do {
       try FileManager.default.createDirectory(
         atPath: directory, withIntermediateDirectories: true)
     } catch {
       throw LabError("cannot make the directory \(directory): \(error)")
     }
-    let presentation = Presentation(record)
-    for (name, drawing) in presentation.drawings {
-      try write(drawing.file, to: "\(directory)/\(name).svg")
+    for drawing in presentation.drawings {
+      try write(drawing.image.file, to: "\(directory)/\(drawing.name).svg")
     }
     for goal in Goal.all { print(goal.line(in: record)) }
     guard let document else { return }
@@ -51,10 +58,24 @@ struct PlotCommand: ParsableCommand {
     }
     var text = MarkedText(String(decoding: data, as: UTF8.self))
     let names = text.names
-    for (name, part) in presentation.parts where names.contains(name) {
-      try text.set(name, to: part)
+    for part in presentation.parts where names.contains(part.name) {
+      try text.set(part.name, to: part.text)
     }
+    try text.setDrawings(
+      presentation.drawings, in: PlotCommand.path(to: directory, from: document))
     try write(text.text, to: document)
+  }
+
+  /// How a directory is reached from a document.
+  static func path(to directory: String, from document: String) -> String {
+    func components(_ path: String) -> [Substring] {
+      URL(filePath: path).standardized.path().split(separator: "/")
+    }
+    let target = components(directory)
+    let start = components(document).dropLast()
+    let common = zip(target, start).prefix { $0 == $1 }.count
+    let up = Array(repeating: Substring(".."), count: start.count - common)
+    return (up + target.dropFirst(common)).joined(separator: "/")
   }
 
   private func write(_ text: String, to path: String) throws(LabError) {

@@ -8,11 +8,30 @@ public struct SVGDrawing: Sendable {
     case start, middle, end
   }
 
-  /// One after the other they are told apart by people who see few colours (Okabe and Ito, "Color
-  /// Universal Design", 2008).
+  /// A place in the drawing, from its upper left corner.
+  public struct Place: Sendable {
+    public var x: Double
+    public var y: Double
+
+    public init(_ x: Double, _ y: Double) {
+      self.x = x
+      self.y = y
+    }
+  }
+
+  /// In this order they are told apart by people who see few colours; hues are those of Okabe and Ito,
+  /// "Color Universal Design", 2008, as light or dark as it takes to be seen on white and on black.
   public static let colours = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c", "#8f6bd6",
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87400", "#3d94d1", "#8c8c8c", "#8f6bd6",
+    "#8c564b",
   ]
+
+  /// The colour with that number, from the first on again behind the last.
+  static func colour(_ number: Int) -> String { colours[number % colours.count] }
+
+  /// Of text, and of what is drawn upon bars.
+  static let inkOnLight = "#000000"
+  static let inkOnDark = "#ffffff"
 
   public let width: Double
   public let height: Double
@@ -23,20 +42,49 @@ public struct SVGDrawing: Sendable {
     self.height = height
   }
 
-  public mutating func line(
-    _ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, colour: String? = nil,
-    width: Double = 1
-  ) {
-    let stroke = colour.map { " style=\"stroke:\($0);stroke-width:\(number(width))\"" } ?? ""
-    body.append(
-      "<line x1=\"\(number(x1))\" y1=\"\(number(y1))\" x2=\"\(number(x2))\" y2=\"\(number(y2))\"\(stroke)/>"
-    )
+  /// A line of a grid.
+  public mutating func line(_ from: Place, _ to: Place) { line(from, to, "") }
+
+  /// The time of an event, or something else that no axis has.
+  public mutating func mark(_ from: Place, _ to: Place) {
+    line(from, to, " class=\"ink\" stroke-dasharray=\"4 4\"")
   }
 
-  public mutating func path(_ points: [(x: Double, y: Double)], colour: String) {
-    guard points.count > 1 else { return }
-    let list = points.map { "\(number($0.x)),\(number($0.y))" }.joined(separator: " ")
-    body.append("<polyline points=\"\(list)\" style=\"stroke:\(colour)\"/>")
+  /// From the lowest to the highest of some values, across or upright, with a cap at either end.
+  ///
+  /// - Parameter colour: that of the text where it is nil, to be seen on a bar of any colour.
+  public mutating func whisker(_ from: Place, _ to: Place, colour: String? = nil) {
+    let attributes = colour.map { " style=\"stroke:\($0);stroke-opacity:1\"" } ?? " class=\"ink\""
+    let cap = 3.0
+    let (across, along) = from.y == to.y ? (0, cap) : (cap, 0)
+    line(from, to, attributes)
+    for end in [from, to] {
+      line(
+        Place(end.x - across, end.y - along), Place(end.x + across, end.y + along), attributes)
+    }
+  }
+
+  private mutating func line(_ from: Place, _ to: Place, _ attributes: String) {
+    body.append(
+      "<line x1=\"\(number(from.x))\" y1=\"\(number(from.y))\" x2=\"\(number(to.x))\" "
+        + "y2=\"\(number(to.y))\"\(attributes)/>")
+  }
+
+  public mutating func path(_ places: [Place], colour: String, isDashed: Bool = false) {
+    guard places.count > 1 else { return }
+    let dashes = isDashed ? ";stroke-dasharray:6 3" : ""
+    body.append(
+      "<polyline points=\"\(list(places))\" style=\"stroke:\(colour)\(dashes)\"/>")
+  }
+
+  /// A surface that lets see what lies below.
+  public mutating func band(_ places: [Place], colour: String) {
+    guard places.count > 2 else { return }
+    body.append("<polygon points=\"\(list(places))\" fill=\"\(colour)\" fill-opacity=\"0.2\"/>")
+  }
+
+  private func list(_ places: [Place]) -> String {
+    places.map { "\(number($0.x)),\(number($0.y))" }.joined(separator: " ")
   }
 
   public mutating func bar(
@@ -65,11 +113,15 @@ public struct SVGDrawing: Sendable {
     <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(number(width)) \(number(height))" \
     width="\(number(width))" height="\(number(height))">
     <style>
-    text { font: 12px sans-serif; fill: #57606a }
+    text { font: 12px sans-serif; fill: \(SVGDrawing.inkOnLight) }
     .title { font-weight: bold; font-size: 14px }
     line { stroke: #8c959f; stroke-opacity: 0.6 }
+    .ink { stroke: \(SVGDrawing.inkOnLight); stroke-opacity: 1; stroke-width: 1.5 }
     polyline { fill: none; stroke-width: 2 }
-    @media (prefers-color-scheme: dark) { text { fill: #b1bac4 } }
+    @media (prefers-color-scheme: dark) {
+    text { fill: \(SVGDrawing.inkOnDark) }
+    .ink { stroke: \(SVGDrawing.inkOnDark) }
+    }
     </style>
     \(body.joined(separator: "\n"))
     </svg>

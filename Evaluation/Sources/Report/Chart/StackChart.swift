@@ -1,69 +1,57 @@
-/// Columns of which each is made of parts, one upon the other.
-public struct StackChart: Sendable {
-  public struct Column: Sendable {
-    public var label: String
-    /// From the bottom, one for each part.
-    public var values: [Double]
+import Lab
 
-    public init(label: String, values: [Double]) {
+/// Horizontal bars of which each is made of parts, one behind the other.
+public struct StackChart: Sendable {
+  public struct Bar: Sendable {
+    public var label: String
+    /// Medians from the left, one for each part.
+    public var values: [Double]
+    /// How the sum lies over the runs; nil where that needs no whisker.
+    public var sum: Distribution?
+
+    public init(label: String, values: [Double], sum: Distribution? = nil) {
       self.label = label
       self.values = values
+      self.sum = sum
     }
   }
 
   public var title: String
-  public var horizontal: String
-  public var vertical: String
+  /// What is measured, with its unit.
+  public var axis: String
   public var parts: [String]
-  public var columns: [Column]
+  public var bars: [Bar]
 
-  public init(
-    title: String, horizontal: String, vertical: String, parts: [String], columns: [Column]
-  ) {
+  public init(title: String, axis: String, parts: [String], bars: [Bar]) {
     self.title = title
-    self.horizontal = horizontal
-    self.vertical = vertical
+    self.axis = axis
     self.parts = parts
-    self.columns = columns
+    self.bars = bars
   }
 
-  private static let left = 70.0
-  private static let right = 510.0
-  private static let top = 50.0
-  private static let bottom = 320.0
+  private static let thickness = 16.0
 
   public func drawn() -> SVGDrawing {
-    var drawing = SVGDrawing(width: 720, height: StackChart.bottom + 46)
-    let up = Scale(
-      .linear, covering: columns.map { $0.values.reduce(0, +) }, from: StackChart.bottom,
-      to: StackChart.top)
-    drawing.text(title, 12, 22, isTitle: true)
-    drawing.text(vertical, 12, 42)
-    for tick in up.ticks {
-      drawing.line(StackChart.left, up.place(tick), StackChart.right, up.place(tick))
-      drawing.text(up.text(of: tick), StackChart.left - 6, up.place(tick) + 4, .end)
-    }
-    let room = (StackChart.right - StackChart.left) / Double(max(1, columns.count))
-    for (number, column) in columns.enumerated() {
-      let middle = StackChart.left + room * (Double(number) + 0.5)
+    let frame = BarFrame(
+      title: title, axis: axis, legend: parts, labels: bars.map(\.label),
+      thickness: StackChart.thickness,
+      covering: bars.map { max($0.values.reduce(0, +), $0.sum?.most ?? 0) })
+    var drawing = frame.drawn()
+    for (row, bar) in bars.enumerated() {
+      let top = frame.top(ofRow: row)
       var sum = 0.0
-      for (part, value) in column.values.enumerated() {
-        let (low, high) = (up.place(sum), up.place(sum + value))
-        drawing.bar(
-          middle - room * 0.3, high, width: room * 0.6, height: low - high,
-          colour: SVGDrawing.colours[part % SVGDrawing.colours.count])
+      for (part, value) in bar.values.enumerated() where value > 0 {
+        let begin = frame.scale.place(sum)
         sum += value
+        drawing.bar(
+          begin, top, width: frame.scale.place(sum) - begin, height: StackChart.thickness,
+          colour: SVGDrawing.colour(part))
       }
-      drawing.text(column.label, middle, StackChart.bottom + 18, .middle)
-    }
-    drawing.text(
-      horizontal, (StackChart.left + StackChart.right) / 2, StackChart.bottom + 38, .middle)
-    for (part, name) in parts.enumerated() {
-      let y = StackChart.top + 6 + 20 * Double(parts.count - 1 - part)
-      drawing.bar(
-        StackChart.right + 16, y - 6, width: 12, height: 12,
-        colour: SVGDrawing.colours[part % SVGDrawing.colours.count])
-      drawing.text(name, StackChart.right + 34, y + 4)
+      guard let spread = bar.sum, spread.count > 1 else { continue }
+      let middle = top + StackChart.thickness / 2
+      drawing.whisker(
+        .init(frame.scale.place(spread.least), middle),
+        .init(frame.scale.place(spread.most), middle))
     }
     return drawing
   }

@@ -7,7 +7,7 @@ public struct MarkedText: Sendable {
 
   public init(_ text: String) { self.text = text }
 
-  /// Puts `part` between the markers of that name.
+  /// Puts `part` between the markers of that name; nothing where it is empty.
   ///
   /// - Throws: where the document does not have both.
   public mutating func set(_ name: String, to part: String) throws(LabError) {
@@ -18,7 +18,7 @@ public struct MarkedText: Sendable {
     else {
       throw LabError("the document has no lines \(begin) and \(end), between which \(name) belongs")
     }
-    lines.replaceSubrange((first + 1)..<last, with: ["", part, ""])
+    lines.replaceSubrange((first + 1)..<last, with: part.isEmpty ? [] : ["", part, ""])
     text = lines.joined(separator: "\n")
   }
 
@@ -27,6 +27,21 @@ public struct MarkedText: Sendable {
     text.split(separator: "\n").compactMap { line in
       guard line.hasPrefix("<!-- end "), line.hasSuffix(" -->") else { return nil }
       return String(line.dropFirst("<!-- end ".count).dropLast(" -->".count))
+    }
+  }
+
+  /// Puts each drawing between the markers `drawing NAME`, and nothing between those whose drawing does
+  /// not exist.
+  ///
+  /// - Parameter path: the drawings' directory, as it is reached from the document.
+  /// - Throws: where a marker has no counterpart.
+  public mutating func setDrawings(
+    _ drawings: [Presentation.Drawing], in path: String
+  ) throws(LabError) {
+    let prefix = "drawing "
+    for part in names where part.hasPrefix(prefix) {
+      let drawing = drawings.first { $0.name == part.dropFirst(prefix.count) }
+      try set(part, to: drawing.map { "![\($0.title)](\(path)/\($0.name).svg)" } ?? "")
     }
   }
 }

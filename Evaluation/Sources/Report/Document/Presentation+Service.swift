@@ -2,65 +2,63 @@ import Lab
 
 extension Presentation {
   mutating func addService(_ record: EvaluationRecord) {
-    let runs = record.runs(of: .service)
-    let methods = Method.allCases.filter { method in runs.contains { $0.method == method } }
-    let rows = methods.map { method -> [String] in
-      let mine = runs.filter { $0.method == method }
-      let reached = mine.filter { $0[.secondsTo90] != nil }.count
-      return [
-        method.title, "\(reached) of \(mine.count)",
-        Table.cell(mine.timesTo90, digits: 1),
-        Table.cell(mine.distribution(of: .operationsBefore), digits: 0),
-        Table.cell(mine.distribution(of: .operationsDuring), digits: 0),
-        Table.cell(mine.distribution(of: .operationsAfter), digits: 0),
-        Table.cell(mine.distribution(of: .downtimeClient), digits: 0),
-        Table.cell(mine.distribution(of: .total), digits: 1),
-        Table.cell(mine.distribution(of: .refault), digits: 1),
-      ]
-    }
-    let head = [
-      "", "back at 90 %", "after, s", "ops/s before", "during", "15 s after", "downtime, ms",
-      "total, s", "refault, s",
+    let columns = [
+      FigureColumn("after, s", digits: 1, value: \.secondsTo90OrObserved),
+      FigureColumn("ops/s before", .operationsBefore),
+      FigureColumn("during", .operationsDuring),
+      FigureColumn("15 s after", .operationsAfter),
+      FigureColumn("downtime, ms", .downtimeClient),
+      FigureColumn("total, s", .total, digits: 1),
+      FigureColumn("refault, s", .refault, digits: 1),
     ]
-    parts.append(("service", Table(head: head, rows: rows).text))
-    guard !runs.isEmpty else { return }
-    func lines(_ value: (Run.Stretch) -> Double) -> [LineChart.Line] {
-      methods.map { method in
-        LineChart.Line(
-          name: method.title,
-          points: Presentation.medians(runs.filter { $0.method == method }, value), hasDots: false)
-      }
+    let all = record.undisturbedRuns(of: .service)
+    let rows = all.methods.map { method -> [String] in
+      let mine = all.of(method)
+      let back = mine.converged.filter { $0[.secondsTo90] != nil }.count
+      return [Table.label(method.title, mine), "\(back) of \(mine.converged.count)"]
+        + Table.row(of: mine, columns)
     }
-    drawings.append(
-      (
-        "throughput",
-        LineChart(
-          title: "Operations per second around a migration",
-          horizontal: "s from the switchover", vertical: "operations per second",
-          lines: lines(\.operationsPerSecond)
-        ).drawn()
-      ))
-    drawings.append(
-      (
-        "latency",
-        LineChart(
-          title: "99th percentile of the latency around a migration",
-          horizontal: "s from the switchover", vertical: "ms", kind: .logarithmic,
-          lines: lines(\.p99)
-        ).drawn()
-      ))
+    add("service", Table(head: ["", "back at 90 %"] + columns.map(\.title), rows: rows))
+    let runs = all.converged
+    guard !runs.isEmpty else { return }
+    draw(
+      "throughput", "Operations per second around a migration", runs,
+      vertical: "operations per second", .linear
+    ) { $0.operationsPerSecond }
+    // A second without an operation has no latency.
+    draw(
+      "latency", "Latency around a migration: highest p99 of a tenth of a second", runs,
+      vertical: "ms, the highest p99 of the ten slots of 100 ms in each second", .logarithmic
+    ) { $0.operationsPerSecond > 0 ? $0.p99 : nil }
   }
 
-  /// For each whole second from the switchover the median over the runs.
-  static func medians(_ runs: [Run], _ value: (Run.Stretch) -> Double) -> [LineChart.Point] {
+  private mutating func draw(
+    _ name: String, _ title: String, _ runs: [Run], vertical: String, _ kind: Scale.Kind,
+    value: (Run.Stretch) -> Double?
+  ) {
+    let lines = runs.methods.map { method in
+      LineChart.Line(
+        name: method.title, kind: .course, points: Presentation.course(runs.of(method), value))
+    }
+    draw(
+      name, title,
+      LineChart(
+        title: title, horizontal: "s from the switchover", vertical: vertical, kind: kind,
+        event: 0, lines: lines
+      ).drawn())
+  }
+
+  /// For each whole second from the switchover the median over the runs, with lowest and highest.
+  static func course(_ runs: [Run], _ value: (Run.Stretch) -> Double?) -> [LineChart.Point] {
     var seconds: [Int: [Double]] = [:]
     for run in runs {
       for stretch in run.stretches ?? [] {
-        seconds[Int(stretch.start.rounded(.down)), default: []].append(value(stretch))
+        guard let value = value(stretch) else { continue }
+        seconds[Int(stretch.start.rounded(.down)), default: []].append(value)
       }
     }
     return seconds.sorted { $0.key < $1.key }.compactMap { second, values in
-      Distribution(values).map { LineChart.Point(x: Double(second), y: $0.median) }
+      Distribution(values).map { LineChart.Point(x: Double(second), $0) }
     }
   }
 }

@@ -17,12 +17,15 @@ public struct Table: Sendable {
       .joined(separator: "\n")
   }
 
-  /// The median, with lowest and highest behind it where there were several runs; a dash where there
-  /// was none.
-  static func cell(_ values: Distribution?, divisor: Double = 1, digits: Int) -> String {
+  /// The median, with lowest and highest behind it where there were several runs, and their number where
+  /// it is not the expected one; a dash where there was none.
+  static func cell(
+    _ values: Distribution?, digits: Int, expected: Int = EvaluationRecord.repetitions
+  ) -> String {
     guard let values else { return "–" }
-    func text(_ value: Double) -> String { (value / divisor).text(digits: digits) }
-    guard values.count > 1 else { return text(values.median) }
-    return "\(text(values.median)) (\(text(values.least))–\(text(values.most)))"
+    func text(_ value: Double) -> String { value.text(digits: digits) }
+    let spread = values.count > 1 ? " (\(text(values.least))–\(text(values.most)))" : ""
+    let number = values.count == expected ? "" : ", n=\(values.count)"
+    return text(values.median) + spread + number
   }
 }

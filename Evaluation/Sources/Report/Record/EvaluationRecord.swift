@@ -34,20 +34,35 @@ public struct EvaluationRecord: Codable, Sendable {
     }
   }
 
-  /// Adds the runs of other raw data, which were measured on the same machine.
-  public mutating func add(_ other: EvaluationRecord) { runs += other.runs }
+  /// How often the full evaluation measures each point.
+  public static let repetitions = 5
 
-  /// The runs that came to an end and were not disturbed, of one experiment and where it is given of one
-  /// method.
-  public func runs(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
-    runs.filter {
-      $0.experiment == experiment && $0.failure == nil && !$0.isDisturbed
-        && (method == nil || $0.method == method)
-    }
+  /// The runs of one experiment that did not fail and that other programs did not disturb. Migrations that
+  /// did not converge are among them.
+  public func undisturbedRuns(of experiment: Experiment) -> [Run] {
+    runs.filter { $0.experiment == experiment && $0.failure == nil && !$0.isDisturbed }
+  }
+
+  /// Of those, the runs whose migration came to its end: their figures count.
+  public func countedRuns(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
+    let runs = undisturbedRuns(of: experiment).converged
+    guard let method else { return runs }
+    return runs.filter { $0.method == method }
   }
 }
 
 extension [Run] {
+  /// Those that did not give up before their migration came to its end.
+  public var converged: [Run] { filter { $0[.converged] != 0 } }
+
+  func of(_ method: Method) -> [Run] { filter { $0.method == method } }
+
+  /// The methods that occur, in their order.
+  var methods: [Method] {
+    let occurring = Set(compactMap(\.method))
+    return Method.allCases.filter(occurring.contains)
+  }
+
   /// How a figure lies over these runs; nil where none of them has it.
   public func distribution(of figure: Figure) -> Distribution? {
     Distribution(compactMap { $0[figure] })

@@ -29,10 +29,13 @@ public struct Run: Codable, Sendable {
     public var rate: Int?
     /// Operations per second that the storage does at most; nil where it is not limited.
     public var storageLimit: Int?
+    /// Megabytes per second that the storage reads and writes at most; nil where it is not limited.
+    public var storageMegabytes: Int?
 
     public init(
       memory: Int, cacheShare: Int, documents: Int, link: String = "unshaped", mix: String = "idle",
-      keys: String = "zipfian", rate: Int? = nil, storageLimit: Int? = nil
+      keys: String = "zipfian", rate: Int? = nil, storageLimit: Int? = nil,
+      storageMegabytes: Int? = nil
     ) {
       self.memory = memory
       self.cacheShare = cacheShare
@@ -42,6 +45,7 @@ public struct Run: Codable, Sendable {
       self.keys = keys
       self.rate = rate
       self.storageLimit = storageLimit
+      self.storageMegabytes = storageMegabytes
     }
   }
 

@@ -1,0 +1,74 @@
+/// What charts of horizontal bars have in common: a title, a legend, a row with a label for each bar or
+/// group of bars, and an axis below.
+struct BarFrame {
+  private let title: String
+  private let axis: String
+  private let labels: [String]
+  private let entries: [Entry]
+  private let rowHeight: Double
+  private let top: Double
+  let scale: Scale
+
+  /// A colour of the legend.
+  private struct Entry {
+    var name: String
+    var place: SVGDrawing.Place
+  }
+
+  static let left = 190.0
+  private static let right = 690.0
+  private static let width = 720.0
+  private static let gap = 8.0
+
+  /// - Parameters:
+  ///   - axis: what is measured, with its unit.
+  ///   - legend: what the colours mean, in their order; empty where there is one that needs no word.
+  ///   - thickness: of a row's bars together.
+  ///   - values: that have a place.
+  init(
+    title: String, axis: String, legend: [String], labels: [String], thickness: Double,
+    covering values: [Double]
+  ) {
+    self.title = title
+    self.axis = axis
+    self.labels = labels
+    rowHeight = thickness + BarFrame.gap
+    scale = Scale(.linear, covering: values, from: BarFrame.left, to: BarFrame.right)
+    var place = SVGDrawing.Place(12, 34)
+    var entries: [Entry] = []
+    for name in legend {
+      let length = 30 + 7 * Double(name.count)
+      if place.x + length > BarFrame.width { place = SVGDrawing.Place(12, place.y + 18) }
+      entries.append(Entry(name: name, place: place))
+      place.x += length
+    }
+    self.entries = entries
+    top = legend.isEmpty ? 42 : place.y + 26
+  }
+
+  /// Where the bars of a row begin.
+  func top(ofRow row: Int) -> Double { top + rowHeight * Double(row) }
+
+  /// The drawing without its bars.
+  func drawn() -> SVGDrawing {
+    let bottom = top(ofRow: labels.count)
+    var drawing = SVGDrawing(width: BarFrame.width, height: bottom + 44)
+    drawing.text(title, 12, 22, isTitle: true)
+    for (number, entry) in entries.enumerated() {
+      drawing.bar(
+        entry.place.x, entry.place.y, width: 12, height: 12, colour: SVGDrawing.colour(number))
+      drawing.text(entry.name, entry.place.x + 17, entry.place.y + 10)
+    }
+    for tick in scale.ticks {
+      let x = scale.place(tick)
+      drawing.line(.init(x, top - 4), .init(x, bottom))
+      drawing.text(scale.text(of: tick), x, bottom + 16, .middle)
+    }
+    drawing.text(axis, (BarFrame.left + BarFrame.right) / 2, bottom + 34, .middle)
+    for (row, label) in labels.enumerated() {
+      let middle = top(ofRow: row) + (rowHeight - BarFrame.gap) / 2
+      drawing.text(label, BarFrame.left - 8, middle + 4, .end)
+    }
+    return drawing
+  }
+}

@@ -1,0 +1,91 @@
+import Lab
+import Testing
+
+@testable import EvaluationReport
+
+@Suite("Which runs may stand in one table")
+struct ComparabilityTests {
+  private static let plain = Run.Conditions(
+    memory: 1024, cacheShare: 50, documents: 470_000, link: "1gbit", mix: "C", rate: 100,
+    storageLimit: 500, storageMegabytes: 100)
+
+  private func record(
+    _ experiment: Experiment, _ conditions: Run.Conditions...
+  ) -> EvaluationRecord {
+    var record = EvaluationRecord(machine: ["processors": "2", "kernel": "6.12"])
+    record.runs = conditions.map { Run(experiment, .precopy, $0, repetition: 1) }
+    return record
+  }
+
+  /// One change each, and the condition that the refusal has to name.
+  struct Change: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let make: @Sendable (inout Run.Conditions) -> Void
+  }
+
+  @Test(
+    "runs of one experiment that differ in what no table tells apart are refused",
+    arguments: [
+      Change(testDescription: "memory (1024 MiB and 2048 MiB)") { $0.memory = 2048 },
+      Change(testDescription: "rate (100 per second and unlimited)") { $0.rate = nil },
+      Change(testDescription: "storage limit") { $0.storageLimit = 1000 },
+      Change(testDescription: "storage bandwidth") { $0.storageMegabytes = nil },
+      Change(testDescription: "keys") { $0.keys = "uniform" },
+    ])
+  func mixtures(_ change: Change) throws {
+    var changed = ComparabilityTests.plain
+    change.make(&changed)
+    let mixed = record(.methods, ComparabilityTests.plain, changed)
+    let error = try #require(throws: LabError.self) { try Presentation(mixed) }
+    #expect(error.sentence.contains("experiment methods"))
+    #expect(error.sentence.contains(change.testDescription))
+  }
+
+  @Test("what an experiment varies may differ")
+  func varied() throws {
+    var changed = ComparabilityTests.plain
+    changed.link = "10gbit"
+    changed.cacheShare = 25
+    try record(.methods, ComparabilityTests.plain, changed).requireComparableRuns()
+    #expect(throws: LabError.self) {
+      try record(.service, ComparabilityTests.plain, changed).requireComparableRuns()
+    }
+    changed = ComparabilityTests.plain
+    changed.mix = "A"
+    try record(.workloads, ComparabilityTests.plain, changed).requireComparableRuns()
+    changed = ComparabilityTests.plain
+    changed.documents = 100
+    try record(.memory, ComparabilityTests.plain, changed).requireComparableRuns()
+  }
+
+  @Test("experiments may have conditions of their own")
+  func experiments() throws {
+    var changed = ComparabilityTests.plain
+    changed.memory = 2048
+    var both = record(.service, ComparabilityTests.plain)
+    both.runs += record(.methods, changed).runs
+    try both.requireComparableRuns()
+  }
+
+  @Test("raw data of another machine is refused by a sentence that names file and difference")
+  func machines() throws {
+    var record = record(.methods, ComparabilityTests.plain)
+    var other = record
+    try record.add(other, from: "same.json")
+    #expect(record.runs.count == 2)
+    other.machine["processors"] = "64"
+    let error = try #require(throws: LabError.self) { try record.add(other, from: "other.json") }
+    #expect(error.sentence.contains("other.json"))
+    #expect(error.sentence.contains("processors (2 and 64)"))
+    #expect(record.runs.count == 2)
+  }
+
+  @Test("raw data that says less of the same machine is taken")
+  func olderDescription() throws {
+    var record = record(.methods, ComparabilityTests.plain)
+    var other = record
+    other.machine["kernel"] = nil
+    try record.add(other, from: "older.json")
+    #expect(record.runs.count == 2)
+  }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import FoundationEssentials
+import Lab
+import Testing
+
+@testable import EvaluationReport
+@testable import leafcutter_evaluation
+
+@Suite("Drawing what was measured")
+struct PlotTests {
+  /// A directory for the test's files, which goes with it.
+  private func withDirectory(_ body: (String) throws -> Void) throws {
+    let directory = "/tmp/evaluation-plot-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try body(directory)
+  }
+
+  private func plot(_ directory: String, _ files: [String]) throws {
+    try PlotCommand.parse(
+      ["--directory", "\(directory)/drawings", "--document", "\(directory)/evaluation.md"] + files
+    ).run()
+  }
+
+  private let document = """
+    <!-- total -->
+    <!-- end total -->
+    <!-- drawing total -->
+    <!-- end drawing total -->
+    <!-- drawing service -->
+    <!-- end drawing service -->
+
+    """
+
+  @Test("the document points to the drawings that were written, and to no others")
+  func links() throws {
+    try withDirectory { directory in
+      try EvaluationRecord.sample([.sample(.precopy, 9)]).write(toFile: "\(directory)/raw.json")
+      try Data(document.utf8).write(to: URL(filePath: "\(directory)/evaluation.md"))
+      try plot(directory, ["\(directory)/raw.json"])
+      let text = String(
+        decoding: try Data(contentsOf: URL(filePath: "\(directory)/evaluation.md")), as: UTF8.self)
+      #expect(text.contains("](drawings/total.svg)") && text.contains("| pre-copy | 9.00, n=1 |"))
+      #expect(!text.contains("service.svg"))
+      let written = try FileManager.default.contentsOfDirectory(atPath: "\(directory)/drawings")
+      #expect(written.sorted() == ["bytes.svg", "costs.svg", "downtime.svg", "total.svg"])
+    }
+  }
+
+  @Test("runs under different conditions leave document and drawings as they were")
+  func refusal() throws {
+    try withDirectory { directory in
+      var larger = Run.sample(.precopy, 18)
+      larger.conditions.memory = 2048
+      try EvaluationRecord.sample([.sample(.precopy, 9)]).write(toFile: "\(directory)/one.json")
+      try EvaluationRecord.sample([larger]).write(toFile: "\(directory)/two.json")
+      try Data(document.utf8).write(to: URL(filePath: "\(directory)/evaluation.md"))
+      #expect(throws: ExitCode.failure) {
+        try plot(directory, ["\(directory)/one.json", "\(directory)/two.json"])
+      }
+      let text = try Data(contentsOf: URL(filePath: "\(directory)/evaluation.md"))
+      #expect(String(decoding: text, as: UTF8.self) == document)
+      #expect(!FileManager.default.fileExists(atPath: "\(directory)/drawings"))
+    }
+  }
+
+  @Test(
+    "drawings are reached from the document",
+    arguments: [
+      ("docs/evaluation", "docs/evaluation.md", "evaluation"),
+      ("docs/evaluation/", "./docs/evaluation.md", "evaluation"),
+      ("figures", "docs/evaluation.md", "../figures"),
+      ("/a/b", "/a/b.md", "b"),
+    ])
+  func paths(_ directory: String, _ document: String, _ path: String) {
+    #expect(PlotCommand.path(to: directory, from: document) == path)
+  }
+}
