@@ -1,4 +1,5 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
+// 6.3: the extension's entry point is a Swift function with a C name (`@c`).
 import PackageDescription
 
 // Every target is built with Swift 6's strict concurrency (the tools version turns it on), with

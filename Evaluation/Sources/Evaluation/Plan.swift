@@ -74,7 +74,7 @@ struct Plan {
   }
 
   /// What QEMU has for guests that write faster than is sent is tried where they do.
-  private func methods(ofMix mix: String, keys: String) -> [Method] {
+  func methods(ofMix mix: String, keys: String) -> [Method] {
     let isWriting = mix != "C" && keys == "zipfian" && !quick
     return only(
       isWriting

@@ -40,6 +40,7 @@ struct RunCommand: ParsableCommand {
     let collector: Collector
     do throws(LabError) {
       collector = try measure()
+      try collector.record.requireComparableRuns()
     } catch {
       Terminal.complain("leafcutter-evaluation: \(error)")
       throw ExitCode.failure

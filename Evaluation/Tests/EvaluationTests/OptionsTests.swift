@@ -16,7 +16,9 @@ struct OptionsTests {
     #expect(plan.points.map(\.share) == [0, 25, 50, 60])
     #expect(plan.points[1].links == ["1gbit", "10gbit"])
     #expect(plan.points[2].links == ["1gbit", "10gbit", "unshaped"])
-    #expect(plan.methods.count == Method.allCases.count - 1)
+    // Of these one is for writers, and one for what clients see.
+    #expect(
+      Set(Method.allCases).subtracting(plan.methods) == [.autoConverge, .leafcutterNoRefault])
   }
 
   @Test("the quick form has every method, and what the goals need")
@@ -37,6 +39,23 @@ struct OptionsTests {
     #expect(plan.repetitions == 3)
     #expect(plan.points == [0, 70].map { .init(share: $0, links: ["unshaped"]) })
     #expect(plan.methods == [.precopy, .leafcutter])
+  }
+
+  @Test("what QEMU has for busy writers is tried where they write")
+  func writers() throws {
+    let plan = Plan(try scope())
+    #expect(plan.methods(ofMix: "A", keys: "zipfian").contains(.autoConverge))
+    #expect(plan.methods(ofMix: "C", keys: "zipfian") == [.precopy, .leafcutter])
+    #expect(plan.methods(ofMix: "A", keys: "uniform") == [.precopy, .leafcutter])
+    let chosen = Plan(try scope("--methods", "leafcutter"))
+    #expect(chosen.methods(ofMix: "A", keys: "zipfian") == [.leafcutter])
+  }
+
+  @Test("in each repetition another method comes first")
+  func rotation() {
+    #expect([1, 2, 3].rotated(by: 1) == [2, 3, 1])
+    #expect([1, 2, 3].rotated(by: 5) == [3, 1, 2])
+    #expect([Int]().rotated(by: 1).isEmpty)
   }
 
   @Test("nonsense is refused")

@@ -36,7 +36,8 @@ struct ServiceExperiment {
             memory: bench.memory, cacheShare: cacheShare,
             documents: bench.contents(filling: cacheShare).documents,
             link: link, mix: "C", keys: "uniform", rate: rate,
-            storageLimit: storage.operationsPerSecond),
+            storageLimit: storage.operationsPerSecond,
+            storageMegabytes: storage.bytesPerSecond / 1_000_000),
           repetition: repetition)
         collector.carryOut(&run) { run throws(LabError) in
           var migration = MigrationRun(

@@ -4,7 +4,7 @@ extension Method {
   /// Whether the database is to have its cache again some time after the migration.
   fileprivate var keepsCache: Bool {
     switch self {
-    case .ideal, .leafcutterNoRefault: false
+    case .ideal, .leafcutterNoRefault, .shrunkCache: false
     default: true
     }
   }
