@@ -20,6 +20,8 @@ EVALUATION := $(EVALUATION_PACKAGE)/.build/release/leafcutter-evaluation
 GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
   $(RELEASE)/libleafcutter_wt.so $(RELEASE)/libleafcutter_hold.so
 LINT := swift format lint --strict --recursive
+# `make install-host` and `make install-guest`. The unit and the drop-in name /usr.
+PREFIX ?= /usr
 # `make torture`: rounds, and what decides the faults.
 ROUNDS ?= 20
 SEED ?= 1
@@ -34,13 +36,14 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup setup-demo setup-bench build build-old-guest build-torture build-bench build-evaluation \
+.PHONY: help setup setup-demo setup-bench programs build install-host install-guest build-old-guest build-torture build-bench build-evaluation \
   databases databases-in-guests nodes-in-guest demo downtime matrix torture bench bench-counts evaluation \
   evaluation-plots test races format
 
 help:
 	@echo "make setup    install what is missing: QEMU 10, the guest's kernel, libraries (as root)"
-	@echo "make build    build the programs and the demo's guest"
+	@echo "make build    build the programs and the demo's guest (make programs: without that)"
+	@echo "make install-host, make install-guest  put them below $$DESTDIR$(PREFIX)"
 	@echo "make demo     migrate a guest with a busy database, without and with Leafcutter"
 	@echo "                JSON=FILE writes the figures, OPTIONS=... is passed on (OPTIONS=--help)"
 	@echo "make downtime migrate one guest to and fro, and compare the downtimes without and with Leafcutter"
@@ -75,17 +78,30 @@ setup-demo:
 setup-bench:
 	@qemu-config/setup --quiet --bench
 
-build: setup-demo
+programs: setup-demo
 	@echo "building leafcutter, the WiredTiger extension and the hold library"
 	$(call build,--static-swift-stdlib --product leafcutter)
 	$(call build,--static-swift-stdlib --product leafcutter_wt)
 	$(call build,--static-swift-stdlib --product leafcutter_hold)
 	@echo "building leafcutter-guest"
 	$(call build,--scratch-path .build-static -Xswiftc -static-executable --product leafcutter-guest)
+
+build: programs
 	@echo "building the demo"
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-store)
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)
 	@qemu-config/guest/build $(STATE)/kernel $(STATE)/guest $(GUEST_FILES)
+
+# Host: the proxy. Guest: what runs in the guest, for which DESTDIR may be its file system.
+install-host: programs
+	install -D $(RELEASE)/leafcutter $(DESTDIR)$(PREFIX)/bin/leafcutter
+
+install-guest: programs
+	install -D $(STATIC)/leafcutter-guest $(DESTDIR)$(PREFIX)/bin/leafcutter-guest
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/leafcutter $(RELEASE)/libleafcutter_hold.so \
+	  $(RELEASE)/libleafcutter_wt.so
+	install -D -m 644 -t $(DESTDIR)/etc/systemd/system qemu-config/guest-service/leafcutter-guest.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/leafcutter qemu-config/guest-service/database.conf
 
 # $(call run,SUBCOMMAND) runs the demo's program with what has been built.
 run = $(DEMO)/leafcutter-demo $(1) --state $(STATE) --guest $(STATE)/guest \
