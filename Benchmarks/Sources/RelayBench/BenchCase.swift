@@ -9,6 +9,9 @@ struct BenchCase: Hashable, Sendable {
     /// This program's own: splice(2) to and fro, and nothing else.
     case splice
     case leafcutter
+
+    /// Its children serve one connection each and end with it.
+    var endsItsChildren: Bool { self != .nginx }
   }
 
   enum Mode: String, CaseIterable, Sendable { case single, multifd }

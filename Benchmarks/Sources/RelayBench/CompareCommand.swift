@@ -63,10 +63,10 @@ struct CompareCommand: ParsableCommand {
         print(BenchTable.row(measurement))
         rows.append(BenchRow(measurement))
       }
-      // A table appears when it is whole, into a pipe too.
+      // A table appears when it is whole, into a pipe too, and is kept whatever becomes of the next.
       fflush(nil)
+      if let json { try BenchRow.write(rows, to: json) }
     }
-    if let json { try BenchRow.write(rows, to: json) }
   }
 
   /// Cases that are compared with the same one.

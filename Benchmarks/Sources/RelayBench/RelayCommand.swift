@@ -90,7 +90,8 @@ struct RelayCommand {
     }
     return """
       daemon off;
-      master_process off;
+      user root;
+      worker_processes auto;
       pid \(folder)/nginx.pid;
       error_log stderr warn;
       load_module /usr/lib/nginx/modules/ngx_stream_module.so;

@@ -115,11 +115,13 @@ final class RelayProcess {
     return false
   }
 
-  /// Ends a program that would relay for ever. Children end with their connections, and what they cost is
-  /// told only when their parent has waited for them.
-  func terminate() throws -> Time {
+  /// Ends a program that would relay for ever. What children cost is told only when their parent has waited
+  /// for them.
+  ///
+  /// - Parameter afterChildren: whether they end with their connections, and are waited for.
+  func terminate(afterChildren: Bool) throws -> Time {
     let deadline = ContinuousClock.now + .seconds(2)
-    while !children.isEmpty, .now < deadline { usleep(1000) }
+    while afterChildren, !children.isEmpty, .now < deadline { usleep(1000) }
     if isAlive { kill(process, SIGTERM) }
     return try wait()
   }

@@ -107,7 +107,11 @@ struct Turn {
     monitor?.completeMigration()
     for socket in others + [main] { socket.shutDownWriting() }
     let arrived = try destination.awaitEnd()
-    if let relay { result.time = try isEdited ? relay.awaitSuccess() : relay.terminate() }
+    if let relay {
+      result.time =
+        try isEdited
+        ? relay.awaitSuccess() : relay.terminate(afterChildren: bench.relay.endsItsChildren)
+    }
     guard arrived.zeroPages == sizes.dropped,
       arrived.pages == sizes.pagesSent - sizes.dropped
     else {
