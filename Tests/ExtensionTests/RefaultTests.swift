@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import HookLink
+import LeafManifest
 import Testing
 
 @testable import WiredTigerExtension
@@ -27,6 +28,31 @@ import Testing
     #expect(try database.tell("latencies")[1] == 0)
     try database.tell("still")
     try database.expectClean()
+  }
+
+  @Test func neighboursInTheFileAreAskedForInOnePiece() {
+    var leaves = LeafList()
+    let gap = ReadAhead.largestGap
+    // Two that touch, one behind the largest gap, one behind a larger one, and one at the end of all numbers.
+    for (offset, size) in [
+      (4096, 4096), (8192, 8192), (16384 + gap, 4096), (16384 + 2 * gap + 4097, 4096),
+      (UInt64.max - 10, 4096),
+    ] as [(UInt64, UInt32)] {
+      leaves.append(offset: offset, size: size, key: [])
+    }
+    let last = 16384 + 2 * gap + 4097
+    #expect(
+      ReadAhead.pieces(leaves, 0..<5) == [4096..<16384 + gap + 4096, last..<last + 4096])
+    #expect(ReadAhead.pieces(leaves, 1..<2) == [8192..<16384])
+  }
+
+  @Test func noMoreIsAskedForInOnePieceThanTheKernelTakes() {
+    var leaves = LeafList()
+    let size: UInt64 = 100 << 10
+    for leaf in 0..<UInt64(10) { leaves.append(offset: leaf * size, size: UInt32(size), key: []) }
+    let pieces = ReadAhead.pieces(leaves, 0..<10)
+    #expect(pieces.allSatisfy { $0.count <= Int(ReadAhead.largestPiece) })
+    #expect(pieces == [0..<4 * size, 4 * size..<8 * size, 8 * size..<10 * size])
   }
 
   @Test func aTableThatIsOpenForDirectReadsIsSeen() throws {

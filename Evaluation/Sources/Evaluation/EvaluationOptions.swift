@@ -57,7 +57,7 @@ struct ScopeOptions: ParsableArguments {
     help:
       "Operations per second in experiment service: more than the storage serves, less than the cache."
   )
-  var serviceRate = 1000
+  var serviceRate = 900
   @Option(help: "What the storage does at most in experiment service, in operations per second.")
   var storageOperations = ServiceExperiment.storage.operationsPerSecond
   @Option(help: "Likewise, in MB per second.")

@@ -21,6 +21,8 @@ extension DatabaseControl {
     var limit: Double
     /// The program's own reads come first.
     var yields: Bool
+    /// The database reads its tables past the page cache.
+    var readsDirectly = false
 
     /// - Parameter rate: leaves per second, 0 for no limit.
     init(_ threads: UInt32, _ rate: UInt32, yields: Bool) {
@@ -64,7 +66,8 @@ extension DatabaseControl {
     watch.lap("read manifest")
     var speed = speed
     speed.threads = max(speed.threads, 1)
-    if DatabaseControl.readsDirectly(home: agent.home) {
+    speed.readsDirectly = DatabaseControl.readsDirectly(home: agent.home)
+    if speed.readsDirectly {
       speed.threads *= DatabaseControl.timesThreadsForDirectReads
     }
     var pace = speed.yields ? watchReads() : nil
@@ -139,11 +142,14 @@ extension DatabaseControl {
     _ tables: [LeafManifest.Table], _ speed: Speed, _ pace: inout RefaultPace?,
     _ notes: inout [String]
   ) -> Int {
-    let batches = tables.indices.flatMap { table in
+    let batches: [ReadAhead.Batch] = tables.indices.flatMap { table in
       stride(from: 0, to: tables[table].leaves.count, by: DatabaseControl.batch).map {
         (table, $0..<min($0 + DatabaseControl.batch, tables[table].leaves.count))
       }
     }
+    // Of what is read past the page cache nothing is to be had ahead.
+    let ahead =
+      speed.readsDirectly ? nil : ReadAhead(home: agent.home, tables: tables, batches: batches)
     let total = tables.reduce(0) { $0 + $1.leaves.count }
     let (next, read) = (Counter(), Counter())
     let throttle = RefaultThrottle(rate: min(speed.limit, pace?.rate ?? .infinity))
@@ -156,6 +162,7 @@ extension DatabaseControl {
       while case let index = next.take(1), index < batches.count, !interrupt.isRaised {
         let (table, range) = batches[index]
         guard throttle.waitForTurn(range.count, unless: interrupt) else { return }
+        ahead?.turnHasCome(of: index)
         guard visitor.moves(to: tables[table].uri) else { continue }
         _ = read.take(DatabaseControl.visit(tables[table].leaves, range, visitor))
         visitor.letGo()
