@@ -56,11 +56,13 @@ public struct GuestImage: Sendable {
     return GuestImage(path: path)
   }
 
-  /// A copy for one run, which shares blocks with the original where the file system can.
+  /// A copy for one run, which shares blocks with the original where the file system can. It is on the disk
+  /// when the run begins, and not written there during it.
   public func copy(to path: String, files: LabFiles) throws(LabError) -> GuestImage {
     try ChildProcess.run(
       "cp", ["cp", "--reflink=auto", "--sparse=always", self.path, path],
       log: "\(files.logs)/cp.log", timeout: 600)
+    try ChildProcess.run("sync", ["sync", path], log: "\(files.logs)/cp.log", timeout: 600)
     return GuestImage(path: path)
   }
 
