@@ -1,5 +1,6 @@
 import Glibc
 import HookLink
+import Logging
 import PageFilter
 import StreamSamples
 import Synchronization
@@ -105,7 +106,8 @@ import Threads
         var channel = try MultifdChannel(
           Channel(
             id: 1, role: .multifd, source: source, destination: destination,
-            outgoing: OutgoingWait(source: source) { false }),
+            outgoing: OutgoingWait(source: source) { false },
+            shortage: Shortage(logger: Logger(label: "test"))),
           session: session, marks: MarkLedger(), within: DowntimeLimit(), running: { 0 })
         try channel.relayUntilEnd { snapshot in counted.withLock { $0 = snapshot } }
       } catch {

@@ -1,21 +1,6 @@
 import Glibc
 import Threads
 
-/// One connection of the source that has been told apart and connected to the destination.
-struct Channel: Sendable {
-  let id: Int
-  let role: ChannelRole
-  let source: Socket
-  let destination: Socket
-  let outgoing: OutgoingWait
-
-  /// Ends both legs; whoever is blocked on them wakes up.
-  func shutDown() {
-    source.shutDown()
-    destination.shutDown()
-  }
-}
-
 /// The connections of one migration, from their acceptance to their end: one thread for each, which
 /// finds out what its connection is, dials the destination when ``ChannelRoster`` says that it is
 /// time, and then carries it.
@@ -35,42 +20,41 @@ final class ChannelSet: Sendable {
 
   private let state = Guarded(State())
   private let destination: DestinationLeg
+  private let pointOfNoReturn: PointOfNoReturn
+  private let shortage: Shortage
   /// What the source's settings announce; asked when the main channel has spoken. May block.
   private let expectation: @Sendable () -> ChannelRoster.Expectation
   /// Whether the source says that its connections are of no use any more. May block.
   private let isGivenUp: @Sendable () -> Bool
 
   init(
-    destination: DestinationLeg, expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
+    destination: DestinationLeg, pointOfNoReturn: PointOfNoReturn, shortage: Shortage,
+    expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
     isGivenUp: @escaping @Sendable () -> Bool
   ) {
     self.destination = destination
+    self.pointOfNoReturn = pointOfNoReturn
+    self.shortage = shortage
     self.expectation = expectation
     self.isGivenUp = isGivenUp
   }
 
   /// Takes a connection over. `carry` is called on its thread once it has a destination; what it
   /// returns for a main channel is the migration's outcome, nil where another main channel may follow.
+  ///
+  /// - Throws: ``SystemError`` where a descriptor or a thread is missing, and nothing has been done with it.
   func admit(
     _ source: Socket, refused: @escaping @Sendable (String) -> Void,
     carry: @escaping @Sendable (Channel) -> MigrationOutcome?
-  ) {
-    guard let nudge = WakeUp.makeIfPossible() else {
-      source.shutDown()
-      return finish(.failed(DescriptorLimit.reached))
-    }
+  ) throws(SystemError) {
+    guard let nudge = WakeUp.makeIfPossible() else { throw SystemError("take a connection") }
     let id = update { state in
       let id = state.roster.accepted()
       state.connections[id] = Connection(source: source, nudge: nudge)
       return id
     }
-    _ = BlockingThread("channel-\(id)") {
-      defer {
-        self.update {
-          $0.roster.ended(id)
-          $0.connections[id] = nil
-        }
-      }
+    let thread = BlockingThread.makeIfPossible("channel-\(id)") {
+      defer { self.forget(id) }
       switch self.awaitDecision(id, source) {
       case nil:
         // Ended without a byte, as libvirt's early connection may.
@@ -81,6 +65,16 @@ final class ChannelSet: Sendable {
       case .dial(let role):
         self.connect(id, source, as: role, carry: carry)
       }
+    }
+    guard thread == nil else { return }
+    forget(id)
+    throw SystemError("start a thread for a connection", code: EAGAIN)
+  }
+
+  private func forget(_ id: Int) {
+    update {
+      $0.roster.ended(id)
+      $0.connections[id] = nil
     }
   }
 
@@ -151,11 +145,11 @@ final class ChannelSet: Sendable {
   ) {
     let leg: Socket
     do throws(SystemError) {
-      leg = try destination.dial()
+      leg = try dial(for: source)
     } catch {
       source.shutDown()
       // A recovery can be tried again; the guest waits at the destination meanwhile.
-      if role.isMain, role != .opaqueMain(.recovery) {
+      if role.isMain, role != .opaqueMain(.recovery), !pointOfNoReturn.isPassed {
         finish(.destinationEnded(error.description))
       }
       return
@@ -173,16 +167,27 @@ final class ChannelSet: Sendable {
     if role.isMain {
       // Beside the relay: QEMU's main loop, which answers QMP, stands still in a TLS handshake until
       // the destination has answered (`io/channel-tls.c` on a blocking socket).
-      _ = BlockingThread("settings") {
+      let asking = BlockingThread.makeIfPossible("settings") {
         let expected = self.expectation()
         self.update { $0.roster.expects(expected) }
       }
+      if asking == nil { update { $0.roster.expects(.unknown) } }
     }
     let outcome = carry(
       Channel(
         id: id, role: role, source: source, destination: leg,
-        outgoing: OutgoingWait(source: source, isGivenUp: isGivenUp)))
+        outgoing: OutgoingWait(source: source, isGivenUp: isGivenUp), shortage: shortage))
     if role.isMain, let outcome { finish(outcome) }
+  }
+
+  private func dial(for source: Socket) throws(SystemError) -> Socket {
+    while true {
+      do throws(SystemError) {
+        return try destination.dial()
+      } catch {
+        guard shortage.ridesOut(error, for: source) else { throw error }
+      }
+    }
   }
 
   /// Waits until it is clear what the connection is and that it may be dialled; nil where the source
@@ -237,24 +242,6 @@ final class ChannelSet: Sendable {
         }
       }
       return body(&state)
-    }
-  }
-}
-
-extension Socket {
-  /// Looks at the first bytes without taking them, waiting for as many as are needed; nil where the
-  /// stream ends before.
-  func peekKind() -> ChannelKind? {
-    var bytes = [UInt8](repeating: 0, count: ChannelKind.bytesNeeded)
-    while true {
-      // The kernel writes at most `count` bytes into the array.
-      let count = unsafe bytes.withUnsafeMutableBytes {
-        unsafe recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_PEEK) | Int32(MSG_WAITALL))
-      }
-      if count == bytes.count { return ChannelKind(firstBytes: bytes) }
-      if count == 0 || count < 0 && errno != EINTR || peerHasClosed { return nil }
-      // A unix socket does not wait for more (unix(7) ignores MSG_WAITALL while peeking).
-      usleep(1000)
     }
   }
 }

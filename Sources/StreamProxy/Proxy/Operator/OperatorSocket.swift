@@ -24,10 +24,11 @@ final class OperatorSocket: Sendable {
         do throws(SystemError) {
           guard let connection = try listener.accept() else { return }
           served.update { $0 += 1 }
-          _ = BlockingThread("request") { [self] in
+          let thread = BlockingThread.makeIfPossible("request") { [self] in
             answer(connection, body)
             served.update { $0 -= 1 }
           }
+          if thread == nil { served.update { $0 -= 1 } }
         } catch {
           // Out of descriptors, for instance, which may pass.
           usleep(100_000)

@@ -61,11 +61,14 @@ public struct MigrationCapabilities: Equatable, Sendable {
 }
 
 extension ChannelRoster.Expectation {
-  /// What the settings of a source announce. Where they cannot be read, whatever is silent behind the
-  /// main channel is taken for a preempt channel, which must not be kept waiting.
+  /// Where the settings of a source cannot be read, whatever is silent behind the main channel is taken for
+  /// a preempt channel, which must not be kept waiting.
+  static let unknown = ChannelRoster.Expectation(multifd: 0, preempt: true)
+
+  /// What the settings of a source announce.
   init(reading client: QMPClient) {
     guard let settings = try? MigrationCapabilities.read(from: client) else {
-      self.init(multifd: 0, preempt: true)
+      self = .unknown
       return
     }
     self.init(

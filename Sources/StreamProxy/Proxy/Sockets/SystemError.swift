@@ -17,7 +17,7 @@ public struct SystemError: Error, Equatable, Sendable {
 
   init(_ action: String, resolver: Int32) {
     self.action = action
-    self.code = nil
+    self.code = resolver == EAI_SYSTEM ? errno : nil
     // gai_strerror returns static text.
     self.text = unsafe String(cString: gai_strerror(resolver))
   }
