@@ -33,6 +33,9 @@ public final class MigrationProxy: Sendable {
     public var control: SocketAddress?
     /// How long the destination may take to close after the source has, while nothing moves.
     var closingTime = Duration.seconds(10)
+    /// So many connections may wait until it is clear what they are. A source has at most 257 (255 multifd
+    /// channels, the main and the preempt one).
+    var mostUndecided = 600
     /// On which NUMA node the channels are carried.
     public var numa = NodeChoice.off
     var rules = SafetyRules()
@@ -94,7 +97,7 @@ public final class MigrationProxy: Sendable {
       options: options, qmp: qmp, hook: hook, progress: progress, shared: shared, logger: logger)
     channels = ChannelSet(
       destination: DestinationLeg(address: options.connect), pointOfNoReturn: pointOfNoReturn,
-      shortage: shortage
+      shortage: shortage, mostUndecided: options.mostUndecided
     ) { [qmp, downtimeLimit] in
       // Again, because an operator sets it before they migrate.
       downtimeLimit.learn(try? qmp.migrateParameters().downtimeLimit)

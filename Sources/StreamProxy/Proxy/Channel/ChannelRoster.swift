@@ -118,6 +118,16 @@ struct ChannelRoster {
     }
   }
 
+  /// How many connections have no part yet.
+  var undecided: Int {
+    phases.values.count {
+      switch $0 {
+      case .silent, .spoke: true
+      case .dialling, .established, .ending: false
+      }
+    }
+  }
+
   /// Connections that have said nothing and are nothing yet, oldest first.
   var silent: [Int] { phases.filter { $0.value == .silent }.keys.sorted() }
 

@@ -5,23 +5,25 @@ import Threads
 /// finds out what its connection is, dials the destination when ``ChannelRoster`` says that it is
 /// time, and then carries it.
 final class ChannelSet: Sendable {
-  private struct Connection {
+  struct Connection {
     let source: Socket
     var destination: Socket?
     /// Ends the wait for a first byte; nil behind it.
     var nudge: WakeUp?
   }
 
-  private struct State {
+  struct State {
     var roster = ChannelRoster()
     var connections: [Int: Connection] = [:]
     var outcome: MigrationOutcome?
+    var hasRefusedForTheirNumber = false
   }
 
-  private let state = Guarded(State())
+  let state = Guarded(State())
   private let destination: DestinationLeg
   private let pointOfNoReturn: PointOfNoReturn
   private let shortage: Shortage
+  private let mostUndecided: Int
   /// What the source's settings announce; asked when the main channel has spoken. May block.
   private let expectation: @Sendable () -> ChannelRoster.Expectation
   /// Whether the source says that its connections are of no use any more. May block.
@@ -29,12 +31,13 @@ final class ChannelSet: Sendable {
 
   init(
     destination: DestinationLeg, pointOfNoReturn: PointOfNoReturn, shortage: Shortage,
-    expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
+    mostUndecided: Int, expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
     isGivenUp: @escaping @Sendable () -> Bool
   ) {
     self.destination = destination
     self.pointOfNoReturn = pointOfNoReturn
     self.shortage = shortage
+    self.mostUndecided = mostUndecided
     self.expectation = expectation
     self.isGivenUp = isGivenUp
   }
@@ -47,6 +50,16 @@ final class ChannelSet: Sendable {
     _ source: Socket, refused: @escaping @Sendable (String) -> Void,
     carry: @escaping @Sendable (Channel) -> MigrationOutcome?
   ) throws(SystemError) {
+    // Each costs a thread before it has said a byte.
+    guard state.read({ $0.roster.undecided < mostUndecided }) else {
+      source.shutDown()
+      let isFirst = state.update { state in
+        defer { state.hasRefusedForTheirNumber = true }
+        return !state.hasRefusedForTheirNumber
+      }
+      if isFirst { refused("\(mostUndecided) others have not shown yet what they are") }
+      return
+    }
     guard let nudge = WakeUp.makeIfPossible() else { throw SystemError("take a connection") }
     let id = update { state in
       let id = state.roster.accepted()
@@ -190,50 +203,9 @@ final class ChannelSet: Sendable {
     }
   }
 
-  /// Waits until it is clear what the connection is and that it may be dialled; nil where the source
-  /// ends it before.
-  private func awaitDecision(_ id: Int, _ source: Socket) -> ChannelRoster.Decision? {
-    guard let nudge = state.read({ $0.connections[id]?.nudge }) else { return nil }
-    // However long it stays silent: it may be libvirt's, which has not begun to migrate, or a
-    // preempt channel whose turn comes.
-    while true {
-      if let decision = claim(id) { return decision }
-      switch waitReadable(source.descriptor, or: nudge) {
-      case .woken, .timedOut: nudge.lower()
-      case .ready:
-        guard let kind = source.peekKind() else { return nil }
-        update { $0.roster.spoke(id, as: kind) }
-        while true {
-          let decision = state.wait(until: .now + .seconds(3600)) { ChannelSet.claim(id, &$0) }
-          guard let decision else { continue }
-          return isLeftover(id, source) ? nil : decision
-        }
-      }
-    }
-  }
-
-  /// A connection of a migration that was cancelled while it was being set up: the next one's destination
-  /// would take it for one of its own. One that was made behind the main connection and has closed may
-  /// have said all that it had to.
-  private func isLeftover(_ id: Int, _ source: Socket) -> Bool {
-    source.peerHasClosed && state.read { $0.roster.precedesMain(id) }
-  }
-
-  private func claim(_ id: Int) -> ChannelRoster.Decision? {
-    update { ChannelSet.claim(id, &$0) }
-  }
-
-  /// Takes a decision and, in the same breath, makes it known, so that no other connection is given
-  /// the same part.
-  private static func claim(_ id: Int, _ state: inout State) -> ChannelRoster.Decision? {
-    let decision = state.roster.decision(for: id)
-    if case .dial(let role) = decision { state.roster.dialling(id, as: role) }
-    return decision
-  }
-
   /// Changes the state and lets every silent connection ask again.
   @discardableResult
-  private func update<Result>(_ body: (inout State) -> Result) -> Result {
+  func update<Result>(_ body: (inout State) -> Result) -> Result {
     state.update { state in
       let silentBefore = state.roster.silent
       defer {

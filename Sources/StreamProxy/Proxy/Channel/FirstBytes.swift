@@ -5,6 +5,8 @@ extension Socket {
   /// stream ends before.
   func peekKind() -> ChannelKind? {
     var bytes = [UInt8](repeating: 0, count: ChannelKind.bytesNeeded)
+    // A source writes all of them at once; who does not may never.
+    var pause = Duration.milliseconds(1)
     while true {
       // The kernel writes at most `count` bytes into the array.
       let count = unsafe bytes.withUnsafeMutableBytes {
@@ -13,7 +15,8 @@ extension Socket {
       if count == bytes.count { return ChannelKind(firstBytes: bytes) }
       if count == 0 || count < 0 && errno != EINTR || peerHasClosed { return nil }
       // A unix socket does not wait for more (unix(7) ignores MSG_WAITALL while peeking).
-      usleep(1000)
+      usleep(useconds_t(pause / .microseconds(1)))
+      pause = min(pause * 2, .milliseconds(128))
     }
   }
 }
