@@ -58,7 +58,7 @@ struct ChannelRosterTests {
     }
   }
 
-  @Test("A silent stranger that was there before the main channel never becomes the preempt channel")
+  @Test("A silent stranger from before the main channel never becomes the preempt channel")
   func silentStrangerBeforeMain() {
     var roster = ChannelRoster()
     let stranger = roster.accepted()
