@@ -9,6 +9,13 @@ import Threads
 /// hand asks ``waitForStop(until:)``, which first has everything read that is in the socket
 /// already: an answer never rests on an older STOP while a RESUME or a RESET lies unread.
 ///
+/// A guest that sleeps (S3, runstate `suspended`) when it is to be stopped has its STOP in every release, so
+/// SUSPEND need not stand for one. From 9.0 on QEMU stops such a guest like one that runs (system/cpus.c,
+/// vm_stop_force_state with runstate_is_live). Before, that function said nothing of a guest that does not run;
+/// but migration_completion and postcopy_start (migration/migration.c) called qemu_system_wakeup_request first,
+/// so its runstate is `running` when it is stopped. 7.2 says SUSPEND, STOP, and WAKEUP soon after, when no
+/// processor is resumed any more (resume_all_vcpus asks the runstate).
+///
 /// Times are those of receipt, on the host's monotonic clock.
 public final class MigrationWitness: Sendable {
   /// What is known at one moment.
