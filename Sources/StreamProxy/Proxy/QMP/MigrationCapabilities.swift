@@ -44,7 +44,6 @@ public struct MigrationCapabilities: Equatable, Sendable {
     ("x-colo", "the destination's copy of the memory must stay equal to the source's"),
     ("background-snapshot", "pages are sent as they were when the snapshot began"),
     ("mapped-ram", "the stream is a file with pages at fixed places"),
-    ("rdma-pin-all", "pages travel by RDMA and not in the stream"),
   ]
 
   /// How many connections carry pages beside the main one; 0 without the capability multifd.
