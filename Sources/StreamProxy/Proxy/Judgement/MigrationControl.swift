@@ -50,7 +50,7 @@ struct MigrationControl: StopPointHandler {
   }
 
   mutating func reached(
-    _ stop: StreamEditor.Stop, _ editor: inout StreamEditor
+    _ stop: StreamEditor.StopPoint, _ editor: inout StreamEditor
   ) throws(ChannelFailure) {
     switch stop {
     case .blockListKnown:
