@@ -127,15 +127,6 @@ public struct StreamEditor: ~Copyable {
 
   public init() {}
 
-  /// Forwards everything to come. It may be called at any time between two calls of
-  /// ``process(_:into:)``; what was dropped stays dropped.
-  public mutating func bypass(_ reason: BypassReason) {
-    guard bypassReason == nil else { return }
-    bypassReason = reason
-    bypassOffset = counters.bytesIn
-    state = .raw
-  }
-
   /// From now on PAGE records of these pages become ZERO records.
   ///
   /// - Precondition: it is no reader (``init(readsOnly:)``).

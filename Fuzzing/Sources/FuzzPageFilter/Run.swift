@@ -66,7 +66,6 @@ struct Run {
               let pages = editor.blocks[block].usedLength / UInt64(editor.targetPageSize)
               if !choices.nothingIsDead { dead?.insert(0..<Int(min(pages, 8)), block: block) }
             }
-            if stops.count == choices.bypassAfter { editor.bypass(.caller("told to")) }
           }
         } catch {
           failure = error

@@ -53,10 +53,6 @@ public struct MigrationCapabilities: Equatable, Sendable {
 
   /// Whether the guest may run at the destination before all of its memory is there.
   public var postcopyPossible: Bool { enabled.contains("postcopy-ram") }
-
-  /// Whether the destination's verdict reaches the source; without one the source may report success
-  /// before the proxy has judged, so nothing may be edited.
-  public var returnPath: Bool { enabled.contains("return-path") || postcopyPossible }
 }
 
 extension ChannelRoster.Expectation {

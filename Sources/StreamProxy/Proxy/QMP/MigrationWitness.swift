@@ -35,8 +35,6 @@ public final class MigrationWitness: Sendable {
     public internal(set) var pass: UInt64?
     /// By port id, what the last VSERPORT_CHANGE said.
     public internal(set) var openPorts: [String: Bool] = [:]
-    public internal(set) var hasPanicked = false
-    public internal(set) var hasShutDown = false
     /// Why nothing more will be learned.
     public internal(set) var lost: QMPError?
   }
@@ -103,20 +101,6 @@ public final class MigrationWitness: Sendable {
       return .stopped(state.observed(at: .now))
     }
     return verdict ?? .deadline
-  }
-
-  /// Waits until `condition` holds.
-  ///
-  /// - Returns: what was known then, or nil when the deadline passed or the connection ended first.
-  public func wait(
-    until deadline: SuspendingClock.Instant, for condition: (Observation) -> Bool
-  ) -> Observation? {
-    let found: Observation?? = state.wait(until: deadline) { state in
-      let observation = state.observed(at: .now)
-      if condition(observation) { return .some(observation) }
-      return observation.lost == nil ? nil : .some(nil)
-    }
-    return found ?? nil
   }
 
   // MARK: Told by the reader
