@@ -53,6 +53,8 @@ struct KernelPipe: ~Copyable {
     var left = taken
     while left > 0 {
       let from = ContinuousClock.now
+      // Not tried first: splice(2) heeds O_NONBLOCK of the socket, which its readers do not bear, and not its
+      // own SPLICE_F_NONBLOCK (Linux 6.18, TCP and unix: it blocks in a full socket; fs/splice.c).
       try outgoing.room(at: destination)
       let ready = ContinuousClock.now
       let moved = leafcutter_splice(readEnd, destination.descriptor, left)
