@@ -142,8 +142,8 @@ struct ChannelRoster {
     // Behind an encrypted main channel all others begin with a handshake, and a source up to 7.2
     // answers nothing before it is over: who is silent there is only slow.
     guard !roles.contains(.opaqueMain(.encrypted)) else { return false }
-    // QEMU makes it behind the main one (`postcopy_preempt_setup`), so an older one is a health check or
-    // some other stranger; so may one behind it be, but QEMU's is made when nothing else is awaited.
+    // QEMU makes it behind the main one (migration/postcopy-ram.c, postcopy_preempt_setup), so an older one is a
+    // stranger's, a health check's for instance. Of those behind it the newest is likeliest to be QEMU's.
     guard !precedesMain(id) else { return false }
     return !roles.contains(.preempt) && id == silent.last
   }
