@@ -6,7 +6,7 @@ extension StreamEditor {
   /// blocks of huge pages, never both.
   mutating func readBlockListEntry(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, remaining: UInt64
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     guard remaining > 0 else {
       if stops(at: .blockListKnown) { return .stop(.blockListKnown) }
       state = .ramRecords

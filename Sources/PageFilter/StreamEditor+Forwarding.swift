@@ -4,7 +4,7 @@ extension StreamEditor {
   mutating func forwardCounted(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, count: UInt64,
     then next: State
-  ) -> Step {
+  ) -> StepResult {
     let available = min(UInt64(input.byteCount - position), count)
     take(Int(available), &position, &edits)
     state = available == count ? next : .forward(count - available, then: next)
@@ -13,7 +13,7 @@ extension StreamEditor {
 
   mutating func forwardRest(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) -> Step {
+  ) -> StepResult {
     counters.rawBytes += UInt64(input.byteCount - position)
     take(input.byteCount - position, &position, &edits)
     return .needsInput
@@ -27,7 +27,7 @@ extension StreamEditor {
   }
 
   /// Whether a stop point is to be reported now; false when the caller comes back from it.
-  mutating func stops(at stop: Stop) -> Bool {
+  mutating func stops(at stop: StopPoint) -> Bool {
     defer { passing = nil }
     return passing != stop
   }

@@ -20,7 +20,7 @@ extension StreamEditor {
   mutating func readEarlyVirtioMem(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, headerLength: Int,
     _ section: SectionCounters
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let body = position + headerLength
     guard input.byteCount >= body + 36 else { return .needsInput }
     let size = input.bigEndian(UInt64.self, at: body + 8)
@@ -39,7 +39,7 @@ extension StreamEditor {
   /// `migration/block-dirty-bitmap.c`: flags, names and bits, until EOS.
   mutating func readDirtyBitmap(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 1 else { return .needsInput }
     var end = position
@@ -82,7 +82,7 @@ extension StreamEditor {
   /// `hw/vfio/migration.c`: tagged pieces; some tags end the section.
   mutating func readVFIO(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     guard input.byteCount - position >= 8 else { return .needsInput }
     let tag = input.bigEndian(UInt64.self, at: position)
     switch tag {
@@ -106,7 +106,7 @@ extension StreamEditor {
   /// `migration/block.c` of QEMU 9.0 and before: 1 MiB chunks of disks, until EOS.
   mutating func readDiskBlocks(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 8 else { return .needsInput }
     let flags = input.bigEndian(UInt64.self, at: position) & 0x1ff

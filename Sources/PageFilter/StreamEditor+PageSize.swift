@@ -23,7 +23,7 @@ extension StreamEditor {
   }
 
   /// Pages are shorter than was assumed, because an offset has bits where flags were looked for.
-  mutating func shortenPages() -> Step {
+  mutating func shortenPages() -> StepResult {
     usePages(bits: 10)
     return .done
   }

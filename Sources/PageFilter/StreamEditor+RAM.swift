@@ -12,7 +12,7 @@ extension StreamEditor {
 
   mutating func readRAMRecords(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     // While the size of pages is not known, each record is looked at by itself.
     if seenFirstPage, !assumesPageSize { editContinuingPages(input, &position, &edits) }
     guard edits.hasRoom else { return .done }
@@ -70,7 +70,7 @@ extension StreamEditor {
   /// One record of any kind.
   private mutating func readRecord(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 8 else { return .needsInput }
     let word = input.bigEndian(UInt64.self, at: position)
@@ -106,7 +106,7 @@ extension StreamEditor {
   private mutating func readPageRecord(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, word: UInt64, flags: UInt64,
     offset: UInt64
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let kind = flags & ~StreamFormat.RecordFlag.continue
     switch kind {
     case StreamFormat.RecordFlag.page, StreamFormat.RecordFlag.zero: break

@@ -71,7 +71,7 @@ extension StreamEditor {
   /// where the guest has none; elsewhere 0 and chunks, of which one without anything is the last.
   mutating func readHashTable(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, _ part: HashTablePart
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard part == .chunks else {
       guard available >= 4 else { return .needsInput }
@@ -92,7 +92,7 @@ extension StreamEditor {
   /// `hw/s390x/s390-stattrib.c:cmma_load`: a page's address with flags in its low bits.
   mutating func readStorageAttributes(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 8 else { return .needsInput }
     switch input.bigEndian(UInt64.self, at: position) & 0xfff {

@@ -3,7 +3,7 @@
 extension StreamEditor {
   mutating func readPreamble(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     guard input.byteCount - position >= 8 else { return .needsInput }
     let magic = input.bigEndian(UInt32.self, at: position)
     guard magic == StreamFormat.magic else {
@@ -20,7 +20,7 @@ extension StreamEditor {
 
   mutating func readConfiguration(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 1 else { return .needsInput }
     guard input.bigEndian(UInt8.self, at: position) == StreamFormat.Element.configuration else {
@@ -40,7 +40,7 @@ extension StreamEditor {
   /// One subsection of the configuration (`savevm.c:vmstate_configuration`), or what follows them.
   mutating func readConfigurationSubsection(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 1 else { return .needsInput }
     guard input.bigEndian(UInt8.self, at: position) == StreamFormat.Element.subsection else {
@@ -86,7 +86,7 @@ extension StreamEditor {
 
   mutating func readElement(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     guard input.byteCount > position else { return .needsInput }
     let type = input.bigEndian(UInt8.self, at: position)
     let offset = counters.bytesIn + UInt64(position)
@@ -112,7 +112,7 @@ extension StreamEditor {
 
   private mutating func readSectionStart(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, full: Bool
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 6 else { return .needsInput }
     let nameLength = Int(input.bigEndian(UInt8.self, at: position + 5))
@@ -152,7 +152,7 @@ extension StreamEditor {
 
   private mutating func readSectionPart(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList, end: Bool
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     guard input.byteCount - position >= 5 else { return .needsInput }
     let id = input.bigEndian(UInt32.self, at: position + 1)
     guard let index = sectionIndices[id] else { throw .unknownSectionID(id) }
@@ -171,7 +171,7 @@ extension StreamEditor {
 
   private mutating func readCommand(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     let available = input.byteCount - position
     guard available >= 5 else { return .needsInput }
     let command = Int(input.bigEndian(UInt16.self, at: position + 1))
@@ -217,7 +217,7 @@ extension StreamEditor {
   /// Footers can be switched off; since their mark is no element's type, one byte decides.
   mutating func readFooter(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     guard input.byteCount > position else { return .needsInput }
     guard input.bigEndian(UInt8.self, at: position) == StreamFormat.Element.footer else {
       leaveSection(at: position)

@@ -22,7 +22,7 @@ extension StreamEditor {
   mutating func passWatched(
     _ page: UInt64, _ input: RawSpan, _ position: inout Int, _ edits: inout EditList,
     headerLength: Int, recordLength: Int, isPage: Bool
-  ) -> Step {
+  ) -> StepResult {
     if case .probe(let number) = watched.kind(of: page, in: currentBlock) {
       return passProbe(
         number, input, &position, &edits, headerLength: headerLength, recordLength: recordLength,
@@ -70,7 +70,7 @@ extension StreamEditor {
   private mutating func passProbe(
     _ number: Int, _ input: RawSpan, _ position: inout Int, _ edits: inout EditList,
     headerLength: Int, recordLength: Int, isPage: Bool
-  ) -> Step {
+  ) -> StepResult {
     let expected = watched.probes[number].identification
     let body = position + headerLength
     let isProbe =

@@ -11,7 +11,7 @@
 /// it forwards.
 public struct StreamEditor: ~Copyable {
   /// Where the caller waits or judges.
-  public enum Stop: Equatable, Sendable {
+  public enum StopPoint: Equatable, Sendable {
     /// The MEM_SIZE list has been read: ``blocks`` is complete.
     case blockListKnown
     /// The next record is the first page of the migration; it has not been consumed.
@@ -29,7 +29,7 @@ public struct StreamEditor: ~Copyable {
   /// presented again.
   public enum Progress: Equatable, Sendable {
     case needsInput(consumed: Int)
-    case stopped(Stop, consumed: Int)
+    case reached(StopPoint, consumed: Int)
     /// The edit list is full: write it, reset it, call again.
     case outputFull(consumed: Int)
   }
@@ -37,7 +37,7 @@ public struct StreamEditor: ~Copyable {
   /// No element needs more bytes than this to be consumed; given as many, a call makes progress.
   public static let longestElement = 128 * 1024
 
-  /// The RAM blocks, in the stream's order; complete from ``Stop/blockListKnown`` on.
+  /// The RAM blocks, in the stream's order; complete from ``StopPoint/blockListKnown`` on.
   public internal(set) var blocks: [RAMBlock] = []
   public internal(set) var counters = StreamCounters()
   /// Sections in the order of their first appearance; FULL ones after the end of RAM are not seen.
@@ -84,7 +84,7 @@ public struct StreamEditor: ~Copyable {
   /// A name that no list of blocks has announced becomes a block.
   var learnsBlocks = false
   /// The stop that has been reported and is to be passed by the next call.
-  var passing: Stop?
+  var passing: StopPoint?
 
   // What the page loop needs, kept out of arrays.
   var targetPageBits: UInt64 = 12
@@ -119,22 +119,13 @@ public struct StreamEditor: ~Copyable {
   }
 
   /// What one step of the parser came to.
-  enum Step {
+  enum StepResult {
     case done
     case needsInput
-    case stop(Stop)
+    case stop(StopPoint)
   }
 
   public init() {}
-
-  /// Forwards everything to come. It may be called at any time between two calls of
-  /// ``process(_:into:)``; what was dropped stays dropped.
-  public mutating func bypass(_ reason: BypassReason) {
-    guard bypassReason == nil else { return }
-    bypassReason = reason
-    bypassOffset = counters.bytesIn
-    state = .raw
-  }
 
   /// From now on PAGE records of these pages become ZERO records.
   ///
@@ -145,7 +136,7 @@ public struct StreamEditor: ~Copyable {
     enterBlock(currentBlock)
   }
 
-  /// Size in bytes of the pages that the stream speaks of, known from ``Stop/blockListKnown`` on.
+  /// Size in bytes of the pages that the stream speaks of, known from ``StopPoint/blockListKnown`` on.
   /// ``DeadPages`` and ``MarkRule`` count in these.
   public var targetPageSize: Int { 1 << Int(targetPageBits) }
 
@@ -172,7 +163,7 @@ public struct StreamEditor: ~Copyable {
         case .needsInput: return .needsInput(consumed: position)
         case .stop(let stop):
           passing = stop
-          return .stopped(stop, consumed: position)
+          return .reached(stop, consumed: position)
         }
       } catch {
         // A step that fails has consumed whole elements only, so the rest can be forwarded as it is.
@@ -206,7 +197,7 @@ public struct StreamEditor: ~Copyable {
 
   private mutating func step(
     _ input: RawSpan, _ position: inout Int, _ edits: inout EditList
-  ) throws(BypassReason) -> Step {
+  ) throws(BypassReason) -> StepResult {
     switch state {
     case .preamble: try readPreamble(input, &position, &edits)
     case .configuration: try readConfiguration(input, &position, &edits)

@@ -1,7 +1,5 @@
 /// Why a stream is passed on unedited.
 public enum BypassReason: Error, Equatable, Sendable {
-  /// The caller's own reason (a capability, no report in time, …).
-  case caller(String)
   case notAMigrationStream
   case unsupportedVersion(UInt32)
   case postcopyRecovery
@@ -30,7 +28,6 @@ public enum BypassReason: Error, Equatable, Sendable {
 extension BypassReason: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .caller(let reason): reason
     case .notAMigrationStream: "this is not a QEMU migration stream"
     case .unsupportedVersion(let version): "migration stream version \(version) is not known"
     case .postcopyRecovery: "a post-copy recovery stream is passed on as it is"

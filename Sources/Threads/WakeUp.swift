@@ -63,19 +63,37 @@ public func wait(
 ) -> Waited {
   let deadline = timeout.map { ContinuousClock.now + $0 }
   while true {
-    var items = [
-      pollfd(fd: descriptor, events: Int16(events), revents: 0),
-      pollfd(fd: wakeUp?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
-    ]
     let left = deadline.map { ContinuousClock.now.duration(to: $0) }
     // Rounded up, so that the wait never ends early.
     let milliseconds = left.map { max(0, Int32(clamping: Int($0 / .milliseconds(1)) + 1)) } ?? -1
-    // Two elements, alive during the call.
-    let count = unsafe poll(&items, 2, milliseconds)
-    if items[1].revents != 0 { return .woken }
-    if items[0].revents != 0 { return .ready }
-    if count == 0, let left, left <= .zero { return .timedOut }
+    let (ready, woken) = pollBoth(
+      (descriptor, Int16(events)), (wakeUp?.descriptor ?? -1, Int16(POLLIN)), for: milliseconds)
+    if woken != 0 { return .woken }
+    if ready != 0 { return .ready }
+    if let left, left <= .zero { return .timedOut }
   }
+}
+
+/// poll(2) for two descriptors, with no allocation.
+///
+/// - Parameters:
+///   - one, other: a descriptor, -1 for none, and the events that are waited for.
+///   - milliseconds: -1 waits without end.
+/// - Returns: their events, 0 for none: where the time is over, or a signal came.
+public func pollBoth(
+  _ one: (descriptor: Int32, events: Int16), _ other: (descriptor: Int32, events: Int16),
+  for milliseconds: Int32
+) -> (Int16, Int16) {
+  var items: [2 of pollfd] = [
+    pollfd(fd: one.descriptor, events: one.events, revents: 0),
+    pollfd(fd: other.descriptor, events: other.events, revents: 0),
+  ]
+  var span = items.mutableSpan
+  // Two elements, alive during the call.
+  unsafe span.withUnsafeMutableBufferPointer { buffer in
+    _ = unsafe poll(buffer.baseAddress!, 2, milliseconds)
+  }
+  return (items[0].revents, items[1].revents)
 }
 
 /// Blocks until `descriptor` can be read or has ended; see ``wait(_:_:or:for:)``.

@@ -78,20 +78,4 @@ import Testing
     }
     #expect(wrong.isEmpty)
   }
-
-  @Test func theCallersOwnBypassForwardsFromThereOn() {
-    let sample = SampleStream.preCopy()
-    let dead = sample.deadPages()
-    var asked = false
-    let run = EditorRun(sample.bytes) { stop, editor in
-      editor.install(dead)
-      guard stop == .firstPageRecord else { return }
-      editor.bypass(.caller("because"))
-      editor.bypass(.colo)
-      asked = true
-    }
-    #expect(asked && run.bypassReason == .caller("because"))
-    #expect(run.counters.droppedPages == 0)
-    #expect(same(run.output, sample.bytes))
-  }
 }

@@ -38,7 +38,7 @@ import Testing
           case .needsInput(let count):
             start += count
             break pushing
-          case .outputFull(let count), .stopped(_, let count): start += count
+          case .outputFull(let count), .reached(_, let count): start += count
           }
         }
       }
@@ -101,7 +101,7 @@ import Testing
       let rest = unsafe broken.bytes.span.bytes.extracting(start...)
       switch try main.process(rest, into: &edits) {
       case .needsInput: break reading
-      case .outputFull(let count), .stopped(_, let count): start += count
+      case .outputFull(let count), .reached(_, let count): start += count
       }
     }
     var build = StreamBuilder("pages of the other size")

@@ -29,7 +29,7 @@ struct EditorRun {
   ///   - afterPiece: called when a piece has been processed, with the offset of its end.
   init(
     _ bytes: [UInt8], readsOnly: Bool = false, cuts: some Sequence<Int> = [],
-    atStop: (StreamEditor.Stop, inout StreamEditor) -> Void = { _, _ in },
+    atStop: (StreamEditor.StopPoint, inout StreamEditor) -> Void = { _, _ in },
     afterPiece: (Int, inout StreamEditor) -> Void = { _, _ in }
   ) {
     var editor = StreamEditor(readsOnly: readsOnly)
@@ -53,7 +53,7 @@ struct EditorRun {
             break pushing
           case .outputFull(let count):
             start += count
-          case .stopped(let stop, let count):
+          case .reached(let stop, let count):
             start += count
             stops.append(.init(.init(stop), at: start))
             atStop(stop, &editor)
@@ -94,7 +94,7 @@ struct EditorRun {
 }
 
 extension SampleStream.StopKind {
-  init(_ stop: StreamEditor.Stop) {
+  init(_ stop: StreamEditor.StopPoint) {
     self =
       switch stop {
       case .blockListKnown: .blockListKnown

@@ -1,4 +1,6 @@
+import Glibc
 import StreamSamples
+import Synchronization
 import Testing
 import Threads
 
@@ -130,6 +132,58 @@ import Threads
     #expect(soon { scene.destination?.receivedElsewhere.withLock { $0.count } == pageBytes.count })
   }
 
+  @Test func moreStrangersThanThereIsRoomForAreRefusedAndAMigrationGoesOn() async throws {
+    let scene = try Scene(set: {
+      $0.hook = nil
+      $0.mostUndecided = 8
+    })
+    var main = Scene.beginning(returnPath: false)
+    let begins = main.offset
+    main.sceneEnd(mark: nil)
+    let mainBytes = main.sample.bytes
+    let summary = try await scene.play { scene in
+      let early = try scene.connect()
+      let source = try scene.connect()
+      try source.write(Array(mainBytes[..<begins]))
+      #expect(scene.destination?.awaitBytes(begins) == true)
+      let strangers = try (0..<7).map { _ in try scene.connect() }
+      let refused = try (0..<5).map { _ in try scene.connect() }
+      for connection in refused { #expect(connection.awaitEnd()) }
+      #expect(!early.peerHasClosed && !strangers.contains(where: \.peerHasClosed))
+      // One that goes makes room.
+      early.shutDown()
+      #expect(soon { (try? scene.connect()).map { !$0.endsWithin(.milliseconds(50)) } == true })
+      try source.write(Array(mainBytes[begins...]))
+      scene.qmp.migration(is: "completed")
+      source.shutDownWriting()
+      #expect(source.awaitEnd())
+      for stranger in strangers { stranger.shutDown() }
+    }
+    #expect(summary.exitCode == 0)
+    let said = scene.log.lines.withLock { $0.count { $0.contains("not shown yet what they are") } }
+    #expect(said == 1)
+  }
+
+  @Test func whoSaysTooLittleToBeKnownIsNotLookedAtAllTheTime() throws {
+    var pair: [Int32] = [0, 0]
+    // Two descriptors are written into the array.
+    try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+    let (stranger, socket) = (Socket(owning: pair[0]), Socket(owning: pair[1]))
+    try stranger.write([0x51, 0x45])
+    let switches = Mutex(0)
+    let looking = BlockingThread("looking") {
+      var usage = rusage()
+      let kind = socket.peekKind()
+      // RUSAGE_THREAD of getrusage(2): a thread that has looked has slept before.
+      _ = unsafe getrusage(1, &usage)
+      switches.withLock { $0 = kind == nil ? Int(usage.ru_nvcsw) : .max }
+    }
+    #expect(!looking.join(for: .seconds(1)))
+    stranger.shutDown()
+    #expect(looking.join(for: .seconds(5)))
+    #expect(switches.withLock { $0 } < 50)
+  }
+
   /// What was made before the main connection and has closed belongs to a migration that was cancelled
   /// while it was being set up.
   @Test func aLeftoverConnectionIsNotPassedToTheNextMigration() async throws {
@@ -160,5 +214,12 @@ import Threads
     }
     #expect(summary.exitCode == 0)
     #expect(scene.destination?.receivedElsewhere.withLock { $0 } == pageBytes)
+  }
+}
+
+extension Socket {
+  /// Whether the peer ends the connection within `time`.
+  fileprivate func endsWithin(_ time: Duration) -> Bool {
+    waitReadable(descriptor, or: nil, for: time) == .ready && peerHasClosed
   }
 }

@@ -45,4 +45,12 @@ import Testing
     opaque.decide(EditingSession.Terms())
     #expect(opaque.awaitPageSize() == 4096)
   }
+
+  @Test func aFailureAndTheGuestsRunningExcludeEachOther() {
+    let passed = PointOfNoReturn()
+    #expect(passed.pass() && !passed.abandon() && passed.pass())
+    let abandoned = PointOfNoReturn()
+    #expect(abandoned.abandon() && !abandoned.pass() && !abandoned.refuse())
+    #expect(!abandoned.interrupt() && abandoned.abandon())
+  }
 }

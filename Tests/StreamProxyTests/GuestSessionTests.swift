@@ -51,7 +51,7 @@ struct GuestSessionTests {
 
   @Test func whoeverIsOverBecauseItWasToldHasNot() throws {
     var (session, _) = try reported()
-    session.isAborted = true
+    session.abort()
     say(over, in: &session)
     #expect(session.offence == nil && session.resumed == over)
     // Frames that were filled with zeroes may be let go at any time.

@@ -26,3 +26,12 @@ struct MemoryFixture {
     return copy
   }
 }
+
+extension GuestMemoryMap {
+  /// The index in ``blocks`` and the offset in bytes of a page, nil outside guest RAM.
+  func locate(guestPhysicalPage page: UInt64) -> (block: Int, offset: UInt64)? {
+    let (address, isBeyond) = page.multipliedReportingOverflow(by: GuestMemoryMap.pageSize)
+    guard !isBeyond, let segment = segment(at: address) else { return nil }
+    return (segment.block, segment.offsetInBlock + address - segment.guestPhysicalStart)
+  }
+}

@@ -1,5 +1,6 @@
 import Glibc
 import HookLink
+import Logging
 import PageFilter
 import StreamSamples
 import Synchronization
@@ -83,7 +84,7 @@ import Threads
   ///   - pauses: the source waits behind each cut, so that each piece is read by itself.
   private func carry(
     _ bytes: [UInt8], cutAt cuts: [Int], _ packets: [Packet], tcp: Bool, trickles: Bool = false,
-    pauses: Bool = false
+    pauses: Bool = false, pointOfNoReturn: PointOfNoReturn = PointOfNoReturn()
   ) throws -> [UInt8] {
     let (qemu, source) = try pair(tcp: tcp)
     let (destination, target) = try pair(tcp: tcp)
@@ -92,7 +93,7 @@ import Threads
       setSocketOption(destination.descriptor, SOL_SOCKET, SO_SNDBUF, tcp ? 64 * 1024 : 1)
       setSocketOption(target.descriptor, SOL_SOCKET, SO_RCVBUF, tcp ? 64 * 1024 : 1)
     }
-    let session = EditingSession()
+    let session = EditingSession(pointOfNoReturn: pointOfNoReturn)
     session.learn(pageSize: MultifdChannelTests.pageSize)
     let reported = try ReportedPages(
       map: MemoryFixture.i440fx5G.map(), streamBlocks: MultifdChannelTests.blocks)
@@ -105,7 +106,8 @@ import Threads
         var channel = try MultifdChannel(
           Channel(
             id: 1, role: .multifd, source: source, destination: destination,
-            outgoing: OutgoingWait(source: source) { false }),
+            outgoing: OutgoingWait(source: source) { false },
+            shortage: Shortage(logger: Logger(label: "test"))),
           session: session, marks: MarkLedger(), within: DowntimeLimit(), running: { 0 })
         try channel.relayUntilEnd { snapshot in counted.withLock { $0 = snapshot } }
       } catch {
@@ -191,6 +193,17 @@ import Threads
         #expect(received == Array(whole[..<expected]), "ended at \(end)")
       }
     }
+  }
+
+  /// The main channel says to the others that it has passed the point a moment after it has.
+  @Test func whatCannotBeReadIsPassedOnAsSoonAsTheGuestMayRun() throws {
+    let packet = MultifdChannelTests.packets[1]
+    let unread = [UInt8](repeating: 9, count: 5000)
+    let passed = PointOfNoReturn()
+    #expect(passed.pass())
+    let sent = MultifdChannelTests.stream([packet], edited: false) + unread
+    let received = try carry(sent, cutAt: [], [packet], tcp: false, pointOfNoReturn: passed)
+    #expect(received == MultifdChannelTests.stream([packet], edited: true) + unread)
   }
 
   @Test(arguments: 0..<6)

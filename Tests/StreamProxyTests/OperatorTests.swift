@@ -3,6 +3,7 @@ import Glibc
 import HookLink
 import StreamSamples
 import Testing
+import Threads
 
 @testable import StreamProxy
 
@@ -113,6 +114,26 @@ import Testing
     }
     let (summary, _, _) = try await scene.play(script)
     #expect(summary.exitCode == 0)
+  }
+
+  /// `leafcutter control` exits with 2 then, as where nobody is there.
+  @Test func aProxyThatDoesNotAnswerHasNotRefused() throws {
+    let address = SocketAddress.unix(path: "/tmp/leafcutter-mute-\(UInt32.random(in: 0...(.max)))")
+    let mute = try Listener(address, receiveBuffer: 4096)
+    let late = #expect(throws: SystemError.self) {
+      try OperatorClient.ask(.status, at: address, within: .milliseconds(50))
+    }
+    #expect(late?.description.contains("nothing came within") == true)
+    let ending = BlockingThread("mute") {
+      // The one that has given up, and the next.
+      for _ in 0..<2 {
+        guard let connection = try? mute.accept() else { return }
+        _ = connection.readSome()
+      }
+    }
+    let ended = #expect(throws: SystemError.self) { try OperatorClient.ask(.status, at: address) }
+    #expect(ended?.description.contains("it ended without an answer") == true)
+    #expect(ending.join(for: .seconds(5)))
   }
 
   @Test func theSocketIsItsOwnersOnlyAndGoesWithTheProxy() async throws {

@@ -45,7 +45,7 @@ private final class Broken: @unchecked Sendable {
       let rest = unsafe bytes.span.bytes.extracting(start..<bytes.count)
       // Nothing is dropped, so nothing is thrown.
       switch try? editor.process(rest, into: &edits) {
-      case .outputFull(let count), .stopped(_, let count): start += count
+      case .outputFull(let count), .reached(_, let count): start += count
       case .needsInput, nil: break reading
       }
     }

@@ -44,7 +44,6 @@ struct Choices {
   let mark: MarkRule?
   let probes: [ProbeRule]
   let pattern: UInt64
-  let bypassAfter: Int
   private let seed: UInt64
 
   init(_ bytes: ArraySlice<UInt8>) {
@@ -67,7 +66,6 @@ struct Choices {
     }
     pattern = UInt64(bytes[1]) &* 0x0101_0101_0101_0101
     seed = bytes[2..<6].reduce(1) { $0 << 8 | UInt64($1) }
-    bypassAfter = Int(bytes[7])
   }
 
   /// Up to 64 places, many of them close together.

@@ -3,7 +3,7 @@ import PageFilter
 /// One stream pushed through one editor.
 struct Run {
   struct Stopped: Equatable {
-    var stop: StreamEditor.Stop
+    var stop: StreamEditor.StopPoint
     var offset: Int
   }
 
@@ -48,7 +48,7 @@ struct Run {
           case .outputFull(let count):
             precondition(count > 0, "the edit list is full, and nothing was consumed")
             start += count
-          case .stopped(let stop, let count):
+          case .reached(let stop, let count):
             start += count
             stops.append(Stopped(stop: stop, offset: start))
             precondition(stops.count <= stream.count + 2, "the editor does not come past a stop")
@@ -66,7 +66,6 @@ struct Run {
               let pages = editor.blocks[block].usedLength / UInt64(editor.targetPageSize)
               if !choices.nothingIsDead { dead?.insert(0..<Int(min(pages, 8)), block: block) }
             }
-            if stops.count == choices.bypassAfter { editor.bypass(.caller("told to")) }
           }
         } catch {
           failure = error

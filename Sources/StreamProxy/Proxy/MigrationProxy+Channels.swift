@@ -52,7 +52,7 @@ extension MigrationProxy {
     let path = ReturnPath(destination: channel.destination, source: channel.source) {
       [pointOfNoReturn] in pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
     }
-    let returnPath = BlockingThread("return-path") { path.relayUntilEnd() }
+    let returnPath = shortage.thread("return-path", for: channel.source) { path.relayUntilEnd() }
     let truncation: String?
     do throws(ChannelFailure) {
       truncation = try relay()
@@ -60,18 +60,19 @@ extension MigrationProxy {
     } catch {
       channels.ending(channel)
       switch error {
-      case .closeBoth:
+      // Only this thread passes the point.
+      case .closeBoth where !pointOfNoReturn.isPassed:
         // Nobody may take what has crossed for a whole guest.
         channels.shutDownAll()
       case .refusedSwitchover:
         channels.cutDestinationsOff()
-        returnPath.join(for: options.closingTime)
+        returnPath?.join(for: options.closingTime)
         RefusedSwitchover.drain(channel.source)
         channels.shutDownAll()
-      case .destination, .source:
+      case .closeBoth, .destination, .source:
         // Passed on: what the other side still said first, then the end.
         channel.destination.shutDownWriting()
-        returnPath.join(for: options.closingTime)
+        returnPath?.join(for: options.closingTime)
         channel.shutDown()
       }
       // QEMU is asked only now: one that writes its devices' state answers nothing before the write
@@ -80,7 +81,7 @@ extension MigrationProxy {
       return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
     }
     channel.destination.shutDownWriting()
-    returnPath.join(for: options.closingTime)
+    returnPath?.join(for: options.closingTime)
     channel.shutDown()
     return outcome(afterSourceEnded: truncation)
   }
@@ -89,7 +90,7 @@ extension MigrationProxy {
 
   func carrySecondary(_ channel: Channel) -> MigrationOutcome? {
     // Behind TLS both sides speak on every channel.
-    let back = BlockingThread("return-\(channel.id)") {
+    let back = shortage.thread("return-\(channel.id)", for: channel.source) {
       ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
     }
     do throws(ChannelFailure) {
@@ -100,12 +101,12 @@ extension MigrationProxy {
       default: try relayRaw(channel)
       }
       channel.destination.shutDownWriting()
-      back.join(for: options.closingTime)
+      back?.join(for: options.closingTime)
     } catch {
       // The source needs all of its channels to come to its end.
       if pointOfNoReturn.isRefused { RefusedSwitchover.drain(channel.source) }
       // QEMU notices that one of its channels is gone and ends the migration itself.
-      if case .closeBoth = error {
+      if case .closeBoth = error, pointOfNoReturn.abandon() {
         secondaryFailure.withLock { $0 = error }
         channels.shutDownAll()
       } else {

@@ -33,6 +33,9 @@ public final class MigrationProxy: Sendable {
     public var control: SocketAddress?
     /// How long the destination may take to close after the source has, while nothing moves.
     var closingTime = Duration.seconds(10)
+    /// So many connections may wait until it is clear what they are. A source has at most 257 (255 multifd
+    /// channels, the main and the preempt one).
+    var mostUndecided = 600
     /// On which NUMA node the channels are carried.
     public var numa = NodeChoice.off
     var rules = SafetyRules()
@@ -60,8 +63,9 @@ public final class MigrationProxy: Sendable {
   let progress = SharedProgress()
   let downtimeLimit = DowntimeLimit()
   let pointOfNoReturn = PointOfNoReturn()
+  let shortage: Shortage
   let channels: ChannelSet
-  let shared = EditingSession()
+  let shared: EditingSession
   let marks: MarkLedger
   let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
@@ -74,6 +78,9 @@ public final class MigrationProxy: Sendable {
   public init(_ options: Options, logger: Logger) throws {
     self.options = options
     self.logger = logger
+    shortage = Shortage(logger: logger)
+    shared = EditingSession(pointOfNoReturn: pointOfNoReturn)
+    try KernelPipe.prepare()
     qmp = try QMPClient.connect(to: QMPAddress(options.qmp))
     binding = try NodeBinding(
       options.numa, topology: NodeTopology(), qemu: qmp.peer, logger: logger)
@@ -88,8 +95,10 @@ public final class MigrationProxy: Sendable {
     marks = MarkLedger(rules: options.rules)
     encrypted = EncryptedPreparation(
       options: options, qmp: qmp, hook: hook, progress: progress, shared: shared, logger: logger)
-    channels = ChannelSet(destination: DestinationLeg(address: options.connect)) {
-      [qmp, downtimeLimit] in
+    channels = ChannelSet(
+      destination: DestinationLeg(address: options.connect), pointOfNoReturn: pointOfNoReturn,
+      shortage: shortage, mostUndecided: options.mostUndecided
+    ) { [qmp, downtimeLimit] in
       // Again, because an operator sets it before they migrate.
       downtimeLimit.learn(try? qmp.migrateParameters().downtimeLimit)
       return ChannelRoster.Expectation(reading: qmp)
@@ -148,12 +157,14 @@ public final class MigrationProxy: Sendable {
   }
 
   /// Before the point of no return it is claimed that nobody passes it.
-  private func claimsInterrupt() -> Bool {
+  func claimsInterrupt() -> Bool {
     let now = progress.now
     // The guest runs at the destination, and a broken connection can break no more.
     if now.awaitsRecovery { return true }
     // A stream that is not parsed has no point of no return that could be seen; QEMU knows.
-    return !(now.isBlind && guestMayHaveMoved()) && pointOfNoReturn.interrupt()
+    // An abandoned migration is being closed already.
+    return !(now.isBlind && guestMayHaveMoved())
+      && (pointOfNoReturn.interrupt() || pointOfNoReturn.isAbandoned)
   }
 
   /// Whether the source's guest stands still, or nobody can say that it does not.
@@ -166,13 +177,7 @@ public final class MigrationProxy: Sendable {
 
   /// From the first connection to the end of the last.
   private func carry() -> MigrationOutcome {
-    _ = BlockingThread("listener") {
-      do {
-        while let source = try self.listener.accept() { self.admit(source) }
-      } catch {
-        self.channels.finish(.failed("\(error)"))
-      }
-    }
+    _ = BlockingThread("listener") { self.acceptConnections() }
     let outcome = channels.awaitOutcome()
     listener.cancel()
     // The others end with the main one; those that do not are ended.
@@ -189,20 +194,6 @@ public final class MigrationProxy: Sendable {
       carried = progress.now.total.bytesWritten
     } while !channels.awaitEnd(for: options.closingTime)
       && progress.now.total.bytesWritten > carried
-  }
-
-  private func admit(_ source: Socket) {
-    channels.admit(source) { [logger] reason in
-      logger.error("refused a connection: \(reason)")
-    } carry: { channel in
-      self.logger.debug("channel \(channel.id): \(channel.role)")
-      self.binding.bindThread(towards: channel.destination)
-      return switch channel.role {
-      case .main: self.carryMain(channel)
-      case .opaqueMain(let kind): self.carryOpaqueMain(channel, kind)
-      case .multifd, .preempt, .encrypted: self.carrySecondary(channel)
-      }
-    }
   }
 
   // MARK: Afterwards

@@ -78,7 +78,7 @@ struct ModelSource: ~Copyable {
       }
       switch progress {
       case .needsInput: return output
-      case .outputFull(let count), .stopped(_, let count): start += count
+      case .outputFull(let count), .reached(_, let count): start += count
       }
     }
     return output

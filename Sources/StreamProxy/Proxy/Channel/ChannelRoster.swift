@@ -7,7 +7,8 @@
 /// multifd ones, whatever comes is the preempt channel, which never says who it is. So the main one
 /// is dialled first, every other only after it, one that has a magic number only with it in hand,
 /// and the preempt channel at once but last. A destination from 9.0 on does not start the guest
-/// before the preempt channel is there: each moment that it waits here is downtime.
+/// before the preempt channel is there: each moment that it waits here is downtime. So the newest silent
+/// connection behind the main one is taken for it.
 struct ChannelRoster {
   /// Which channels the source's settings announce.
   struct Expectation: Equatable, Sendable {
@@ -95,7 +96,7 @@ struct ChannelRoster {
       return .refuse(ChannelRoster.stranger)
     case .spoke(.pageRecord):
       // Only a preempt channel begins like this, and only behind the main one.
-      guard mainTaken else { return .refuse(ChannelRoster.stranger) }
+      guard mainTaken, !precedesMain(id) else { return .refuse(ChannelRoster.stranger) }
       guard let expected else { return nil }
       guard expected.preempt else { return .refuse(ChannelRoster.stranger) }
       // Behind a broken one it is the recovery's.
@@ -117,6 +118,16 @@ struct ChannelRoster {
     }
   }
 
+  /// How many connections have no part yet.
+  var undecided: Int {
+    phases.values.count {
+      switch $0 {
+      case .silent, .spoke: true
+      case .dialling, .established, .ending: false
+      }
+    }
+  }
+
   /// Connections that have said nothing and are nothing yet, oldest first.
   var silent: [Int] { phases.filter { $0.value == .silent }.keys.sorted() }
 
@@ -131,7 +142,10 @@ struct ChannelRoster {
     // Behind an encrypted main channel all others begin with a handshake, and a source up to 7.2
     // answers nothing before it is over: who is silent there is only slow.
     guard !roles.contains(.opaqueMain(.encrypted)) else { return false }
-    return !roles.contains(.preempt) && id == silent.first
+    // QEMU makes it behind the main one (migration/postcopy-ram.c, postcopy_preempt_setup), so an older one is a
+    // stranger's, a health check's for instance. Of those behind it the newest is likeliest to be QEMU's.
+    guard !precedesMain(id) else { return false }
+    return !roles.contains(.preempt) && id == silent.last
   }
 
   private var mainAndMultifdEstablished: Bool {

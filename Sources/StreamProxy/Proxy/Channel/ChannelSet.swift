@@ -1,76 +1,73 @@
 import Glibc
 import Threads
 
-/// One connection of the source that has been told apart and connected to the destination.
-struct Channel: Sendable {
-  let id: Int
-  let role: ChannelRole
-  let source: Socket
-  let destination: Socket
-  let outgoing: OutgoingWait
-
-  /// Ends both legs; whoever is blocked on them wakes up.
-  func shutDown() {
-    source.shutDown()
-    destination.shutDown()
-  }
-}
-
 /// The connections of one migration, from their acceptance to their end: one thread for each, which
 /// finds out what its connection is, dials the destination when ``ChannelRoster`` says that it is
 /// time, and then carries it.
 final class ChannelSet: Sendable {
-  private struct Connection {
+  struct Connection {
     let source: Socket
     var destination: Socket?
     /// Ends the wait for a first byte; nil behind it.
     var nudge: WakeUp?
   }
 
-  private struct State {
+  struct State {
     var roster = ChannelRoster()
     var connections: [Int: Connection] = [:]
     var outcome: MigrationOutcome?
+    var hasRefusedForTheirNumber = false
   }
 
-  private let state = Guarded(State())
+  let state = Guarded(State())
   private let destination: DestinationLeg
+  private let pointOfNoReturn: PointOfNoReturn
+  private let shortage: Shortage
+  private let mostUndecided: Int
   /// What the source's settings announce; asked when the main channel has spoken. May block.
   private let expectation: @Sendable () -> ChannelRoster.Expectation
   /// Whether the source says that its connections are of no use any more. May block.
   private let isGivenUp: @Sendable () -> Bool
 
   init(
-    destination: DestinationLeg, expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
+    destination: DestinationLeg, pointOfNoReturn: PointOfNoReturn, shortage: Shortage,
+    mostUndecided: Int, expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
     isGivenUp: @escaping @Sendable () -> Bool
   ) {
     self.destination = destination
+    self.pointOfNoReturn = pointOfNoReturn
+    self.shortage = shortage
+    self.mostUndecided = mostUndecided
     self.expectation = expectation
     self.isGivenUp = isGivenUp
   }
 
   /// Takes a connection over. `carry` is called on its thread once it has a destination; what it
   /// returns for a main channel is the migration's outcome, nil where another main channel may follow.
+  ///
+  /// - Throws: ``SystemError`` where a descriptor or a thread is missing, and nothing has been done with it.
   func admit(
     _ source: Socket, refused: @escaping @Sendable (String) -> Void,
     carry: @escaping @Sendable (Channel) -> MigrationOutcome?
-  ) {
-    guard let nudge = WakeUp.makeIfPossible() else {
+  ) throws(SystemError) {
+    // Each costs a thread before it has said a byte.
+    guard state.read({ $0.roster.undecided < mostUndecided }) else {
       source.shutDown()
-      return finish(.failed(DescriptorLimit.reached))
+      let isFirst = state.update { state in
+        defer { state.hasRefusedForTheirNumber = true }
+        return !state.hasRefusedForTheirNumber
+      }
+      if isFirst { refused("\(mostUndecided) others have not shown yet what they are") }
+      return
     }
+    guard let nudge = WakeUp.makeIfPossible() else { throw SystemError("take a connection") }
     let id = update { state in
       let id = state.roster.accepted()
       state.connections[id] = Connection(source: source, nudge: nudge)
       return id
     }
-    _ = BlockingThread("channel-\(id)") {
-      defer {
-        self.update {
-          $0.roster.ended(id)
-          $0.connections[id] = nil
-        }
-      }
+    let thread = BlockingThread.makeIfPossible("channel-\(id)") {
+      defer { self.forget(id) }
       switch self.awaitDecision(id, source) {
       case nil:
         // Ended without a byte, as libvirt's early connection may.
@@ -81,6 +78,16 @@ final class ChannelSet: Sendable {
       case .dial(let role):
         self.connect(id, source, as: role, carry: carry)
       }
+    }
+    guard thread == nil else { return }
+    forget(id)
+    throw SystemError("start a thread for a connection", code: EAGAIN)
+  }
+
+  private func forget(_ id: Int) {
+    update {
+      $0.roster.ended(id)
+      $0.connections[id] = nil
     }
   }
 
@@ -151,11 +158,11 @@ final class ChannelSet: Sendable {
   ) {
     let leg: Socket
     do throws(SystemError) {
-      leg = try destination.dial()
+      leg = try dial(for: source)
     } catch {
       source.shutDown()
       // A recovery can be tried again; the guest waits at the destination meanwhile.
-      if role.isMain, role != .opaqueMain(.recovery) {
+      if role.isMain, role != .opaqueMain(.recovery), !pointOfNoReturn.isPassed {
         finish(.destinationEnded(error.description))
       }
       return
@@ -173,62 +180,32 @@ final class ChannelSet: Sendable {
     if role.isMain {
       // Beside the relay: QEMU's main loop, which answers QMP, stands still in a TLS handshake until
       // the destination has answered (`io/channel-tls.c` on a blocking socket).
-      _ = BlockingThread("settings") {
+      let asking = BlockingThread.makeIfPossible("settings") {
         let expected = self.expectation()
         self.update { $0.roster.expects(expected) }
       }
+      if asking == nil { update { $0.roster.expects(.unknown) } }
     }
     let outcome = carry(
       Channel(
         id: id, role: role, source: source, destination: leg,
-        outgoing: OutgoingWait(source: source, isGivenUp: isGivenUp)))
+        outgoing: OutgoingWait(source: source, isGivenUp: isGivenUp), shortage: shortage))
     if role.isMain, let outcome { finish(outcome) }
   }
 
-  /// Waits until it is clear what the connection is and that it may be dialled; nil where the source
-  /// ends it before.
-  private func awaitDecision(_ id: Int, _ source: Socket) -> ChannelRoster.Decision? {
-    guard let nudge = state.read({ $0.connections[id]?.nudge }) else { return nil }
-    // However long it stays silent: it may be libvirt's, which has not begun to migrate, or a
-    // preempt channel whose turn comes.
+  private func dial(for source: Socket) throws(SystemError) -> Socket {
     while true {
-      if let decision = claim(id) { return decision }
-      switch waitReadable(source.descriptor, or: nudge) {
-      case .woken, .timedOut: nudge.lower()
-      case .ready:
-        guard let kind = source.peekKind() else { return nil }
-        update { $0.roster.spoke(id, as: kind) }
-        while true {
-          let decision = state.wait(until: .now + .seconds(3600)) { ChannelSet.claim(id, &$0) }
-          guard let decision else { continue }
-          return isLeftover(id, source) ? nil : decision
-        }
+      do throws(SystemError) {
+        return try destination.dial()
+      } catch {
+        guard shortage.ridesOut(error, for: source) else { throw error }
       }
     }
   }
 
-  /// A connection of a migration that was cancelled while it was being set up: the next one's destination
-  /// would take it for one of its own. One that was made behind the main connection and has closed may
-  /// have said all that it had to.
-  private func isLeftover(_ id: Int, _ source: Socket) -> Bool {
-    source.peerHasClosed && state.read { $0.roster.precedesMain(id) }
-  }
-
-  private func claim(_ id: Int) -> ChannelRoster.Decision? {
-    update { ChannelSet.claim(id, &$0) }
-  }
-
-  /// Takes a decision and, in the same breath, makes it known, so that no other connection is given
-  /// the same part.
-  private static func claim(_ id: Int, _ state: inout State) -> ChannelRoster.Decision? {
-    let decision = state.roster.decision(for: id)
-    if case .dial(let role) = decision { state.roster.dialling(id, as: role) }
-    return decision
-  }
-
   /// Changes the state and lets every silent connection ask again.
   @discardableResult
-  private func update<Result>(_ body: (inout State) -> Result) -> Result {
+  func update<Result>(_ body: (inout State) -> Result) -> Result {
     state.update { state in
       let silentBefore = state.roster.silent
       defer {
@@ -237,24 +214,6 @@ final class ChannelSet: Sendable {
         }
       }
       return body(&state)
-    }
-  }
-}
-
-extension Socket {
-  /// Looks at the first bytes without taking them, waiting for as many as are needed; nil where the
-  /// stream ends before.
-  func peekKind() -> ChannelKind? {
-    var bytes = [UInt8](repeating: 0, count: ChannelKind.bytesNeeded)
-    while true {
-      // The kernel writes at most `count` bytes into the array.
-      let count = unsafe bytes.withUnsafeMutableBytes {
-        unsafe recv(descriptor, $0.baseAddress, $0.count, Int32(MSG_PEEK) | Int32(MSG_WAITALL))
-      }
-      if count == bytes.count { return ChannelKind(firstBytes: bytes) }
-      if count == 0 || count < 0 && errno != EINTR || peerHasClosed { return nil }
-      // A unix socket does not wait for more (unix(7) ignores MSG_WAITALL while peeking).
-      usleep(1000)
     }
   }
 }

@@ -11,19 +11,26 @@ struct KernelPipe: ~Copyable {
   /// One for all: a channel shall not cost more descriptors than it must.
   private static let null = leafcutter_open_null()
 
+  /// Opens what all pipes need, while descriptors are to be had.
+  static func prepare() throws(SystemError) {
+    guard null >= 0 else { throw SystemError("open /dev/null") }
+  }
+
   private let readEnd: Int32
   private let writeEnd: Int32
   private let source: Socket
   private let outgoing: OutgoingWait
   private let sourceIsUnix: Bool
 
-  init(of channel: Channel) throws(SystemError) {
-    guard KernelPipe.null >= 0 else { throw SystemError("open /dev/null") }
+  /// - Throws: ``ChannelFailure/source(_:)`` where there was no descriptor until the source ended.
+  init(of channel: Channel) throws(ChannelFailure) {
+    do throws(SystemError) { try KernelPipe.prepare() } catch { throw .source(error) }
     var reading: Int32 = -1
     var writing: Int32 = -1
     // Two locals to write to.
-    guard unsafe leafcutter_pipe(&reading, &writing, Int32(KernelPipe.capacity)) == 0 else {
-      throw SystemError("make a pipe")
+    while unsafe leafcutter_pipe(&reading, &writing, Int32(KernelPipe.capacity)) != 0 {
+      let error = SystemError("make a pipe")
+      guard channel.shortage.ridesOut(error, for: channel.source) else { throw .source(error) }
     }
     readEnd = reading
     writeEnd = writing
@@ -46,6 +53,8 @@ struct KernelPipe: ~Copyable {
     var left = taken
     while left > 0 {
       let from = ContinuousClock.now
+      // Not tried first: splice(2) heeds O_NONBLOCK of the socket, which its readers do not bear, and not its
+      // own SPLICE_F_NONBLOCK (Linux 6.18, TCP and unix: it blocks in a full socket; fs/splice.c).
       try outgoing.room(at: destination)
       let ready = ContinuousClock.now
       let moved = leafcutter_splice(readEnd, destination.descriptor, left)
@@ -109,12 +118,7 @@ struct RawRelay: Sendable {
   func relayUntilEnd(
     pause: () -> Void = {}, published: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
-    let pipe: KernelPipe
-    do throws(SystemError) {
-      pipe = try KernelPipe(of: channel)
-    } catch {
-      throw .closeBoth(error.description)
-    }
+    let pipe = try KernelPipe(of: channel)
     var rate = WireRate(now: .now)
     var inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     var total = 0

@@ -5,7 +5,7 @@ import Synchronization
 /// Who decides at the editor's stop points; called on the main channel's thread, which may block.
 protocol StopPointHandler {
   mutating func reached(
-    _ stop: StreamEditor.Stop, _ editor: inout StreamEditor
+    _ stop: StreamEditor.StopPoint, _ editor: inout StreamEditor
   ) throws(ChannelFailure)
   /// After every write; `editor` may have seen copies of the mark page.
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure)
@@ -13,7 +13,7 @@ protocol StopPointHandler {
 
 /// The stop points of a preempt channel, which has none.
 struct NothingToDecide: StopPointHandler {
-  mutating func reached(_ stop: StreamEditor.Stop, _ editor: inout StreamEditor) {}
+  mutating func reached(_ stop: StreamEditor.StopPoint, _ editor: inout StreamEditor) {}
   mutating func moved(_ editor: inout StreamEditor) {}
 }
 
@@ -104,7 +104,7 @@ struct MainChannel: ~Copyable {
         return
       case .outputFull(let consumed):
         start += consumed
-      case .stopped(let stop, let consumed):
+      case .reached(let stop, let consumed):
         start += consumed
         try handler.reached(stop, &editor)
       }

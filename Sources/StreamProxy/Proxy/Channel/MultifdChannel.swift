@@ -29,11 +29,7 @@ struct MultifdChannel: ~Copyable {
     self.running = running
     writer = GatheredWriter(channel)
     inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
-    do throws(SystemError) {
-      pipe = try KernelPipe(of: channel)
-    } catch {
-      throw .closeBoth(error.description)
-    }
+    pipe = try KernelPipe(of: channel)
     session.joined(channel.id)
   }
 
@@ -182,7 +178,8 @@ struct MultifdChannel: ~Copyable {
   private mutating func becomeRaw(
     _ reason: BypassReason, behind header: [UInt8]
   ) throws(ChannelFailure) {
-    guard session.refuseDropping(reason.description) else {
+    // Behind the point of no return it is passed on, whatever it is.
+    guard session.refuseDropping(reason.description) || !session.pointOfNoReturn.abandon() else {
       throw .closeBoth("on a multifd channel, after pages had been dropped: \(reason)")
     }
     // What cannot be read may be pages that the guest is about to fill with zeroes.

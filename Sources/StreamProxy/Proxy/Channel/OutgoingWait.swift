@@ -1,4 +1,5 @@
 import Glibc
+import Threads
 
 /// The wait of a channel's thread until the destination takes more bytes.
 ///
@@ -21,15 +22,12 @@ struct OutgoingWait: Sendable {
   func room(at destination: Socket, closedIsGivenUp: Bool = false) throws(ChannelFailure) {
     var hasClosed = false
     while true {
-      var items = [
-        pollfd(fd: destination.descriptor, events: Int16(POLLOUT), revents: 0),
-        pollfd(
-          fd: hasClosed ? -1 : source.descriptor, events: Int16(pollReadHangUp), revents: 0),
-      ]
-      // Two elements, alive during the call.
-      _ = unsafe poll(&items, 2, hasClosed ? OutgoingWait.interval : -1)
-      if items[0].revents != 0 { return }
-      hasClosed = hasClosed || items[1].revents != 0
+      let (taking, closed) = pollBoth(
+        (destination.descriptor, Int16(POLLOUT)),
+        (hasClosed ? -1 : source.descriptor, Int16(pollReadHangUp)),
+        for: hasClosed ? OutgoingWait.interval : -1)
+      if taking != 0 { return }
+      hasClosed = hasClosed || closed != 0
       guard hasClosed, closedIsGivenUp || isGivenUp() else { continue }
       throw .source(SystemError("go on writing: the source has closed", code: ECONNRESET))
     }

@@ -95,7 +95,8 @@ struct GuestInquiry {
         hook.giveUp(
           """
           the guest did not answer within \(options.answerTimeout.formattedSeconds) of being asked: \
-          leafcutter-guest does not run in it, or the guest is paused
+          leafcutter-guest does not run in it, the guest is paused, or another proxy has the hook \
+          socket
           """)
       } else if ContinuousClock.now >= deadline {
         hook.giveUp(

@@ -30,24 +30,24 @@ struct GuestSession {
   private(set) var offence: String?
   private(set) var resumed: GuestMessage.Resumed?
   /// It has been told that it stays.
-  var isAborted = false
+  private var isAborted = false
   private(set) var progress: GuestMessage.Progress?
   /// The last heartbeat that was acknowledged: when, and the guest's clock in nanoseconds.
   private(set) var lastHeartbeat: (at: ContinuousClock.Instant, time: UInt64)?
   private(set) var pagesNamed: UInt64 = 0
-  private(set) var pagesRevoked = false
   /// Over all messages, as often as they were named.
   private var pagesTakenBack: UInt64 = 0
   /// As many times as there are pages: an honest guest takes each back once, and some with their pieces.
   private static let mostTakenBack: UInt64 = 4
-  /// Messages of other migrations, which were ignored.
-  private(set) var lateMessages = 0
 
   init(migration: MigrationID, pages: ReportedPages?, rules: SafetyRules = SafetyRules()) {
     self.migration = migration
     self.pages = pages
     self.rules = rules
   }
+
+  /// It is told that it stays, so it may let go.
+  mutating func abort() { isAborted = true }
 
   /// Takes one frame in, which arrived when the guest had run `running` nanoseconds; the
   /// acknowledgement to send, if it wants one.
@@ -57,7 +57,6 @@ struct GuestSession {
       if frame.migration == .none, frame.type == GuestMessage.Declined.code, mark != nil {
         giveUp(GuestSession.guardianEnded)
       }
-      lateMessages += 1
       return nil
     }
     do throws(MessageError) {
@@ -86,7 +85,6 @@ struct GuestSession {
     case .revoke(let revoke):
       // The order is the whole point: the bits are gone before the acknowledgement is even made.
       if rules.clearsBeforeAcknowledging { clear(revoke.ranges) }
-      pagesRevoked = true
       return HostMessage.Acknowledge(sequence: revoke.sequence)
     case .heartbeat(let beat):
       lastHeartbeat = (.now, beat.time)

@@ -68,7 +68,7 @@ public final class HookConnection: Sendable {
   func abort(_ reason: String) {
     state.withLock { state in
       guard let session = state.session else { return }
-      state.session?.isAborted = true
+      state.session?.abort()
       enqueue(HostMessage.Abort(reason: reason).frame(for: session.migration), &state)
     }
   }

@@ -53,7 +53,7 @@ final class MainInspector {
         case .needsInput(let consumed):
           count = consumed
           wantsMore = true
-        case .outputFull(let consumed), .stopped(_, let consumed):
+        case .outputFull(let consumed), .reached(_, let consumed):
           count = consumed
         }
         let raw = Int(editor.counters.rawBytes - before)

@@ -22,7 +22,7 @@ extension MigrationControl {
   /// END's own is still at hand when END has been read; at post-copy's switchover every section has
   /// had its own.
   func awaitMultifd(
-    _ editor: borrowing StreamEditor, at stop: StreamEditor.Stop
+    _ editor: borrowing StreamEditor, at stop: StreamEditor.StopPoint
   ) throws(ChannelFailure) {
     guard multifdChannels > 0 else { return }
     let counters = editor.counters

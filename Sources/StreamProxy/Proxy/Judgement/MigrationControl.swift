@@ -50,7 +50,7 @@ struct MigrationControl: StopPointHandler {
   }
 
   mutating func reached(
-    _ stop: StreamEditor.Stop, _ editor: inout StreamEditor
+    _ stop: StreamEditor.StopPoint, _ editor: inout StreamEditor
   ) throws(ChannelFailure) {
     switch stop {
     case .blockListKnown:
@@ -87,7 +87,11 @@ struct MigrationControl: StopPointHandler {
 
   /// To be called before the bytes are written that let the guest run.
   private mutating func passPointOfNoReturn() throws(ChannelFailure) {
-    guard pointOfNoReturn.pass() else { throw .closeBoth("the proxy was stopped by its operator") }
+    guard pointOfNoReturn.pass() else {
+      throw .closeBoth(
+        pointOfNoReturn.isAbandoned
+          ? "another channel has failed" : "the proxy was stopped by its operator")
+    }
     passedPointOfNoReturn = true
     shared.passPointOfNoReturn()
   }

@@ -53,17 +53,6 @@ public struct GuestMemoryMap: Equatable, Sendable {
   /// empty until ``adopt(streamBlocks:)``.
   var streamIndices: [Int?] = []
 
-  /// Where a page is.
-  ///
-  /// - Parameter guestPhysicalPage: address / ``pageSize``.
-  /// - Returns: the index in ``blocks`` and the offset in bytes, or nil outside guest RAM.
-  public func locate(guestPhysicalPage page: UInt64) -> (block: Int, offset: UInt64)? {
-    guard page <= UInt64.max / GuestMemoryMap.pageSize else { return nil }
-    let address = page * GuestMemoryMap.pageSize
-    guard let segment = segment(at: address) else { return nil }
-    return (segment.block, segment.offsetInBlock + address - segment.guestPhysicalStart)
-  }
-
   /// By bisection.
   func segment(at address: UInt64) -> Segment? {
     var low = 0

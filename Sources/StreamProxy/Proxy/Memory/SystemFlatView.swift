@@ -11,7 +11,8 @@
 ///       0000000000100000-00000000bfffffff (prio 0, ram): pc.ram @0000000000100000
 ///
 /// The name is the memory region's, and the number behind `@` the offset in it, 0 where there is
-/// none. Under KVM every range that has a memory slot ends with ` KVM`, once per address space.
+/// none. Under KVM every range that has a memory slot ends with ` KVM`, once per address space. What else
+/// a later release prints there matters only where it speaks of RAM.
 struct SystemFlatView: Equatable {
   struct Range: Equatable {
     var start: UInt64
@@ -36,10 +37,11 @@ struct SystemFlatView: Equatable {
         isInView = true
         wasFound = true
       } else if isInView, line.hasPrefix("  ") {
-        guard let range = Range(parsing: line) else {
+        if let range = Range(parsing: line) {
+          ranges.append(range)
+        } else if line.contains("ram)") {
           throw .unreadable(command: "info mtree -f", line: String(line))
         }
-        ranges.append(range)
       }
     }
     guard wasFound else {

@@ -24,10 +24,11 @@ final class OperatorSocket: Sendable {
         do throws(SystemError) {
           guard let connection = try listener.accept() else { return }
           served.update { $0 += 1 }
-          _ = BlockingThread("request") { [self] in
+          let thread = BlockingThread.makeIfPossible("request") { [self] in
             answer(connection, body)
             served.update { $0 -= 1 }
           }
+          if thread == nil { served.update { $0 -= 1 } }
         } catch {
           // Out of descriptors, for instance, which may pass.
           usleep(100_000)
@@ -91,15 +92,22 @@ final class OperatorSocket: Sendable {
 public enum OperatorClient {
   /// Makes a request and returns the answer, one JSON object without its end of line.
   ///
-  /// - Throws: ``SystemError`` where nobody takes it, ``OperatorError`` where it is not obeyed.
-  public static func ask(_ request: OperatorRequest, at address: SocketAddress) throws -> String {
+  /// - Parameter time: how long the proxy may take; a retarget waits for it to learn that the old
+  ///   connections broke.
+  /// - Throws: ``SystemError`` where nobody takes or answers it, ``OperatorError`` where it is not obeyed.
+  public static func ask(
+    _ request: OperatorRequest, at address: SocketAddress, within time: Duration = .seconds(30)
+  ) throws -> String {
     let connection = try Socket.connect(to: address)
     try connection.writeAll(Array("\(request.line)\n".utf8))
-    // A retarget waits for the proxy to learn that the old connections broke.
-    let answer = try OperatorSocket.readLine(
-      from: connection, for: .seconds(30), limit: 64 * 1024)
+    let answer: String
+    do throws(OperatorError) {
+      answer = try OperatorSocket.readLine(from: connection, for: time, limit: 64 * 1024)
+    } catch {
+      throw SystemError("hear from the proxy at \(address)", because: error.description)
+    }
     guard !answer.isEmpty else {
-      throw OperatorError("the proxy at \(address) ended without an answer")
+      throw SystemError("hear from the proxy at \(address)", because: "it ended without an answer")
     }
     if let refused = try? JSONDecoder().decode([String: String].self, from: Data(answer.utf8)),
       let sentence = refused["error"]

@@ -11,8 +11,6 @@ public enum GuestEvent: Equatable, Sendable {
   /// The guest went to sleep (S3): its processors stand still without a STOP.
   case suspend
   case wakeup
-  case shutdown
-  case guestPanicked
   /// MIGRATION: `status` is QAPI's MigrationStatus, e.g. `active`, `device`, `completed`.
   case migration(status: String)
   /// MIGRATION_PASS: the number of the round that begins.
@@ -46,8 +44,6 @@ public enum GuestEvent: Equatable, Sendable {
     case "RESET": self = .reset
     case "SUSPEND", "SUSPEND_DISK": self = .suspend
     case "WAKEUP": self = .wakeup
-    case "SHUTDOWN": self = .shutdown
-    case "GUEST_PANICKED": self = .guestPanicked
     case "MIGRATION":
       guard let status = data?.status else { return nil }
       self = .migration(status: status)

@@ -44,7 +44,6 @@ public struct MigrationCapabilities: Equatable, Sendable {
     ("x-colo", "the destination's copy of the memory must stay equal to the source's"),
     ("background-snapshot", "pages are sent as they were when the snapshot began"),
     ("mapped-ram", "the stream is a file with pages at fixed places"),
-    ("rdma-pin-all", "pages travel by RDMA and not in the stream"),
   ]
 
   /// How many connections carry pages beside the main one; 0 without the capability multifd.
@@ -54,18 +53,17 @@ public struct MigrationCapabilities: Equatable, Sendable {
 
   /// Whether the guest may run at the destination before all of its memory is there.
   public var postcopyPossible: Bool { enabled.contains("postcopy-ram") }
-
-  /// Whether the destination's verdict reaches the source; without one the source may report success
-  /// before the proxy has judged, so nothing may be edited.
-  public var returnPath: Bool { enabled.contains("return-path") || postcopyPossible }
 }
 
 extension ChannelRoster.Expectation {
-  /// What the settings of a source announce. Where they cannot be read, whatever is silent behind the
-  /// main channel is taken for a preempt channel, which must not be kept waiting.
+  /// Where the settings of a source cannot be read, whatever is silent behind the main channel is taken for
+  /// a preempt channel, which must not be kept waiting.
+  static let unknown = ChannelRoster.Expectation(multifd: 0, preempt: true)
+
+  /// What the settings of a source announce.
   init(reading client: QMPClient) {
     guard let settings = try? MigrationCapabilities.read(from: client) else {
-      self.init(multifd: 0, preempt: true)
+      self = .unknown
       return
     }
     self.init(

@@ -3,11 +3,8 @@
 public struct MigrationStatus: Decodable, Equatable, Sendable {
   /// `setup`, `active`, `device`, `completed`, `failed`, `cancelled` …; nil when none has begun.
   public var status: String?
-  /// Milliseconds since the migration began.
-  public var totalTime: UInt64?
   /// Milliseconds that the guest stood still, once it is over.
   public var downtime: UInt64?
-  public var setupTime: UInt64?
   /// Why it failed.
   public var errorDescription: String?
   public var ram: RAM?
@@ -39,8 +36,6 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case status, downtime, ram
-    case totalTime = "total-time"
-    case setupTime = "setup-time"
     case errorDescription = "error-desc"
   }
 
@@ -74,7 +69,6 @@ public struct MigrationParameters: Codable, Equatable, Sendable {
   public var availSwitchoverBandwidth: UInt64?
   /// Bytes per second.
   public var maxBandwidth: UInt64?
-  public var maxPostcopyBandwidth: UInt64?
   public var multifdChannels: UInt64?
   /// `none`, `zlib`, `zstd`, `qpl`, `uadk`, `qatzip`.
   public var multifdCompression: String?
@@ -97,7 +91,6 @@ public struct MigrationParameters: Codable, Equatable, Sendable {
     case downtimeLimit = "downtime-limit"
     case availSwitchoverBandwidth = "avail-switchover-bandwidth"
     case maxBandwidth = "max-bandwidth"
-    case maxPostcopyBandwidth = "max-postcopy-bandwidth"
     case multifdChannels = "multifd-channels"
     case multifdCompression = "multifd-compression"
     case tlsCreds = "tls-creds"

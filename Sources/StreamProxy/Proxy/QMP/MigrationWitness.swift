@@ -9,6 +9,13 @@ import Threads
 /// hand asks ``waitForStop(until:)``, which first has everything read that is in the socket
 /// already: an answer never rests on an older STOP while a RESUME or a RESET lies unread.
 ///
+/// A guest that sleeps (S3, runstate `suspended`) when it is to be stopped has its STOP in every release, so
+/// SUSPEND need not stand for one. From 9.0 on QEMU stops such a guest like one that runs (system/cpus.c,
+/// vm_stop_force_state with runstate_is_live). Before, that function said nothing of a guest that does not run;
+/// but migration_completion and postcopy_start (migration/migration.c) called qemu_system_wakeup_request first,
+/// so its runstate is `running` when it is stopped. 7.2 says SUSPEND, STOP, and WAKEUP soon after, when no
+/// processor is resumed any more (resume_all_vcpus asks the runstate).
+///
 /// Times are those of receipt, on the host's monotonic clock.
 public final class MigrationWitness: Sendable {
   /// What is known at one moment.
@@ -28,8 +35,6 @@ public final class MigrationWitness: Sendable {
     public internal(set) var pass: UInt64?
     /// By port id, what the last VSERPORT_CHANGE said.
     public internal(set) var openPorts: [String: Bool] = [:]
-    public internal(set) var hasPanicked = false
-    public internal(set) var hasShutDown = false
     /// Why nothing more will be learned.
     public internal(set) var lost: QMPError?
   }
@@ -96,20 +101,6 @@ public final class MigrationWitness: Sendable {
       return .stopped(state.observed(at: .now))
     }
     return verdict ?? .deadline
-  }
-
-  /// Waits until `condition` holds.
-  ///
-  /// - Returns: what was known then, or nil when the deadline passed or the connection ended first.
-  public func wait(
-    until deadline: SuspendingClock.Instant, for condition: (Observation) -> Bool
-  ) -> Observation? {
-    let found: Observation?? = state.wait(until: deadline) { state in
-      let observation = state.observed(at: .now)
-      if condition(observation) { return .some(observation) }
-      return observation.lost == nil ? nil : .some(nil)
-    }
-    return found ?? nil
   }
 
   // MARK: Told by the reader

@@ -71,21 +71,6 @@ extension QMPClient {
 
   public func queryMigrate() throws(QMPError) -> MigrationStatus { try execute("query-migrate") }
 
-  /// The guest's name (`-name`), or nil.
-  public func queryName() throws(QMPError) -> String? {
-    struct Reply: Decodable { var name: String? }
-    return try execute("query-name", returning: Reply.self).name
-  }
-
-  /// The guest's UUID (`-uuid`), all zeros where none was given.
-  public func queryUUID() throws(QMPError) -> String {
-    struct Reply: Decodable {
-      var uuid: String
-      private enum CodingKeys: String, CodingKey { case uuid = "UUID" }
-    }
-    return try execute("query-uuid", returning: Reply.self).uuid
-  }
-
   public func queryMemoryDevices() throws(QMPError) -> [MemoryDevice] {
     try execute("query-memory-devices")
   }

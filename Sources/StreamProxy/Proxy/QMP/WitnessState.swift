@@ -23,8 +23,6 @@ struct WitnessState {
       isSuspended = false
     case .suspend: isSuspended = true
     case .wakeup: isSuspended = false
-    case .shutdown: observation.hasShutDown = true
-    case .guestPanicked: observation.hasPanicked = true
     case .migration(let status):
       observation.migrationStatus = status
       if status == "setup" { observation.pass = nil }

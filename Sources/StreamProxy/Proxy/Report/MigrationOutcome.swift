@@ -2,11 +2,12 @@
 public enum MigrationOutcome: Equatable, Sendable {
   /// The destination has the guest.
   case completed
-  /// The proxy closed both legs before the point of no return; the source guest goes on.
+  /// The proxy closed both legs before the point of no return; the source guest goes on, but for a
+  /// post-copy that was refused where that is not possible (``RefusedSwitchover``).
   case failed(String)
-  /// The destination refused, died or ended the stream; its end was passed on to the source.
+  /// The destination refused, failed, died or ended the stream; its end was passed on to the source.
   case destinationEnded(String)
-  /// The source cancelled or ended the stream before it was complete.
+  /// The source cancelled, reported a failure, or ended the stream before it was complete.
   case sourceEnded(String)
   /// The operator stopped the proxy before the point of no return.
   case interrupted

@@ -50,6 +50,8 @@ public final class Listener: Sendable {
   }
 
   /// Waits for the next connection; nil after ``cancel()``.
+  ///
+  /// - Throws: ``SystemError``; where ``Shortage/explains(_:)`` it, it may be called again in a while.
   public func accept() throws(SystemError) -> Socket? {
     while true {
       guard waitReadable(descriptor, or: stop) == .ready else { return nil }
@@ -58,13 +60,21 @@ public final class Listener: Sendable {
         setSocketOption(accepted, SOL_SOCKET, SO_RCVBUF, receiveBuffer)
         return Socket(owning: accepted)
       }
-      // The peer may have gone between the two calls.
-      guard errno == EINTR || errno == ECONNABORTED else {
-        let hint = errno == EMFILE ? " (\(DescriptorLimit.reached))" : ""
-        throw SystemError("accept a connection on \(address)\(hint)")
+      guard errno == EINTR || Listener.pending.contains(errno) else {
+        throw SystemError("accept a connection on \(address)")
       }
     }
   }
+
+  /// What is wrong with one connection and not with the listener: its peer has gone between the two calls,
+  /// or Linux passes an error on that was pending on it (accept(2), "Error handling").
+  private static let pending: Set<Int32> = [
+    ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
+    ENETUNREACH, EPERM, ETIMEDOUT,
+  ]
+
+  /// Waits; false where ``cancel()`` was called.
+  func pause(for time: Duration) -> Bool { !stop.wait(for: time) }
 
   /// Makes a waiting ``accept()`` and every later one return nil.
   public func cancel() { stop.raise() }

@@ -4,7 +4,7 @@ import Glibc
 public struct SystemError: Error, Equatable, Sendable {
   /// What was being done, e.g. "listen on tcp:127.0.0.1:4444".
   public var action: String
-  /// The errno value, or nil where the resolver spoke instead.
+  /// The errno value, or nil where somebody else spoke.
   public var code: Int32?
   public var text: String
 
@@ -15,9 +15,16 @@ public struct SystemError: Error, Equatable, Sendable {
     self.text = unsafe String(cString: strerror(code))
   }
 
-  init(_ action: String, resolver: Int32) {
+  /// Where it is not the kernel that says why.
+  init(_ action: String, because text: String) {
     self.action = action
     self.code = nil
+    self.text = text
+  }
+
+  init(_ action: String, resolver: Int32) {
+    self.action = action
+    self.code = resolver == EAI_SYSTEM ? errno : nil
     // gai_strerror returns static text.
     self.text = unsafe String(cString: gai_strerror(resolver))
   }

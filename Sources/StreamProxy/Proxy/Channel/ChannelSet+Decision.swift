@@ -1,0 +1,46 @@
+import Threads
+
+// What a connection is, found out on its thread.
+
+extension ChannelSet {
+  /// Waits until it is clear what the connection is and that it may be dialled; nil where the source
+  /// ends it before.
+  func awaitDecision(_ id: Int, _ source: Socket) -> ChannelRoster.Decision? {
+    guard let nudge = state.read({ $0.connections[id]?.nudge }) else { return nil }
+    // However long it stays silent: it may be libvirt's, which has not begun to migrate, or a
+    // preempt channel whose turn comes.
+    while true {
+      if let decision = claim(id) { return decision }
+      switch waitReadable(source.descriptor, or: nudge) {
+      case .woken, .timedOut: nudge.lower()
+      case .ready:
+        guard let kind = source.peekKind() else { return nil }
+        update { $0.roster.spoke(id, as: kind) }
+        while true {
+          let decision = state.wait(until: .now + .seconds(3600)) { ChannelSet.claim(id, &$0) }
+          guard let decision else { continue }
+          return isLeftover(id, source) ? nil : decision
+        }
+      }
+    }
+  }
+
+  /// A connection of a migration that was cancelled while it was being set up: the next one's destination
+  /// would take it for one of its own. One that was made behind the main connection and has closed may
+  /// have said all that it had to.
+  private func isLeftover(_ id: Int, _ source: Socket) -> Bool {
+    source.peerHasClosed && state.read { $0.roster.precedesMain(id) }
+  }
+
+  private func claim(_ id: Int) -> ChannelRoster.Decision? {
+    update { ChannelSet.claim(id, &$0) }
+  }
+
+  /// Takes a decision and, in the same breath, makes it known, so that no other connection is given
+  /// the same part.
+  private static func claim(_ id: Int, _ state: inout State) -> ChannelRoster.Decision? {
+    let decision = state.roster.decision(for: id)
+    if case .dial(let role) = decision { state.roster.dialling(id, as: role) }
+    return decision
+  }
+}
