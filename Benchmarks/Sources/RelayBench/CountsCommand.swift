@@ -13,7 +13,7 @@ struct CountsCommand: ParsableCommand {
   var limits: String
 
   @Option(help: ArgumentHelp("How often each is counted; the least counts.", valueName: "times"))
-  var repeats = 3
+  var repeats = 5
 
   func validate() throws {
     guard repeats > 0, repeats <= 100 else {
