@@ -121,6 +121,26 @@ void use_up_mappings(const char *argument) {
   printf("ok %zu\n", made - again);
 }
 
+/* nothreads: no further thread is to be had, as where TasksMax is reached; not for root, whom no limit binds */
+void refuse_threads(const char *argument) {
+  struct rlimit limit;
+  (void)argument;
+  getrlimit(RLIMIT_NPROC, &limit);
+  limit.rlim_cur = 1;
+  check(setrlimit(RLIMIT_NPROC, &limit), "setrlimit");
+  printf("ok\n");
+}
+
+/* threads: as many as ever */
+void allow_threads(const char *argument) {
+  struct rlimit limit;
+  (void)argument;
+  getrlimit(RLIMIT_NPROC, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  check(setrlimit(RLIMIT_NPROC, &limit), "setrlimit");
+  printf("ok\n");
+}
+
 #define MOST_FILES 1024
 static int files[MOST_FILES], file_count;
 
