@@ -185,6 +185,7 @@ static int open_area(size_t capacity, size_t filling) {
   atomic_store(&hold.mappings_left, mapping_budget());
   atomic_store(&hold.filling_left, filling < LONG_MAX ? (long)filling : LONG_MAX);
   atomic_store(&hold.lost_count, 0);
+  atomic_store(&hold.lost_at_most, 0);
   atomic_store(&hold.used, 0);
   atomic_store(&hold.calls, 0);
   atomic_store(&hold.moved, 0);
