@@ -50,8 +50,9 @@ static bool remap(uintptr_t source, size_t length, uintptr_t *destination) {
     atomic_fetch_add_explicit(&hold.moved, length, memory_order_relaxed);
     return true;
   }
-  /* EFAULT: the range is of several mappings, and its runs may do. Anything else will come again. */
-  if (errno != EFAULT) atomic_store(&hold.mappings_left, 0);
+  /* No mapping more, or no lockable memory: that comes again. Anything else is this range's own, such as
+   * several mappings in it (EFAULT) or one that cannot be moved (EINVAL, EPERM). */
+  if (errno == ENOMEM || errno == EAGAIN) atomic_store(&hold.mappings_left, 0);
   bool is_ours = recover(*destination, length);
   *destination = 0;
   return is_ours;
