@@ -14,6 +14,18 @@ struct CacheUsage {
   /// The engine's `WT_EVICT_SCORE_MAX`. It adds one for every 10 ms or so without progress while the cache
   /// is too full, and here it rolls the oldest writer's transaction back.
   static let hopeless: UInt64 = 100
+  /// More bytes than any cache has (cache_size is 10 TB at most): one of the engine's counters that is below
+  /// zero for a moment, because what it counts down is not yet counted up. Sums of some of less cannot overflow.
+  private static let impossible: UInt64 = 1 << 56
+
+  /// What the engine counts.
+  init(limit: UInt64, used: UInt64, dirty: UInt64, distress: UInt64 = 0) {
+    func counted(_ bytes: UInt64) -> UInt64 { bytes < CacheUsage.impossible ? bytes : 0 }
+    self.limit = min(limit, CacheUsage.impossible)
+    self.used = counted(used)
+    self.dirty = counted(dirty)
+    self.distress = distress
+  }
 }
 
 extension Engine {
