@@ -98,7 +98,8 @@ func monotonicNanoseconds() -> UInt64 {
   }
 }
 
-/// Threads that do one thing together and end. They take no signals: those are the program's.
+/// Threads that do one thing together and end. They take no signals but their own faults': the others are
+/// the program's.
 final class Crew: Sendable {
   private let finished = Signal()
   private let left: Locked<Int>
@@ -146,7 +147,8 @@ final class Crew: Sendable {
   func join(milliseconds: Int32 = -1) -> Bool { finished.wait(milliseconds: milliseconds) }
 }
 
-/// Starts a detached thread with every signal blocked; false where there is none to be had.
+/// Starts a detached thread with every signal blocked that is not a fault of its own; false where there is
+/// none to be had.
 func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
   let start = ThreadStart(name: name, body: body)
   var thread = pthread_t()

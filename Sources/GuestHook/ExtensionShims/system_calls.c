@@ -63,9 +63,12 @@ bool leafcutter_reads_directly(const char *directory) {
 int leafcutter_extension_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 void *leafcutter_block_signals(void) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
   sigset_t all, *old = malloc(sizeof *old);
   if (!old) return NULL;
   sigfillset(&all);
+  /* Where one of these is blocked, the fault ends the program, whatever handler it has. */
+  for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&all, faults[i]);
   pthread_sigmask(SIG_SETMASK, &all, old);
   return old;
 }

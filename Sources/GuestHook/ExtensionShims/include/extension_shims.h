@@ -59,8 +59,8 @@ int leafcutter_extension_eventfd(void);
 /* How many descriptors this process has open; -1 where it has none left to count them with. */
 int leafcutter_count_descriptors(void);
 
-/* Blocks every signal in the calling thread; threads it creates inherit that. Returns the old mask
- * for leafcutter_restore_signals. */
+/* Blocks every signal in the calling thread but those that a thread's own fault raises; threads it creates
+ * inherit that. Returns the old mask for leafcutter_restore_signals. */
 void *leafcutter_block_signals(void);
 void leafcutter_restore_signals(void *mask);
 
