@@ -45,8 +45,8 @@
  *   secondclose closes it; "ok CODE"
  *   quit        exits without closing
  *
- * TEST_DATABASE_REFUSES in its environment names what it is refused: io_uring, userfaultfd, pagemap_scan,
- * memlock (locked memory beyond 1 MiB), root (it becomes nobody) or swapping (mlockall).
+ * TEST_DATABASE_REFUSES in its environment names what it is refused: io_uring, userfaultfd (with kill: whoever
+ * calls them is ended), pagemap_scan, memlock (locked memory beyond 1 MiB), root (it becomes nobody) or swapping (mlockall).
  */
 #include <stdio.h>
 #include <stdlib.h>

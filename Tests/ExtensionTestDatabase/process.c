@@ -19,11 +19,12 @@
 #include "../../Sources/GuestHook/Hold/kernel_abi.h"
 #include "database.h"
 
-static void refuse_call(unsigned number) {
+/* With an errno, or as systemd's SystemCallFilter= does it: the process is ended. */
+static void refuse_call(unsigned number, bool kills) {
   struct sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1 /* EPERM */),
+      BPF_STMT(BPF_RET | BPF_K, kills ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | 1 /* EPERM */),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   struct sock_fprog filter = {sizeof program / sizeof program[0], program};
@@ -74,8 +75,9 @@ void refuse(void) {
   if (!what) return;
   if (strstr(what, "swapping")) lock_memory();
   if (strstr(what, "root")) become_nobody();
-  if (strstr(what, "io_uring")) refuse_call(SYS_io_uring_setup);
-  if (strstr(what, "userfaultfd")) refuse_call(SYS_userfaultfd);
+  bool kills = strstr(what, "kill");
+  if (strstr(what, "io_uring")) refuse_call(SYS_io_uring_setup, kills);
+  if (strstr(what, "userfaultfd")) refuse_call(SYS_userfaultfd, kills);
   if (strstr(what, "pagemap_scan")) refuse_scan();
   if (strstr(what, "memlock")) limit_locked_memory(1 << 20);
 }

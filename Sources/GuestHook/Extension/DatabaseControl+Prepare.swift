@@ -103,7 +103,8 @@ extension DatabaseControl {
 
   private func openWindow(mark: Int32?, _ notes: inout [String]) -> Bool {
     guard let hold else { return false }
-    if let obstacle = hold.obstacle {
+    if agent.askKernel() { link?.send(agent.registration, for: .none) }
+    if let obstacle = agent.obstacle {
       notes.append(obstacle)
       return false
     }
@@ -161,7 +162,8 @@ extension DatabaseControl {
     if statistics.failures > 0 {
       let reason =
         statistics.last_errno == ENOSYS
-        ? "short ones take UFFDIO_MOVE, of Linux 6.8" : "errno \(statistics.last_errno)"
+        ? "short ones take UFFDIO_MOVE: Linux 6.8, and userfaultfd allowed"
+        : "errno \(statistics.last_errno)"
       notes.append(
         """
         \(statistics.failures) ranges could not be held (\(reason)) and went back to the kernel

@@ -37,6 +37,7 @@ final class DatabaseControl {
         continue
       }
       self.link = link
+      if !KernelOffer.isFiltered { _ = agent.askKernel() }
       link.send(agent.registration, for: .none)
       while !link.isLost && !agent.stop.isRaised {
         while let frame = link.next() { answer(frame) }

@@ -14,7 +14,7 @@ import HookLink
 
   /// "jemalloc", "tcmalloc" or "glibc".
   let allocator: String
-  /// Why frames cannot be held, or nil where they can.
+  /// Why frames cannot be held whatever the kernel offers, or nil.
   let obstacle: String?
 
   /// nil where the library was not preloaded, or is of another release.
@@ -23,23 +23,14 @@ import HookLink
     guard unsafe leafcutter_find_hold(&functions), functions.abi() == LEAFCUTTER_HOLD_ABI
     else { return nil }
     self.functions = functions
-    var what: UnsafePointer<CChar>?
-    let code = unsafe functions.check(&what)
-    let missing = unsafe what.map { unsafe String(cString: $0) } ?? ""
     allocator = unsafe functions.allocator().map { unsafe String(cString: $0) } ?? "glibc"
-    if code != 0 {
-      obstacle = """
-        frames cannot be held, because this kernel refuses \(missing): \
-        \(unsafe String(cString: strerror(code)))
-        """
-    } else if allocator == "glibc" {
-      obstacle = """
-        frames cannot be held, because glibc's malloc returns memory unseen; preload \
-        libjemalloc.so.2 after libleafcutter_hold.so
-        """
-    } else {
-      obstacle = nil
-    }
+    obstacle =
+      allocator != "glibc"
+      ? nil
+      : """
+      frames cannot be held, because glibc's malloc returns memory unseen; preload \
+      libjemalloc.so.2 after libleafcutter_hold.so
+      """
   }
 
   /// - Parameters:

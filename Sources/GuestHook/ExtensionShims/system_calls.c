@@ -92,7 +92,7 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
       WANTED(pin),     WANTED(pieces),   WANTED(ring),       WANTED(release), WANTED(allocator),
       WANTED(purge),   WANTED(kept_free), WANTED(set_mark), WANTED(abandon), WANTED(get_stats),
       WANTED(at_destination),          WANTED(read_apart), WANTED(time_reads),
-      WANTED(get_read_times), WANTED(release_piece),
+      WANTED(get_read_times), WANTED(release_piece), WANTED(check_move),
 #undef WANTED
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {

@@ -26,7 +26,7 @@ struct hold_state {
   atomic_size_t used;
   void *reservation;
   size_t reserved;
-  int uffd; /* -1 where there is no UFFDIO_MOVE */
+  int uffd; /* negative where there is no UFFDIO_MOVE */
   int pagemap;
   /* How many mappings mremap may still make. */
   atomic_long mappings_left;

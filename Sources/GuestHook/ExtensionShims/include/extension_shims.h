@@ -75,6 +75,7 @@ void leafcutter_set_slot(void *handle, int slot, void *function);
 struct leafcutter_hold_functions {
   int (*abi)(void);
   int (*check)(const char **what);
+  int (*check_move)(void);
   void (*fail_reads)(int on);
   int (*open)(size_t capacity, size_t filling);
   int (*close)(void);

@@ -43,7 +43,7 @@ final class Database {
   let connection: LocalConnection
   let pid: pid_t
   let process: Descriptor
-  let registration: LocalMessage.Register
+  var registration: LocalMessage.Register
   var stage = Stage.idle
   /// This process's duplicate of the ring that pins the frames.
   var ring: Descriptor?
