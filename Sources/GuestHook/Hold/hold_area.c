@@ -174,6 +174,8 @@ static int open_area(size_t capacity, size_t filling) {
   int pagemap = open_pagemap();
   failed = pagemap < 0 ? -pagemap : 0;
   struct uffdio_register range = {.range = {area, capacity}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+  /* Nobody reads a core dump for what is held. */
+  syscall(SYS_madvise, reservation, reserved, MADV_DONTDUMP);
   /* A fork would copy pinned pages. */
   if (!failed && (syscall(SYS_madvise, reservation, reserved, MADV_DONTFORK) ||
                   (uffd >= 0 && syscall(SYS_ioctl, uffd, UFFDIO_REGISTER, &range))))
