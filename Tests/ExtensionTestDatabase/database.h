@@ -62,6 +62,7 @@ void use_up_mappings(const char *argument);
 void use_up_descriptors(const char *argument);
 void free_descriptors(const char *argument);
 void refuse_threads(const char *argument);
+void limit_address_space(const char *argument);
 void allow_threads(const char *argument);
 void open_second(const char *home);
 void read_second(const char *argument);

@@ -39,6 +39,7 @@
  *   mappings N  makes so many mappings that the kernel allows only N more
  *   files       opens /dev/null until there is no descriptor left of 1024
  *   nofiles     closes them
+ *   space MB    has it granted only so much more address space
  *   nothreads   has it refused any further thread, until `threads`; not where it is root
  *   second HOME opens a second database in this process, with as many documents
  *   secondread  reads them; "ok READ BAD"
@@ -163,6 +164,7 @@ static const struct {
     {"files", use_up_descriptors},
     {"nofiles", free_descriptors},
     {"nothreads", refuse_threads},
+    {"space", limit_address_space},
     {"threads", allow_threads},
     {"second", open_second},
     {"secondread", read_second},

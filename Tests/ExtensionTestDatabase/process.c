@@ -143,6 +143,19 @@ void allow_threads(const char *argument) {
   printf("ok\n");
 }
 
+/* space MB: it is granted no more address space than that beside what it has (RLIMIT_AS) */
+void limit_address_space(const char *argument) {
+  struct rlimit limit;
+  size_t pages = 0;
+  FILE *sizes = fopen("/proc/self/statm", "r");
+  check(!sizes || fscanf(sizes, "%zu", &pages) != 1, "statm");
+  fclose(sizes);
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = pages * 4096 + (strtoul(argument, NULL, 10) << 20);
+  check(setrlimit(RLIMIT_AS, &limit), "setrlimit");
+  printf("ok\n");
+}
+
 #define MOST_FILES 1024
 static int files[MOST_FILES], file_count;
 

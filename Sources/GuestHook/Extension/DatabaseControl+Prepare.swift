@@ -10,6 +10,8 @@ extension DatabaseControl {
   private static let fewPieces = 2048
   /// Holes in what is held may be filled with so small a part of the memory that is to spare.
   private static let spareMemoryPerFilling: UInt64 = 4
+  private static let addressSpace =
+    "the process is granted no more address space (vm.overcommit_memory=2, or RLIMIT_AS)"
 
   func prepare(
     _ request: LocalMessage.PrepareDatabase, for identity: MigrationID
@@ -112,17 +114,16 @@ extension DatabaseControl {
       notes.append("the guardian sent no mark page, so no frames are held")
       return false
     }
-    var usage = rusage()
-    // A structure of our own, alive during the call. ru_maxrss is in KiB.
-    _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    // Address space, not memory: pieces of 2 MiB and more are aligned like their sources.
-    let capacity = usage.ru_maxrss * 1024 * 3 + 256 << 20
     do throws(EngineError) {
       // First, because it fails where another database of this process holds: the mark page is its own.
-      try hold.open(
-        capacity: capacity, filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
+      let tight = try hold.open(
+        filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
+      if let tight {
+        notes.append("no more than \(tight >> 20) MiB can be held: \(DatabaseControl.addressSpace)")
+      }
     } catch {
-      notes.append("no frames are held: \(error)")
+      let remedy = error.code == ENOMEM ? "; \(DatabaseControl.addressSpace)" : ""
+      notes.append("no frames are held: \(error)\(remedy)")
       return false
     }
     do throws(EngineError) {
