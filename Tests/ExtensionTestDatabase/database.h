@@ -37,6 +37,7 @@ void pin(const char *argument);
 void leaves(const char *argument);
 void cache(const char *argument);
 void print_slots(const char *argument);
+void print_owners(const char *argument);
 void add_table(const char *argument);
 void drop_table(const char *argument);
 void empty_table(const char *argument);

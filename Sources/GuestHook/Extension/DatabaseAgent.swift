@@ -23,6 +23,8 @@ final class DatabaseAgent: Sendable {
   @safe struct Methods {
     var close: CloseConnection?
     var openSession: OpenSession?
+    /// What is there in its place.
+    var ownOpenSession: UnsafeMutableRawPointer?
   }
 
   init(engine: Engine, socket: String) {
