@@ -50,6 +50,7 @@
  * TEST_DATABASE_REFUSES in its environment names what it is refused: io_uring, userfaultfd (with kill: whoever
  * calls them is ended), pagemap_scan, memlock (locked memory beyond 1 MiB), root (it becomes nobody) or swapping (mlockall).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +87,12 @@ static void fill(void) {
   char key[KEY_SIZE], value[VALUE_SIZE], reverse[KEY_SIZE], create[256];
   snprintf(create, sizeof create,
            "key_format=S,value_format=S,leaf_page_max=32KB,block_compressor=%s", compressor);
-  for (int i = 0; i < 2; i++) check(session->create(session, tables[i], create), "create");
+  /* What is there is not made again, which a database that is only read refuses. */
+  for (int i = 0; i < 2; i++)
+    if (session->open_cursor(session, tables[i], NULL, NULL, &documents))
+      check(session->create(session, tables[i], create), "create");
+    else
+      documents->close(documents);
   check(session->open_cursor(session, tables[0], NULL, NULL, &documents), "documents");
   check(session->open_cursor(session, tables[1], NULL, NULL, &entries), "index");
   if (documents->next(documents) == 0) {
@@ -106,7 +112,9 @@ static void fill(void) {
   }
   documents->reset(documents);
   entries->reset(entries);
-  check(session->checkpoint(session, NULL), "checkpoint");
+  /* Refused where all is in memory. */
+  int code = session->checkpoint(session, NULL);
+  if (code != ENOTSUP) check(code, "checkpoint");
 }
 
 static void close_and_verify(void) {

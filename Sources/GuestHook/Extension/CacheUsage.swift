@@ -39,6 +39,18 @@ extension Engine {
       limit: limit, used: used, dirty: values[2] ?? used, distress: values[3] ?? 0)
   }
 
+  /// The same where statistics are switched off: they are on for as long as it takes.
+  func cacheUsageAnyway() throws(EngineError) -> CacheUsage {
+    do throws(EngineError) {
+      return try cacheUsage()
+    } catch  where error.code == EINVAL {
+      // A cursor on statistics is refused only where they are off, so that is what they go back to.
+      try reconfigure("statistics=(fast)")
+      defer { try? reconfigure("statistics=(none)") }
+      return try cacheUsage()
+    }
+  }
+
   private static let cacheStatistics = [
     "cache: maximum bytes configured", "cache: bytes currently in the cache",
     "cache: tracked dirty bytes in the cache",

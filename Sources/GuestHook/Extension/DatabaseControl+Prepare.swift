@@ -21,6 +21,7 @@ extension DatabaseControl {
     guard smallCache == nil, !isHolding else {
       throw StepFailure("prepare", "the database is prepared already; it must be resumed first")
     }
+    try expectFiles()
     var watch = Stopwatch()
     var notes: [String] = []
     let usage = try cacheUsage()

@@ -143,6 +143,19 @@ final class DatabaseControl {
     if smallCache != nil { _ = try? resume(Speed(2, 0, yields: true)) }
   }
 
+  /// Leaves of a database in memory (`in_memory=true`) are nowhere else: a small cache would only fail its
+  /// writers. It is the one that makes no such file.
+  func expectFiles() throws(StepFailure) {
+    // The path is alive during the call.
+    guard unsafe access(agent.home + "/WiredTiger", F_OK) != 0, errno == ENOENT else { return }
+    throw StepFailure(
+      "prepare",
+      """
+      the database is in memory only (there is no \(agent.home)/WiredTiger), so nothing leaves its cache, and it \
+      crosses as memory
+      """)
+  }
+
   /// Reads a manifest that is this database's own.
   func readManifest() throws(StepFailure) -> LeafManifest {
     do throws(ManifestError) {
