@@ -43,6 +43,7 @@ extension DatabaseControl {
       let left = found.flatMap { countLeft($0.resident, threads: threads) }
       final?.join()
       watch.lap("purge and probe again")
+      if catches, let note = strangeAllocator(since: usage) { notes.append(note) }
       let held = catches ? pin(&watch, &notes) : nil
       manifest?.crew.join()
       watch.lap("wait for manifest")
