@@ -26,7 +26,8 @@ extension DatabaseControl {
     var notes: [String] = []
     let usage = try cacheUsage()
     let budget = CacheBudget(request, of: usage)
-    let threads = Int(min(max(request.threads, 1), 16))
+    let threads = Int(
+      min(max(request.threads, 1), LocalMessage.PrepareDatabase.maximumThreads))
     let found = try findResident(
       threads: threads, keepPercent: Int(request.keepPercent), &watch, &notes)
     let manifest = writeManifest(found)
