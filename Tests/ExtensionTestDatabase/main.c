@@ -41,6 +41,8 @@
  *   files       opens /dev/null until there is no descriptor left of 1024
  *   nofiles     closes them
  *   space MB    has it granted only so much more address space
+ *   stall N     has N threads give memory back, whose mremap(2) is refused when all that come are in it
+ *   nostall     ends them; "ok MOST", how many were in it at once
  *   nothreads   has it refused any further thread, until `threads`; not where it is root
  *   second HOME opens a second database in this process, with as many documents
  *   secondread  reads them; "ok READ BAD"
@@ -175,6 +177,8 @@ static const struct {
     {"nofiles", free_descriptors},
     {"nothreads", refuse_threads},
     {"space", limit_address_space},
+    {"stall", start_stalling},
+    {"nostall", stop_stalling},
     {"threads", allow_threads},
     {"second", open_second},
     {"secondread", read_second},

@@ -139,6 +139,26 @@ import Testing
     try database.expectClean()
   }
 
+  /// Each has lost a place of the hold area for good, and there is room to remember 64.
+  @Test func moreThreadsThanPlacesCanBeLostMeetTheLastMappingTogether() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 20_000))
+    defer { database.remove() }
+    try database.tell("stall 100")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    let together = try database.tell("nostall")[0]
+    #expect(together > 32, "\(prepared)")
+    #expect(held != nil, "\(prepared)")
+    #expect(try database.tell("read 2000") == [2000, 0])
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    // The area is gone, but for what may be anybody's.
+    try guardian.prepare()
+    #expect(try guardian.prepared().held != nil)
+    try guardian.releaseAndResume()
+    try database.expectClean()
+  }
+
   /// A burst of connections is when a database has none to spare.
   @Test(arguments: TestEngine.present)
   func aDatabaseWithoutADescriptorToSpareLivesOn(engine: TestEngine) throws {
