@@ -1,7 +1,7 @@
 // Between the guardian and a database, from its registration to the end of a migration.
 
 extension LocalMessage {
-  /// Database to guardian, first on the connection.
+  /// Database to guardian, first on the connection, and again when it knows more of itself.
   public struct Register: Message, Equatable {
     public static let code: UInt16 = 201
     /// The database's directory, absolute.
@@ -14,7 +14,8 @@ extension LocalMessage {
     public var allocator: String
     /// Leaves can be listed and probed; otherwise the cache can only be shrunk.
     public var listsLeaves: Bool
-    /// The hold library is preloaded and works; otherwise frames go back to the kernel.
+    /// The hold library is preloaded, and nothing is known to stand in its way; otherwise frames go back to
+    /// the kernel.
     public var holdsFrames: Bool
     /// What is missing or switched off, one sentence each.
     public var notes: [String]

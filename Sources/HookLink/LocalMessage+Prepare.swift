@@ -7,11 +7,13 @@ extension LocalMessage {
     public static let code: UInt16 = 202
     /// The cache is kept at this size, in bytes, beside what of it stays, until ``Resume``.
     public var cacheBytes: UInt64
-    /// Threads that probe and evict.
+    /// Threads that probe and evict; a database takes no more than ``maximumThreads``.
     public var threads: UInt32
     /// Per cent of what is in the cache that are left there.
     public var keepPercent: UInt8
 
+    /// Each takes a session of the database's, of which a program has few (session_max).
+    public static let maximumThreads: UInt32 = 16
     /// More would not be worth a prepare.
     public static let maximumKeepPercent: UInt8 = 95
 

@@ -1,5 +1,5 @@
 /* The test database's parts: what is in its documents (content.c), its commands (documents.c,
- * tables.c, readers.c, writers.c, sessions.c, slots.c, process.c, second.c; main.c runs them) and what it loads from itself (extensions.c). */
+ * tables.c, readers.c, writers.c, sessions.c, slots.c, process.c, stall.c, second.c; main.c runs them) and what it loads from itself (extensions.c). */
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 
@@ -39,6 +39,7 @@ void pin(const char *argument);
 void leaves(const char *argument);
 void cache(const char *argument);
 void print_slots(const char *argument);
+void print_owners(const char *argument);
 void add_table(const char *argument);
 void drop_table(const char *argument);
 void empty_table(const char *argument);
@@ -63,6 +64,11 @@ void end_child(const char *argument);
 void use_up_mappings(const char *argument);
 void use_up_descriptors(const char *argument);
 void free_descriptors(const char *argument);
+void refuse_threads(const char *argument);
+void limit_address_space(const char *argument);
+void start_stalling(const char *argument);
+void stop_stalling(const char *argument);
+void allow_threads(const char *argument);
 void open_second(const char *home);
 void read_second(const char *argument);
 void close_second(const char *argument);

@@ -19,11 +19,12 @@
 #include "../../Sources/GuestHook/Hold/kernel_abi.h"
 #include "database.h"
 
-static void refuse_call(unsigned number) {
+/* With an errno, or as systemd's SystemCallFilter= does it: the process is ended. */
+static void refuse_call(unsigned number, bool kills) {
   struct sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1 /* EPERM */),
+      BPF_STMT(BPF_RET | BPF_K, kills ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | 1 /* EPERM */),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   struct sock_fprog filter = {sizeof program / sizeof program[0], program};
@@ -74,8 +75,9 @@ void refuse(void) {
   if (!what) return;
   if (strstr(what, "swapping")) lock_memory();
   if (strstr(what, "root")) become_nobody();
-  if (strstr(what, "io_uring")) refuse_call(SYS_io_uring_setup);
-  if (strstr(what, "userfaultfd")) refuse_call(SYS_userfaultfd);
+  bool kills = strstr(what, "kill");
+  if (strstr(what, "io_uring")) refuse_call(SYS_io_uring_setup, kills);
+  if (strstr(what, "userfaultfd")) refuse_call(SYS_userfaultfd, kills);
   if (strstr(what, "pagemap_scan")) refuse_scan();
   if (strstr(what, "memlock")) limit_locked_memory(1 << 20);
 }
@@ -119,6 +121,39 @@ void use_up_mappings(const char *argument) {
   for (; again < left / 2 && again < made; again++)
     mprotect(area + (made - 1 - again) * 2 * page, page, PROT_NONE);
   printf("ok %zu\n", made - again);
+}
+
+/* nothreads: no further thread is to be had, as where TasksMax is reached; not for root, whom no limit binds */
+void refuse_threads(const char *argument) {
+  struct rlimit limit;
+  (void)argument;
+  getrlimit(RLIMIT_NPROC, &limit);
+  limit.rlim_cur = 1;
+  check(setrlimit(RLIMIT_NPROC, &limit), "setrlimit");
+  printf("ok\n");
+}
+
+/* threads: as many as ever */
+void allow_threads(const char *argument) {
+  struct rlimit limit;
+  (void)argument;
+  getrlimit(RLIMIT_NPROC, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  check(setrlimit(RLIMIT_NPROC, &limit), "setrlimit");
+  printf("ok\n");
+}
+
+/* space MB: it is granted no more address space than that beside what it has (RLIMIT_AS) */
+void limit_address_space(const char *argument) {
+  struct rlimit limit;
+  size_t pages = 0;
+  FILE *sizes = fopen("/proc/self/statm", "r");
+  check(!sizes || fscanf(sizes, "%zu", &pages) != 1, "statm");
+  fclose(sizes);
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = pages * 4096 + (strtoul(argument, NULL, 10) << 20);
+  check(setrlimit(RLIMIT_AS, &limit), "setrlimit");
+  printf("ok\n");
 }
 
 #define MOST_FILES 1024

@@ -1,7 +1,20 @@
 /* Where methods lie by the header that this is compiled with. */
+#include <dlfcn.h>
 #include <stdio.h>
 
 #include "database.h"
+
+/* methods: "ok OPEN_SESSION CLOSE", 1 where it is the engine's own */
+void print_owners(const char *argument) {
+  Dl_info engine, open_session, close;
+  (void)argument;
+  check(!dladdr((void *)wiredtiger_version, &engine) ||
+            !dladdr((void *)connection->open_session, &open_session) ||
+            !dladdr((void *)connection->close, &close),
+        "dladdr");
+  printf("ok %d %d\n", open_session.dli_fbase == engine.dli_fbase,
+         close.dli_fbase == engine.dli_fbase);
+}
 
 void print_slots(const char *argument) {
   (void)argument;

@@ -90,6 +90,34 @@ import Testing
     try database.expectClean()
   }
 
+  /// It would carry as much again as the database's own memory, and nothing that anybody looks for.
+  @Test func aCoreDumpLeavesTheHoldOutAndSoDoesAFork() throws {
+    let (database, guardian, resident) = try openWarm()
+    defer { database.remove() }
+    try guardian.prepare()
+    let pieces = try #require(try guardian.prepared().held).pieces
+    let file = try #require(FileHandle(forReadingAtPath: "/proc/\(database.identifier)/smaps"))
+    var bytes = Data()
+    // A read gives some mappings at a time.
+    while let some = try file.read(upToCount: 65536), !some.isEmpty { bytes += some }
+    let smaps = String(decoding: bytes, as: UTF8.self)
+    var mapping: Range<UInt64> = 0..<0
+    var found = 0
+    for line in smaps.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      let ends = words[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
+      if ends.count == 2 { mapping = ends[0]..<ends[1] }
+      guard words[0] == "VmFlags:",
+        pieces.contains(where: { mapping.overlaps($0.address..<$0.address + $0.length) })
+      else { continue }
+      found += 1
+      // proc(5): not in core dumps, not copied by fork(2).
+      #expect(words.contains("dd") && words.contains("dc"), "\(line)")
+    }
+    #expect(found > 0)
+    try expectResumed(database, guardian, resident)
+  }
+
   @Test func theMemoryOfAProcessThatIsGoneCannotBeOpened() throws {
     let (database, _, _) = try openWarm()
     let process = Descriptor(owning: leafcutter_guest_pidfd_open(database.identifier))

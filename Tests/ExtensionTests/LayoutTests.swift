@@ -24,6 +24,18 @@ import Testing
     #expect(slots.map { Optional($0) } == expected)
   }
 
+  /// Each session of the program's would take one lock for all of them.
+  @Test(arguments: TestEngine.present)
+  func anOpenDatabaseHasItsOwnOpenSessionBack(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(engine: engine, documents: 100))
+    defer { database.remove() }
+    #expect(try database.tell("methods") == [1, 0])
+    try guardian.prepare()
+    _ = try guardian.prepared()
+    try guardian.releaseAndResume()
+    try database.expectClean()
+  }
+
   /// As many methods as ever, and all of them the engine's: only their own names tell.
   @Test(arguments: TestEngine.present)
   func aDatabaseOfAnUnknownLayoutIsLeftAloneAndThatIsSaid(engine: TestEngine) throws {

@@ -101,6 +101,7 @@ final class RealGuardian {
   }
 
   /// Ends the migration, and waits until the guest has its cache back.
+  @discardableResult
   func abort() throws -> GuestMessage.Resumed {
     port.send(HostMessage.Abort(reason: "it was a test"), for: migration)
     return try wait { if case .resumed(let end) = $0 { end } else { nil } }

@@ -3,6 +3,7 @@ import HookLink
 import Testing
 
 @testable import Guardian
+@testable import WiredTigerExtension
 
 /// What the kernel refuses costs the hold, and neither the migration nor the database.
 @Suite(.serialized) struct RefusalTests {
@@ -12,17 +13,46 @@ import Testing
     defer { database.remove() }
     let guardian = try TestGuardian(socket: database.socket)
     try database.start()
-    let register = try guardian.accept()
-    #expect(!register.holdsFrames && register.listsLeaves)
-    #expect(register.notes.contains { $0.contains("refuses \(name)") }, "\(register.notes)")
+    let first = try guardian.accept()
+    #expect(first.holdsFrames && first.listsLeaves)
+    #expect(first.notes.contains { $0.contains("filtered (seccomp)") }, "\(first.notes)")
     try database.tell("warm")
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
     #expect(held == nil && prepared.leavesEvicted > prepared.leavesInManifest * 9 / 10)
+    let register = try #require(guardian.registration)
+    #expect(!register.holdsFrames && register.listsLeaves)
+    #expect(register.notes.count { $0.contains("refuses \(name)") } == 1, "\(register.notes)")
+    #expect(register.notes.count == 1)
     #expect(prepared.notes.contains { $0.contains("refuses \(name)") })
     let resumed = try guardian.releaseAndResume()
     #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 0)
     try database.expectClean()
+  }
+
+  /// As systemd's SystemCallFilter= does it: who makes the call is ended.
+  @Test(arguments: TestEngine.present)
+  func aFilterThatKillsEndsNoDatabaseThatIsNotMigrated(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 2000, refuses: "io_uring userfaultfd kill"))
+    defer { database.remove() }
+    let notes = try #require(guardian.registration).notes
+    #expect(notes.contains { $0.contains("SystemCallFilter=") }, "\(notes)")
+    try guardian.send(LocalMessage.SaveManifest(home: ""))
+    #expect(try guardian.prepared().prepared.leavesInManifest > 0)
+    #expect(try database.tell("read 500") == [500, 0])
+    try database.expectClean()
+  }
+
+  @Test func anUnfilteredDatabaseIsAskedWhenItRegisters() throws {
+    let database = try DatabaseProcess(.init(documents: 10))
+    defer { database.remove() }
+    let guardian = try TestGuardian(socket: database.socket)
+    try database.start()
+    #expect(try guardian.accept().notes == [])
+    #expect(!KernelOffer.isFiltered(status: "Name:\tx\nSeccomp:\t0\nSeccomp_filters:\t0\n"))
+    #expect(KernelOffer.isFiltered(status: "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n"))
+    #expect(!KernelOffer.isFiltered(status: "Name:\tx\n") && KernelOffer.isFiltered(status: ""))
   }
 
   /// As on Linux 6.1, which has neither UFFDIO_MOVE nor PAGEMAP_SCAN.
@@ -38,6 +68,10 @@ import Testing
     let bytes = pieces.reduce(0) { $0 + Int($1.length) }
     let evicted = cache * Int(prepared.leavesEvicted) / Int(prepared.leavesInManifest)
     #expect(bytes > evicted * 4 / 10 && evicted > cache / 4, "\(bytes) of \(evicted)")
+    // What `leafcutter-guest doctor` shows as a degradation.
+    let register = try #require(guardian.registration)
+    #expect(register.holdsFrames)
+    #expect(register.notes.contains { $0.contains("userfaultfd is refused") }, "\(register.notes)")
     let before = try frames(pieces, of: database)
     #expect(before.count > 1000)
     #expect(try database.tell("update 5000") == [5000])
@@ -102,6 +136,26 @@ import Testing
     #expect(try database.tell("read 2000") == [2000, 0])
     let resumed = try guardian.releaseAndResume()
     #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
+  /// Each has lost a place of the hold area for good, and there is room to remember 64.
+  @Test func moreThreadsThanPlacesCanBeLostMeetTheLastMappingTogether() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 20_000))
+    defer { database.remove() }
+    try database.tell("stall 100")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    let together = try database.tell("nostall")[0]
+    #expect(together > 32, "\(prepared)")
+    #expect(held != nil, "\(prepared)")
+    #expect(try database.tell("read 2000") == [2000, 0])
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    // The area is gone, but for what may be anybody's.
+    try guardian.prepare()
+    #expect(try guardian.prepared().held != nil)
+    try guardian.releaseAndResume()
     try database.expectClean()
   }
 

@@ -1,3 +1,4 @@
+import HookLink
 import Testing
 
 @testable import WiredTigerExtension
@@ -17,6 +18,27 @@ struct SpareMemoryTests {
       """
     #expect(SpareMemory.pageCache(text) == 500)
     #expect(SpareMemory.pageCache("") == 0)
+  }
+
+  /// What stands in /proc may be another program's (lxcfs), and traps nobody's database.
+  @Test func numbersThatNoMemoryHasTrapNobody() {
+    let most = UInt64.max
+    #expect(SpareMemory.pageCache("inactive_file \(most)\nactive_file 1\n") == most)
+    #expect(SpareMemory.available("MemAvailable: \(most) kB\n") == most)
+    #expect(SpareMemory.available("MemAvailable: 2 kB\n") == 2048)
+  }
+
+  /// Engines count bytes down and up without a lock.
+  @Test func aCounterOfTheEnginesThatIsBelowZeroCountsAsNothing() {
+    let below = UInt64.max - 4095
+    let usage = CacheUsage(limit: 1 << 30, used: below, dirty: below)
+    #expect(usage.limit == 1 << 30 && usage.used == 0 && usage.dirty == 0)
+    let request = LocalMessage.PrepareDatabase(
+      cacheBytes: .max, threads: 1, keepPercent: LocalMessage.PrepareDatabase.maximumKeepPercent)
+    let budget = CacheBudget(request, of: usage)
+    #expect(budget.size >= budget.content && budget.size == 1 << 30)
+    let largest = CacheBudget(request, of: CacheUsage(limit: .max, used: .max >> 9, dirty: 0))
+    #expect(largest.size >= largest.content)
   }
 
   @Test func aCacheGrowsNoFurtherThanItsGroupHasMemory() {

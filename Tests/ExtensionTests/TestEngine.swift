@@ -58,6 +58,10 @@ enum TestEngine: String, CaseIterable, CustomTestStringConvertible {
 /// What serves the test database's malloc.
 enum TestAllocator: String, CaseIterable {
   case jemalloc, tcmalloc, glibc
+  /// jemalloc is there, and serves nobody.
+  case besideJemalloc
+
+  static let allCases: [TestAllocator] = [.jemalloc, .tcmalloc, .glibc]
 
   /// To be preloaded.
   var library: String? {
@@ -65,6 +69,7 @@ enum TestAllocator: String, CaseIterable {
     case .jemalloc: "libjemalloc.so.2"
     case .tcmalloc: "libtcmalloc_minimal.so.4"
     case .glibc: nil
+    case .besideJemalloc: "libc.so.6 libjemalloc.so.2"
     }
   }
 }

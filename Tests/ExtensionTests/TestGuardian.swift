@@ -12,6 +12,8 @@ final class TestGuardian {
   let migration = MigrationID.random()
   /// Messages about progress so far.
   private(set) var progressCount = 0
+  /// What the database has last said of itself.
+  private(set) var registration: LocalMessage.Register?
 
   init(socket path: String) throws {
     // The path is zero-terminated for the time of the call.
@@ -59,7 +61,9 @@ final class TestGuardian {
   func accept() throws -> LocalMessage.Register {
     try #require(isReadable(listener, seconds: 10), "the database did not connect")
     connection = Glibc.accept(listener, nil, nil)
+    registration = nil
     guard case .register(let register) = try next() else { throw Unexpected() }
+    registration = register
     return register
   }
 
@@ -106,13 +110,17 @@ final class TestGuardian {
     try #require(count == bytes.count)
   }
 
-  /// The next message that is not about progress.
+  /// The next message that is neither about progress nor a further word about the database itself.
   func next(seconds: Int = 60) throws -> LocalMessage {
     while true {
       while let frame = try decoder.next() {
         let message = try LocalMessage(frame)
         if case .progress = message {
           progressCount += 1
+          continue
+        }
+        if case .register(let register) = message, registration != nil {
+          registration = register
           continue
         }
         return message

@@ -57,6 +57,19 @@ import Testing
     try database.expectClean()
   }
 
+  /// The guardian itself may call it, so only the database can tell.
+  @Test func whatIsRefusedToADatabaseAloneIsToldByTheDoctor() throws {
+    let (database, guardian) = try open(.debian, user: nil, refuses: "userfaultfd")
+    defer { database.remove() }
+    let before = try line("database /", of: guardian.doctor())
+    #expect(before.hasPrefix("degrades:") && before.contains("filtered (seccomp)"), "\(before)")
+    #expect(try guardian.report().pages > 0)
+    let after = try line("database /", of: guardian.doctor())
+    #expect(after.hasPrefix("degrades:") && after.contains("userfaultfd is refused"), "\(after)")
+    try guardian.abort()
+    try database.expectClean()
+  }
+
   private func line(_ topic: String, of lines: [String]) throws -> String {
     try #require(lines.first { $0.contains(": \(topic)") }, "\(lines)")
   }

@@ -56,6 +56,20 @@ struct HoldAreaTests {
     #expect(held.present == 8000)
   }
 
+  /// Holes are filled only where mremap moves the pages, and UFFDIO_MOVE leaves them behind.
+  @Test(.enabled(if: ImmovableMemory.one != nil))
+  func oneMappingThatCannotBeMovedDoesNotEndMremapForTheOthers() throws {
+    let immovable = try #require(ImmovableMemory.one)
+    let library = try HoldLibraryInProcess()
+    let mark = try MarkPageWriter(migration: .random())
+    defer { try? library.release() }
+    let held = try library.hold(
+      bytes: HoldAreaTests.bytes, mark: mark.memory, hole: 32, filling: HoldAreaTests.bytes,
+      before: immovable)
+    #expect(held.frames.subtracting(held.pinned).count == 0)
+    #expect(held.pinned.count >= HoldAreaTests.pages - 8)
+  }
+
   @Test func ofTwoThatOpenTheAreaOneHasIt() throws {
     let library = try HoldLibraryInProcess()
     for _ in 0..<20 {

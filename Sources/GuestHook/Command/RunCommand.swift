@@ -89,8 +89,12 @@ struct RunCommand: ParsableCommand {
   var logLevel: LogLevel = .info
 
   func validate() throws {
-    guard (1...64).contains(refaultThreads), (1...64).contains(evictThreads) else {
-      throw ValidationError("--refault-threads and --evict-threads take 1 to 64.")
+    guard (1...64).contains(refaultThreads) else {
+      throw ValidationError("--refault-threads takes 1 to 64.")
+    }
+    let mostThreads = LocalMessage.PrepareDatabase.maximumThreads
+    guard (1...mostThreads).contains(evictThreads) else {
+      throw ValidationError("--evict-threads takes 1 to \(mostThreads).")
     }
     guard (1...3600).contains(keeperBound) else {
       throw ValidationError("--keeper-bound takes seconds, from 1 to 3600.")

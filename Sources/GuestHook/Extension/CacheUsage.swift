@@ -14,6 +14,18 @@ struct CacheUsage {
   /// The engine's `WT_EVICT_SCORE_MAX`. It adds one for every 10 ms or so without progress while the cache
   /// is too full, and here it rolls the oldest writer's transaction back.
   static let hopeless: UInt64 = 100
+  /// More bytes than any cache has (cache_size is 10 TB at most): one of the engine's counters that is below
+  /// zero for a moment, because what it counts down is not yet counted up. Sums of some of less cannot overflow.
+  private static let impossible: UInt64 = 1 << 56
+
+  /// What the engine counts.
+  init(limit: UInt64, used: UInt64, dirty: UInt64, distress: UInt64 = 0) {
+    func counted(_ bytes: UInt64) -> UInt64 { bytes < CacheUsage.impossible ? bytes : 0 }
+    self.limit = min(limit, CacheUsage.impossible)
+    self.used = counted(used)
+    self.dirty = counted(dirty)
+    self.distress = distress
+  }
 }
 
 extension Engine {
@@ -25,6 +37,18 @@ extension Engine {
     }
     return CacheUsage(
       limit: limit, used: used, dirty: values[2] ?? used, distress: values[3] ?? 0)
+  }
+
+  /// The same where statistics are switched off: they are on for as long as it takes.
+  func cacheUsageAnyway() throws(EngineError) -> CacheUsage {
+    do throws(EngineError) {
+      return try cacheUsage()
+    } catch  where error.code == EINVAL {
+      // A cursor on statistics is refused only where they are off, so that is what they go back to.
+      try reconfigure("statistics=(fast)")
+      defer { try? reconfigure("statistics=(none)") }
+      return try cacheUsage()
+    }
   }
 
   private static let cacheStatistics = [

@@ -15,12 +15,16 @@ final class DatabaseAgent: Sendable {
   let stop = Signal()
   /// The methods that were in the connection's table before ours.
   let methods = Locked<Methods>(Methods())
+  /// nil as long as nobody has asked.
+  private let kernelOffer = Locked<KernelOffer?>(nil)
   private let engineUseEnded = Signal()
   private let process = getpid()
 
   @safe struct Methods {
     var close: CloseConnection?
     var openSession: OpenSession?
+    /// What is there in its place.
+    var ownOpenSession: UnsafeMutableRawPointer?
   }
 
   init(engine: Engine, socket: String) {
@@ -55,6 +59,19 @@ final class DatabaseAgent: Sendable {
     engineUseEnded.wait()
   }
 
+  /// Asks the kernel for what a hold takes; once, and where the allocator allows one. See ``KernelOffer``.
+  ///
+  /// - Returns: whether this was the first time.
+  func askKernel() -> Bool {
+    guard let hold, hold.obstacle == nil, kernelOffer.use({ $0 == nil }) else { return false }
+    let offer = KernelOffer(to: hold)
+    kernelOffer.use { $0 = offer }
+    return true
+  }
+
+  /// Why frames cannot be held, as far as is known.
+  var obstacle: String? { hold?.obstacle ?? kernelOffer.use { $0?.obstacle } }
+
   var registration: LocalMessage.Register {
     var notes: [String] = []
     if hold == nil {
@@ -64,11 +81,18 @@ final class DatabaseAgent: Sendable {
         listed and its frames not held
         """)
     }
-    if let obstacle = hold?.obstacle { notes.append(obstacle) }
+    let offer = kernelOffer.use { $0 }
+    if let obstacle {
+      notes.append(obstacle)
+    } else if let limitation = offer?.limitation {
+      notes.append(limitation)
+    } else if hold != nil, offer == nil {
+      notes.append(KernelOffer.unknown)
+    }
     return LocalMessage.Register(
       home: home, engine: engine.version, layout: engine.layout.name,
       allocator: hold?.allocator ?? "", listsLeaves: hold != nil,
-      holdsFrames: hold.map { $0.obstacle == nil } ?? false, notes: notes)
+      holdsFrames: hold != nil && obstacle == nil, notes: notes)
   }
 }
 

@@ -4,16 +4,7 @@ import HookLink
 /// The engine's cache_size: read, made small, restored.
 extension DatabaseControl {
   func cacheUsage() throws(StepFailure) -> CacheUsage {
-    do throws(EngineError) {
-      do throws(EngineError) {
-        return try engine.cacheUsage()
-      } catch  where error.code == EINVAL {
-        // A cursor on statistics is refused only where they are off, so that is what they go back to.
-        try engine.reconfigure("statistics=(fast)")
-        defer { try? engine.reconfigure("statistics=(none)") }
-        return try engine.cacheUsage()
-      }
-    } catch {
+    do throws(EngineError) { return try engine.cacheUsageAnyway() } catch {
       throw StepFailure("read cache_size", error)
     }
   }

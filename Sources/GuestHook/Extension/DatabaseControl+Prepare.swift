@@ -10,6 +10,8 @@ extension DatabaseControl {
   private static let fewPieces = 2048
   /// Holes in what is held may be filled with so small a part of the memory that is to spare.
   private static let spareMemoryPerFilling: UInt64 = 4
+  private static let addressSpace =
+    "the process is granted no more address space (vm.overcommit_memory=2, or RLIMIT_AS)"
 
   func prepare(
     _ request: LocalMessage.PrepareDatabase, for identity: MigrationID
@@ -19,11 +21,13 @@ extension DatabaseControl {
     guard smallCache == nil, !isHolding else {
       throw StepFailure("prepare", "the database is prepared already; it must be resumed first")
     }
+    try expectFiles()
     var watch = Stopwatch()
     var notes: [String] = []
     let usage = try cacheUsage()
     let budget = CacheBudget(request, of: usage)
-    let threads = Int(min(max(request.threads, 1), 16))
+    let threads = Int(
+      min(max(request.threads, 1), LocalMessage.PrepareDatabase.maximumThreads))
     let found = try findResident(
       threads: threads, keepPercent: Int(request.keepPercent), &watch, &notes)
     let manifest = writeManifest(found)
@@ -40,6 +44,7 @@ extension DatabaseControl {
       let left = found.flatMap { countLeft($0.resident, threads: threads) }
       final?.join()
       watch.lap("purge and probe again")
+      if catches, let note = strangeAllocator(since: usage) { notes.append(note) }
       let held = catches ? pin(&watch, &notes) : nil
       manifest?.crew.join()
       watch.lap("wait for manifest")
@@ -103,7 +108,8 @@ extension DatabaseControl {
 
   private func openWindow(mark: Int32?, _ notes: inout [String]) -> Bool {
     guard let hold else { return false }
-    if let obstacle = hold.obstacle {
+    if agent.askKernel() { link?.send(agent.registration, for: .none) }
+    if let obstacle = agent.obstacle {
       notes.append(obstacle)
       return false
     }
@@ -111,17 +117,16 @@ extension DatabaseControl {
       notes.append("the guardian sent no mark page, so no frames are held")
       return false
     }
-    var usage = rusage()
-    // A structure of our own, alive during the call. ru_maxrss is in KiB.
-    _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    // Address space, not memory: pieces of 2 MiB and more are aligned like their sources.
-    let capacity = usage.ru_maxrss * 1024 * 3 + 256 << 20
     do throws(EngineError) {
       // First, because it fails where another database of this process holds: the mark page is its own.
-      try hold.open(
-        capacity: capacity, filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
+      let tight = try hold.open(
+        filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
+      if let tight {
+        notes.append("no more than \(tight >> 20) MiB can be held: \(DatabaseControl.addressSpace)")
+      }
     } catch {
-      notes.append("no frames are held: \(error)")
+      let remedy = error.code == ENOMEM ? "; \(DatabaseControl.addressSpace)" : ""
+      notes.append("no frames are held: \(error)\(remedy)")
       return false
     }
     do throws(EngineError) {
@@ -161,7 +166,8 @@ extension DatabaseControl {
     if statistics.failures > 0 {
       let reason =
         statistics.last_errno == ENOSYS
-        ? "short ones take UFFDIO_MOVE, of Linux 6.8" : "errno \(statistics.last_errno)"
+        ? "short ones take UFFDIO_MOVE: Linux 6.8, and userfaultfd allowed"
+        : "errno \(statistics.last_errno)"
       notes.append(
         """
         \(statistics.failures) ranges could not be held (\(reason)) and went back to the kernel

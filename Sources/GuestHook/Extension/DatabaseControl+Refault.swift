@@ -155,7 +155,8 @@ extension DatabaseControl {
     let throttle = RefaultThrottle(rate: min(speed.limit, pace?.rate ?? .infinity))
     let interrupt = Signal()
     let began = monotonicNanoseconds()
-    let crew = Crew("leafcutter-load", count: min(speed.threads, batches.count)) {
+    // Not in this thread, which is the one that stops it.
+    let crew = Crew(besides: "leafcutter-load", count: min(speed.threads, batches.count)) {
       [engine, hold] _ in
       hold?.readApart()
       guard let visitor = try? LeafVisitor(engine, "") else { return }
@@ -167,6 +168,11 @@ extension DatabaseControl {
         _ = read.take(DatabaseControl.visit(tables[table].leaves, range, visitor))
         visitor.letGo()
       }
+    }
+    guard let crew else {
+      notes.append(
+        "no thread is to be had that reads leaves back; have `leafcutter-guest load` do it later")
+      return 0
     }
     var reported = began
     var refusals = SchemaRefusals(engine, now: began)

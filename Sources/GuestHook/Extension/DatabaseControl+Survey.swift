@@ -112,8 +112,10 @@ extension DatabaseControl {
     var about = statvfs()
     // The path and the structure are alive during the call.
     guard unsafe statvfs(agent.home, &about) == 0 else { return }
-    let free = UInt64(about.f_bavail) * UInt64(about.f_frsize)
-    guard free < needed else { return }
+    // A file system may say anything (FUSE, over a network).
+    let (free, overflows) = UInt64(about.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(about.f_frsize))
+    guard !overflows, free < needed else { return }
     throw StepFailure(
       "checkpoint",
       """

@@ -37,6 +37,7 @@ final class DatabaseControl {
         continue
       }
       self.link = link
+      if !KernelOffer.isFiltered { _ = agent.askKernel() }
       link.send(agent.registration, for: .none)
       while !link.isLost && !agent.stop.isRaised {
         while let frame = link.next() { answer(frame) }
@@ -140,6 +141,19 @@ final class DatabaseControl {
     }
     // Nobody is left to ask for it, or to be told how it went.
     if smallCache != nil { _ = try? resume(Speed(2, 0, yields: true)) }
+  }
+
+  /// Leaves of a database in memory (`in_memory=true`) are nowhere else: a small cache would only fail its
+  /// writers. It is the one that makes no such file.
+  func expectFiles() throws(StepFailure) {
+    // The path is alive during the call.
+    guard unsafe access(agent.home + "/WiredTiger", F_OK) != 0, errno == ENOENT else { return }
+    throw StepFailure(
+      "prepare",
+      """
+      the database is in memory only (there is no \(agent.home)/WiredTiger), so nothing leaves its cache, and it \
+      crosses as memory
+      """)
   }
 
   /// Reads a manifest that is this database's own.

@@ -79,20 +79,22 @@ struct UnknownEngine: Error, CustomStringConvertible {
     guard code == 0, let handle = unsafe handle else {
       throw EngineError(action: "open a session", code: code)
     }
-    return unsafe Session(handle, layout: layout)
+    return unsafe Session(handle, of: self)
   }
 }
 
 /// A WT_SESSION; one thread uses it.
 @safe final class Session {
   private let handle: UnsafeMutableRawPointer
+  private let engine: Engine
   private let layout: EngineLayout
   /// Whether its table has the shape that the layout says.
   private let isKnown: Bool
 
-  init(_ handle: UnsafeMutableRawPointer, layout: EngineLayout) {
+  init(_ handle: UnsafeMutableRawPointer, of engine: Engine) {
     unsafe self.handle = unsafe handle
-    self.layout = layout
+    self.engine = engine
+    layout = engine.layout
     isKnown = unsafe layout.session.matches(handle)
   }
 
@@ -106,10 +108,13 @@ struct UnknownEngine: Error, CustomStringConvertible {
     guard isKnown else { throw EngineError(action: action, code: ENOSYS) }
   }
 
+  /// Takes one where there is anything to write: a database that is only read refuses it (ENOTSUP). One in
+  /// memory does too, and all that it has is dirty.
   func checkpoint() throws(EngineError) {
     try checkKnown("checkpoint")
     typealias Checkpoint = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
     let code = unsafe method(handle, layout.session, .checkpoint, as: Checkpoint.self)(handle, nil)
+    if code == ENOTSUP, (try? engine.cacheUsageAnyway().dirty) == 0 { return }
     guard code == 0 else { throw EngineError(action: "take a checkpoint", code: code) }
   }
 

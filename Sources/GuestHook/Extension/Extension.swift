@@ -53,7 +53,7 @@ private func complain(_ text: String) {
 extension Engine {
   var key: UInt { unsafe UInt(bitPattern: connection) }
 
-  /// Puts a function of ours into the connection's table and returns the one that was there.
+  /// Puts a function into the connection's table and returns the one that was there.
   func replace(
     _ method: EngineLayout.Method, by function: UnsafeMutableRawPointer
   ) -> UnsafeMutableRawPointer? {
@@ -91,6 +91,7 @@ extension DatabaseAgent {
         let original = unsafe agent.methods.use({ unsafe $0.openSession })
       else { return EINVAL }
       agent.opened.raise()
+      agent.giveBackOpenSession()
       return unsafe original(connection, handler, configuration, session)
     }
     // The types are those of wiredtiger.h; a word of the table holds a function's address.
@@ -98,10 +99,23 @@ extension DatabaseAgent {
       unsafe $0.close = unsafe unsafeBitCast(
         engine.replace(.close, by: unsafeBitCast(close, to: UnsafeMutableRawPointer.self)),
         to: CloseConnection?.self)
+      let ours = unsafe unsafeBitCast(openSession, to: UnsafeMutableRawPointer.self)
+      unsafe $0.ownOpenSession = unsafe ours
       unsafe $0.openSession = unsafe unsafeBitCast(
-        engine.replace(
-          .openSession, by: unsafeBitCast(openSession, to: UnsafeMutableRawPointer.self)),
-        to: OpenSession?.self)
+        engine.replace(.openSession, by: ours), to: OpenSession?.self)
+    }
+  }
+
+  /// The database is open, which is all that it was for; who is on his way through it gets through. Where
+  /// somebody else has put a function of his before it, it stays.
+  private func giveBackOpenSession() {
+    methods.use {
+      guard let slot = engine.layout.connection.slots[.openSession],
+        let original = unsafe $0.openSession,
+        unsafe leafcutter_slot(engine.connection, slot) == $0.ownOpenSession
+      else { return }
+      _ = unsafe engine.replace(
+        .openSession, by: unsafeBitCast(original, to: UnsafeMutableRawPointer.self))
     }
   }
 }

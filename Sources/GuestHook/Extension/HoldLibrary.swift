@@ -14,7 +14,7 @@ import HookLink
 
   /// "jemalloc", "tcmalloc" or "glibc".
   let allocator: String
-  /// Why frames cannot be held, or nil where they can.
+  /// Why frames cannot be held whatever the kernel offers, or nil.
   let obstacle: String?
 
   /// nil where the library was not preloaded, or is of another release.
@@ -23,30 +23,37 @@ import HookLink
     guard unsafe leafcutter_find_hold(&functions), functions.abi() == LEAFCUTTER_HOLD_ABI
     else { return nil }
     self.functions = functions
-    var what: UnsafePointer<CChar>?
-    let code = unsafe functions.check(&what)
-    let missing = unsafe what.map { unsafe String(cString: $0) } ?? ""
     allocator = unsafe functions.allocator().map { unsafe String(cString: $0) } ?? "glibc"
-    if code != 0 {
-      obstacle = """
-        frames cannot be held, because this kernel refuses \(missing): \
-        \(unsafe String(cString: strerror(code)))
-        """
-    } else if allocator == "glibc" {
-      obstacle = """
-        frames cannot be held, because glibc's malloc returns memory unseen; preload \
-        libjemalloc.so.2 after libleafcutter_hold.so
-        """
-    } else {
-      obstacle = nil
-    }
+    obstacle =
+      allocator != "glibc"
+      ? nil
+      : """
+      frames cannot be held, because glibc's malloc returns memory unseen; preload \
+      libjemalloc.so.2 after libleafcutter_hold.so
+      """
   }
 
-  /// - Parameters:
-  ///   - capacity: bytes of address space.
-  ///   - filling: bytes of memory that may be taken to fill holes between the pages that are held.
-  func open(capacity: Int, filling: UInt64) throws(EngineError) {
-    try check(functions.open(capacity, Int(clamping: filling)), "open the hold window")
+  /// Opens the window, over as much address space as is to be had of what is good for this process.
+  ///
+  /// - Parameter filling: bytes of memory that may be taken to fill holes between the pages that are held.
+  /// - Returns: how many bytes of address space that is, where it may not be enough; else nil.
+  func open(filling: UInt64) throws(EngineError) -> Int? {
+    var usage = rusage()
+    // A structure of our own, alive during the call. ru_maxrss is in KiB.
+    _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    let peak = usage.ru_maxrss * 1024
+    // Pieces of 2 MiB and more are aligned like their sources. Address space is not memory, but counts as such
+    // where the kernel overcommits none (vm.overcommit_memory=2), and has a limit of its own (RLIMIT_AS).
+    let ample = peak * 3 + 256 << 20
+    let tight = peak + peak / 4
+    let filling = Int(clamping: filling)
+    let code = functions.open(ample, filling)
+    guard code == ENOMEM else {
+      try check(code, "open the hold window")
+      return nil
+    }
+    try check(functions.open(tight, filling), "open the hold window")
+    return tight
   }
 
   func close() { _ = functions.close() }

@@ -33,7 +33,7 @@ final class SmallCache: Sendable {
   private let state: Locked<State>
   private let hasSwitchedStatisticsOn: Bool
   private let stop = Signal()
-  private let watch: Crew
+  private let watch: Crew?
 
   /// Makes the cache small, or as small as the program's other settings allow (an absolute
   /// eviction_trigger must not exceed cache_size).
@@ -48,30 +48,47 @@ final class SmallCache: Sendable {
     original = usage.limit
     // Dirty once more is what is written until somebody looks.
     let wanted = max(bytes + 2 * usage.dirty, SmallCache.smallest)
+    // Of a cache that has its own size, nothing is to be watched.
+    state = Locked(State(size: original))
+    watch = wanted < original ? SmallCache.watch(engine, state, below: original, until: stop) : nil
     var size = wanted
     var isSet = false
-    while size < original, !isSet {
+    while watch != nil, size < original, !isSet {
       do throws(EngineError) {
         try engine.setCacheSize(size)
         isSet = true
         if size != wanted { notes.append("the cache could only be shrunk to \(size) bytes") }
       } catch  where error.code == EINVAL {
         size = size.multipliedReportingOverflow(by: 2).overflow ? original : size * 2
+      } catch {
+        stop.raise()
+        watch?.join()
+        throw error
       }
     }
     if !isSet, wanted < original {
-      notes.append("the cache could not be shrunk; only what the allocator keeps free is held")
+      notes.append(
+        watch == nil
+          ? "no thread is to be had that makes a small cache larger for writers, so the cache keeps its size"
+          : "the cache could not be shrunk; only what the allocator keeps free is held")
     }
-    state = Locked(State(size: isSet ? size : original))
     guard isSet else {
       hasSwitchedStatisticsOn = false
-      watch = Crew("leafcutter-room", count: 0) { _ in }
+      endWatch()
       return
     }
+    state.use { $0.size = size }
     var isOff = false
     do throws(EngineError) { _ = try engine.cacheUsage() } catch { isOff = error.code == EINVAL }
     hasSwitchedStatisticsOn = isOff && (try? engine.reconfigure("statistics=(fast)")) != nil
-    watch = Crew("leafcutter-room", count: 1) { [state, stop, original] _ in
+  }
+
+  /// It must be there before the cache is small, and does nothing until then. nil where no thread is to be
+  /// had.
+  private static func watch(
+    _ engine: Engine, _ state: Locked<State>, below original: UInt64, until stop: Signal
+  ) -> Crew? {
+    Crew(besides: "leafcutter-room", count: 1) { _ in
       var before: UInt64 = 0
       while !stop.wait(milliseconds: SmallCache.interval) {
         guard let usage = try? engine.cacheUsage() else { continue }
@@ -90,7 +107,7 @@ final class SmallCache: Sendable {
   /// Ends the use of the engine; the cache stays as it is.
   func endWatch() {
     stop.raise()
-    watch.join()
+    watch?.join()
   }
 
   /// Gives the cache its size back, unless the program has changed it meanwhile.

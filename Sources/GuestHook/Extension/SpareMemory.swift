@@ -36,10 +36,12 @@ enum SpareMemory {
 
   /// Bytes of files, from the text of memory.stat.
   static func pageCache(_ text: String) -> UInt64 {
-    text.split(separator: "\n").reduce(0) { sum, line in
+    text.split(separator: "\n").reduce(UInt64(0)) { sum, line in
       let fields = line.split(separator: " ")
       let isFile = fields.count == 2 && (fields[0] == "active_file" || fields[0] == "inactive_file")
-      return isFile ? sum + (UInt64(fields[1]) ?? 0) : sum
+      guard isFile, let bytes = UInt64(fields[1]) else { return sum }
+      let (more, overflows) = sum.addingReportingOverflow(bytes)
+      return overflows ? .max : more
     }
   }
 
@@ -47,7 +49,9 @@ enum SpareMemory {
   static func available(_ text: String) -> UInt64? {
     for line in text.split(separator: "\n") where line.hasPrefix("MemAvailable:") {
       let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-      return fields.count < 2 ? nil : UInt64(fields[1]).map { $0 * 1024 }
+      guard fields.count >= 2, let kibibytes = UInt64(fields[1]) else { return nil }
+      let (bytes, overflows) = kibibytes.multipliedReportingOverflow(by: 1024)
+      return overflows ? .max : bytes
     }
     return nil
   }

@@ -98,28 +98,48 @@ func monotonicNanoseconds() -> UInt64 {
   }
 }
 
-/// Threads that do one thing together and end. They take no signals: those are the program's.
+/// Threads that do one thing together and end. They take no signals but their own faults': the others are
+/// the program's.
 final class Crew: Sendable {
   private let finished = Signal()
   private let left: Locked<Int>
 
-  /// Starts `count` threads, which call `body` with their number.
+  /// Starts `count` threads, which call `body` with their number. Where none is to be had, the work is
+  /// done all the same, here and now: it must come to its end by itself.
   init(_ name: String, count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     left = Locked(count)
     if count == 0 { finished.raise() }
-    for number in 0..<count {
-      let (finished, left) = (self.finished, self.left)
-      let work: @Sendable () -> Void = {
-        body(number)
-        let remaining = left.use { value in
-          value -= 1
-          return value
-        }
-        if remaining == 0 { finished.raise() }
-      }
-      // Where no thread is to be had, the work is done all the same.
-      if !startThread(name, work) { work() }
+    for number in 0..<count where !start(name, number, body) {
+      body(number)
+      end()
     }
+  }
+
+  /// The same for work that somebody else ends, or paces: only threads do it, as many as are to be had;
+  /// nil where that is none.
+  init?(besides name: String, count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+    left = Locked(count)
+    if count == 0 { finished.raise() }
+    let missing = (0..<count).count { !start(name, $0, body) }
+    if missing == count, count > 0 { return nil }
+    for _ in 0..<missing { end() }
+  }
+
+  private func start(
+    _ name: String, _ number: Int, _ body: @escaping @Sendable (Int) -> Void
+  ) -> Bool {
+    startThread(name) { [self] in
+      body(number)
+      end()
+    }
+  }
+
+  private func end() {
+    let remaining = left.use { value in
+      value -= 1
+      return value
+    }
+    if remaining == 0 { finished.raise() }
   }
 
   /// Waits until all have ended; false when the time was over before.
@@ -127,7 +147,8 @@ final class Crew: Sendable {
   func join(milliseconds: Int32 = -1) -> Bool { finished.wait(milliseconds: milliseconds) }
 }
 
-/// Starts a detached thread with every signal blocked; false where there is none to be had.
+/// Starts a detached thread with every signal blocked that is not a fault of its own; false where there is
+/// none to be had.
 func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
   let start = ThreadStart(name: name, body: body)
   var thread = pthread_t()

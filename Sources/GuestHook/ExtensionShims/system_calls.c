@@ -64,9 +64,12 @@ bool leafcutter_reads_directly(const char *directory) {
 int leafcutter_extension_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
 void *leafcutter_block_signals(void) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
   sigset_t all, *old = malloc(sizeof *old);
   if (!old) return NULL;
   sigfillset(&all);
+  /* Where one of these is blocked, the fault ends the program, whatever handler it has. */
+  for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) sigdelset(&all, faults[i]);
   pthread_sigmask(SIG_SETMASK, &all, old);
   return old;
 }
@@ -90,7 +93,8 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
       WANTED(pin),     WANTED(pieces),   WANTED(ring),       WANTED(release), WANTED(allocator),
       WANTED(purge),   WANTED(kept_free), WANTED(set_mark), WANTED(abandon), WANTED(get_stats),
       WANTED(at_destination),          WANTED(read_apart), WANTED(time_reads),
-      WANTED(get_read_times), WANTED(release_piece), WANTED(refused_read),
+      WANTED(get_read_times), WANTED(release_piece), WANTED(check_move),
+      WANTED(refused_read),
 #undef WANTED
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {

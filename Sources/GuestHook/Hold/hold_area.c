@@ -59,14 +59,22 @@ void hold_drop(uintptr_t start, size_t length) {
 
 int leafcutter_hold_abi(void) { return LEAFCUTTER_HOLD_ABI; }
 
-/* -1 where there is no UFFDIO_MOVE, or it is not allowed. */
+/* A negative errno where there is no UFFDIO_MOVE (ENOSYS), or it is not allowed. */
 static int open_userfaultfd(void) {
   int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
-  if (uffd < 0) return -1;
+  if (uffd < 0) return -errno;
   struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_MOVE};
   if (syscall(SYS_ioctl, uffd, UFFDIO_API, &api) == 0) return uffd;
+  int reason = errno == EINVAL ? ENOSYS : errno;
   syscall(SYS_close, uffd);
-  return -1;
+  return -reason;
+}
+
+int leafcutter_hold_check_move(void) {
+  int uffd = open_userfaultfd();
+  if (uffd < 0) return -uffd;
+  syscall(SYS_close, uffd);
+  return 0;
 }
 
 static int open_pagemap(void) {
@@ -166,6 +174,8 @@ static int open_area(size_t capacity, size_t filling) {
   int pagemap = open_pagemap();
   failed = pagemap < 0 ? -pagemap : 0;
   struct uffdio_register range = {.range = {area, capacity}, .mode = UFFDIO_REGISTER_MODE_MISSING};
+  /* Nobody reads a core dump for what is held. */
+  syscall(SYS_madvise, reservation, reserved, MADV_DONTDUMP);
   /* A fork would copy pinned pages. */
   if (!failed && (syscall(SYS_madvise, reservation, reserved, MADV_DONTFORK) ||
                   (uffd >= 0 && syscall(SYS_ioctl, uffd, UFFDIO_REGISTER, &range))))
@@ -185,6 +195,7 @@ static int open_area(size_t capacity, size_t filling) {
   atomic_store(&hold.mappings_left, mapping_budget());
   atomic_store(&hold.filling_left, filling < LONG_MAX ? (long)filling : LONG_MAX);
   atomic_store(&hold.lost_count, 0);
+  atomic_store(&hold.lost_at_most, 0);
   atomic_store(&hold.used, 0);
   atomic_store(&hold.calls, 0);
   atomic_store(&hold.moved, 0);

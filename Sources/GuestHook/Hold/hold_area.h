@@ -26,7 +26,7 @@ struct hold_state {
   atomic_size_t used;
   void *reservation;
   size_t reserved;
-  int uffd; /* -1 where there is no UFFDIO_MOVE */
+  int uffd; /* negative where there is no UFFDIO_MOVE */
   int pagemap;
   /* How many mappings mremap may still make. */
   atomic_long mappings_left;
@@ -35,6 +35,8 @@ struct hold_state {
   /* Parts of the reservation that may be somebody else's by now, or still ours: never touched. */
   struct { uintptr_t start, end; } lost[HOLD_MAXIMUM_LOST];
   atomic_int lost_count;
+  /* Those, and one for each thread that is moving a mapping: together never more than there is room for. */
+  atomic_int lost_at_most;
   atomic_ullong calls, moved, nanoseconds, failures;
   atomic_int last_errno;
 };

@@ -1,6 +1,7 @@
 /* Moving frames into the hold area. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,16 +28,34 @@ static uintptr_t reserve(uintptr_t source, size_t length) {
   return hold.area + start;
 }
 
-/* mremap has failed, and may have unmapped its destination before: takes the place again. Where that
- * cannot be told, it is given up. */
-static void recover(uintptr_t destination, size_t length) {
+/* mremap has failed, and may have unmapped its destination before: takes the place again; false where that
+ * cannot be told, and the place is given up. */
+static bool recover(uintptr_t destination, size_t length) {
   long again = syscall(SYS_mmap, destination, length, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
                        (off_t)0);
-  if (again == (long)destination) return;
+  if (again == (long)destination) return true;
   int index = atomic_fetch_add(&hold.lost_count, 1);
   hold.lost[index].start = destination;
   hold.lost[index].end = destination + length;
+  return false;
+}
+
+/* mremap itself, for a thread that has a place in `lost`; false where it gives that up. */
+static bool remap(uintptr_t source, size_t length, uintptr_t *destination) {
+  *destination = reserve(source, length);
+  if (!*destination) return true;
+  if (syscall(SYS_mremap, source, length, length,
+              MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, *destination) >= 0) {
+    atomic_fetch_add_explicit(&hold.moved, length, memory_order_relaxed);
+    return true;
+  }
+  /* No mapping more, or no lockable memory: that comes again. Anything else is this range's own, such as
+   * several mappings in it (EFAULT) or one that cannot be moved (EINVAL, EPERM). */
+  if (errno == ENOMEM || errno == EAGAIN) atomic_store(&hold.mappings_left, 0);
+  bool is_ours = recover(*destination, length);
+  *destination = 0;
+  return is_ours;
 }
 
 /* Moves a long range by moving its page tables, which flushes the TLBs of the process's processors once,
@@ -44,20 +63,15 @@ static void recover(uintptr_t destination, size_t length) {
  * (vm.max_map_count), so there is a budget, and short ranges are left to UFFDIO_MOVE. Returns the place,
  * or 0. */
 uintptr_t hold_remap(uintptr_t source, size_t length) {
-  /* As many threads as may be in here at once still find a place in `lost`. */
-  if (length < LEAST_REMAPPED || atomic_load(&hold.lost_count) >= HOLD_MAXIMUM_LOST / 2) return 0;
-  if (atomic_fetch_sub(&hold.mappings_left, 1) <= 0) return 0;
-  uintptr_t destination = reserve(source, length);
-  if (!destination) return 0;
-  if (syscall(SYS_mremap, source, length, length,
-              MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, destination) >= 0) {
-    atomic_fetch_add_explicit(&hold.moved, length, memory_order_relaxed);
-    return destination;
+  if (length < LEAST_REMAPPED || atomic_load(&hold.mappings_left) <= 0) return 0;
+  if (atomic_fetch_add(&hold.lost_at_most, 1) >= HOLD_MAXIMUM_LOST) {
+    atomic_fetch_sub(&hold.lost_at_most, 1);
+    return 0;
   }
-  /* EFAULT: the range is of several mappings, and its runs may do. Anything else will come again. */
-  if (errno != EFAULT) atomic_store(&hold.mappings_left, 0);
-  recover(destination, length);
-  return 0;
+  uintptr_t destination = 0;
+  bool is_free = atomic_fetch_sub(&hold.mappings_left, 1) <= 0 || remap(source, length, &destination);
+  if (is_free) atomic_fetch_sub(&hold.lost_at_most, 1);
+  return destination;
 }
 
 int hold_move(uintptr_t source, size_t length) {

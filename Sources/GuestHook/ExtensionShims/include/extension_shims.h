@@ -67,8 +67,8 @@ size_t leafcutter_open_files(struct leafcutter_file_identity *out, size_t capaci
 /* How many descriptors this process has open; -1 where it has none left to count them with. */
 int leafcutter_count_descriptors(void);
 
-/* Blocks every signal in the calling thread; threads it creates inherit that. Returns the old mask
- * for leafcutter_restore_signals. */
+/* Blocks every signal in the calling thread but those that a thread's own fault raises; threads it creates
+ * inherit that. Returns the old mask for leafcutter_restore_signals. */
 void *leafcutter_block_signals(void);
 void leafcutter_restore_signals(void *mask);
 
@@ -83,6 +83,7 @@ void leafcutter_set_slot(void *handle, int slot, void *function);
 struct leafcutter_hold_functions {
   int (*abi)(void);
   int (*check)(const char **what);
+  int (*check_move)(void);
   void (*fail_reads)(int on);
   int (*open)(size_t capacity, size_t filling);
   int (*close)(void);

@@ -43,7 +43,7 @@ final class Database {
   let connection: LocalConnection
   let pid: pid_t
   let process: Descriptor
-  let registration: LocalMessage.Register
+  var registration: LocalMessage.Register
   var stage = Stage.idle
   /// This process's duplicate of the ring that pins the frames.
   var ring: Descriptor?
@@ -60,7 +60,23 @@ final class Database {
     self.registration = registration
   }
 
+  /// Its directory, as it calls it itself.
   var home: String { registration.home }
+
+  /// Its directory, as this process finds it.
+  var visibleHome: String { Database.path(of: home, in: pid) }
+
+  /// A path of another process's, which may have another root or other mounts (a container), for this one:
+  /// through /proc/PID/root (proc(5)) where the same path is something else here.
+  static func path(of home: String, in pid: pid_t) -> String {
+    let through = "/proc/\(pid)/root" + home
+    var (here, there) = (stat(), stat())
+    // The paths and the structures are alive during the calls.
+    guard unsafe stat(through, &there) == 0 else { return home }
+    let isSame =
+      unsafe stat(home, &here) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino
+    return isSame ? home : through
+  }
 
   /// Takes a duplicate of the ring, so that what it pins outlives the database.
   ///

@@ -11,6 +11,14 @@ extension Guardian {
       receiveFromClient(message, peer)
       return
     }
+    if case .register(let registration) = message {
+      guard registration.home == database.home else {
+        return refuse(peer, "a database registers with one directory")
+      }
+      database.registration = registration
+      logNotes(of: registration)
+      return
+    }
     // Answers to a client's request belong to no migration.
     if id == .none, answerClient(message, database) { return }
     guard let migration, migration.id == id,
@@ -47,6 +55,10 @@ extension Guardian {
     }
   }
 
+  private func logNotes(of registration: LocalMessage.Register) {
+    for note in registration.notes { logger.notice("database \(registration.home): \(note)") }
+  }
+
   private func receiveFromClient(_ message: LocalMessage, _ peer: Peer) {
     switch message {
     case .register(let registration):
@@ -56,7 +68,7 @@ extension Guardian {
       }
       peer.database = Database(peer, registration)
       logger.info("database \(registration.home) (\(registration.engine)), process \(peer.pid)")
-      for note in registration.notes { logger.notice("database \(registration.home): \(note)") }
+      logNotes(of: registration)
     case .statusRequest:
       peer.connection.send(LocalMessage.Status(lines: statusLines), for: .none)
     case .databasesRequest:

@@ -152,7 +152,7 @@ extension Guardian {
 
   private func startReclaimer(_ migration: Migration) {
     // Without a database nothing was freed, and nobody's files are known.
-    let homes = Set(databases.map(\.home)).sorted()
+    let homes = Set(databases.map(\.visibleHome)).sorted()
     let reclaimer = Reclaimer(
       Reclaimer.Plan(
         homes: options.dropsPageCache ? homes : [],

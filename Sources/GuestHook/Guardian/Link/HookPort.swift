@@ -20,7 +20,7 @@ final class HookPort {
   /// Tells when a port that hangs up changes.
   private var changes: Descriptor?
   private var decoder = FrameDecoder()
-  private var outbound: [UInt8] = []
+  private var outbound = SendQueue()
   private var nextAttempt: UInt64 = 0
   private var lastComplaint = ""
   /// Somebody is at the other end, as far as is known.
@@ -107,14 +107,16 @@ final class HookPort {
     guard isConnected else { return }
     let bytes = message.frame(for: migration)
     guard outbound.count + bytes.count <= limit else { return }
-    outbound.append(contentsOf: bytes)
+    outbound.append(bytes)
     flush()
   }
 
   func flush() {
     while !outbound.isEmpty, isConnected, let file {
-      // The array is alive and unchanged during the call.
-      let count = unsafe write(file.number, outbound, min(outbound.count, 32 * 1024))
+      // The bytes are alive and unchanged during the call.
+      let count = unsafe outbound.withFirst(32 * 1024) {
+        unsafe write(file.number, $0.baseAddress, $0.count)
+      }
       if count > 0 {
         outbound.removeFirst(count)
       } else if errno == EAGAIN {
@@ -156,7 +158,7 @@ final class HookPort {
 
   private func disconnect() {
     isConnected = false
-    outbound = []
+    outbound.removeAll()
     if case .unix = address { file = nil }
     if file == nil { changes = nil }
   }

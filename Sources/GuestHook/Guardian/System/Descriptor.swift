@@ -6,7 +6,8 @@ final class Descriptor: Sendable {
 
   init(owning number: Int32) { self.number = number }
 
-  /// Opens a file without following a symbolic link at its end, without blocking, close-on-exec.
+  /// Opens a file without blocking, close-on-exec. A symbolic link at its end is followed unless `flags` has
+  /// O_NOFOLLOW.
   ///
   /// - Throws: ``SystemError``.
   init(opening path: String, _ flags: Int32 = O_RDONLY) throws(SystemError) {

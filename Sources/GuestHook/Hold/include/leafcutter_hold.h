@@ -46,6 +46,11 @@ int leafcutter_hold_abi(void);
  * held and count as failures with ENOSYS. */
 int leafcutter_hold_check(const char **what);
 
+/* Whether single pages can be moved, by UFFDIO_MOVE: 0, ENOSYS where the kernel has none, or why it refuses
+ * userfaultfd(2). This and leafcutter_hold_check make the calls that they ask for, and a filter (seccomp) may end
+ * the program for one. */
+int leafcutter_hold_check_move(void);
+
 /* While on is set for the calling thread, its pread(2)s fail with ENODATA and read nothing. */
 void leafcutter_hold_fail_reads(int on);
 

@@ -1,0 +1,45 @@
+import HookLink
+import Testing
+
+/// The hold area is address space, and some kernels count that as if it were memory.
+@Suite(.serialized) struct AddressSpaceTests {
+  @Test(arguments: TestEngine.present)
+  func aSmallerAreaDoesWhereALargeOneIsNotToBeHad(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 40_000))
+    defer { database.remove() }
+    let cache = try database.tell("cache")[1]
+    // Between half of what would be ample and all of it.
+    let megabytes = database.memory("VmHWM") / (1 << 20) * 3 / 2 + 128
+    try database.tell("space \(megabytes)")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    try #require(prepared.leavesInManifest > 0, "\(prepared)")
+    let bytes = try #require(held, "\(prepared.notes)").pieces.reduce(0) { $0 + Int($1.length) }
+    let evicted = cache * Int(prepared.leavesEvicted) / Int(prepared.leavesInManifest)
+    #expect(bytes > evicted / 2 && evicted > cache / 4, "\(bytes) of \(evicted), \(prepared)")
+    #expect(prepared.notes.contains { $0.contains("RLIMIT_AS") }, "\(prepared.notes)")
+    #expect(try database.tell("read 2000") == [2000, 0])
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.tell("space 4096")
+    try database.expectClean()
+  }
+
+  @Test func whereNoneIsToBeHadThatIsSaidAndTheCacheIsEvictedAllTheSame() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 40_000))
+    defer { database.remove() }
+    try database.tell("space 24")
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(held == nil && prepared.leavesEvicted > 0)
+    #expect(
+      prepared.notes.contains { $0.contains("no frames are held") && $0.contains("RLIMIT_AS") },
+      "\(prepared.notes)")
+    // The cache itself has no room to grow either.
+    try database.tell("space 4096")
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+}
