@@ -20,10 +20,8 @@ import Testing
   func leavesGoAndComeBackWhileClientsRead(engine: TestEngine, allocator: TestAllocator) throws {
     let setup = DatabaseProcess.Setup(
       engine: engine, documents: DatabaseTableTests.documents, allocator: allocator)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup)
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     defer { database.remove() }
     try database.tell("readers \(DatabaseTableTests.clients)")
     sleep(1)

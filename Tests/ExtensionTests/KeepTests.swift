@@ -9,10 +9,8 @@ import Testing
   func theShareAskedForStaysInTheCacheAndTheRestIsHeld(engine: TestEngine, percent: Int) throws {
     // Pages are counted as the engine does only when they have been read from the file.
     let setup = DatabaseProcess.Setup(engine: engine, documents: 60_000)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup)
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     defer { database.remove() }
     let resident = try database.tell("leaves")[0]
     let before = try database.tell("cache")

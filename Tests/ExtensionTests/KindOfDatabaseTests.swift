@@ -7,12 +7,10 @@ import Testing
   @Test(arguments: TestEngine.present)
   func aDatabaseThatIsOnlyReadIsEvictedHeldAndReadBack(engine: TestEngine) throws {
     var setup = DatabaseProcess.Setup(engine: engine, documents: 20_000)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
+    let directory = try DatabaseProcess.fill(setup)
     // What an engine maps it does not read, and a probe that reads nothing cannot fail.
     setup.configuration = "readonly=true,mmap=false"
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     defer { database.remove() }
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()

@@ -11,11 +11,8 @@ import Testing
   private func open(
     _ setup: DatabaseProcess.Setup, filledBy commands: [String] = []
   ) throws -> (DatabaseProcess, TestGuardian) {
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    for command in commands { try filling.tell(command) }
-    try filling.tell("close")
-    let database = try DatabaseProcess(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup, commands)
+    let database = try DatabaseProcess(setup, directory: directory)
     let guardian = try TestGuardian(socket: database.socket)
     try database.start()
     _ = try guardian.accept()

@@ -19,10 +19,8 @@ import Testing
     // Pages are counted as the engine does only when they have been read from the file.
     let setup = DatabaseProcess.Setup(
       engine: engine, compressor: compressor, documents: MigrationTests.documents)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    let database = try DatabaseProcess(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup)
+    let database = try DatabaseProcess(setup, directory: directory)
     defer { database.remove() }
     let guardian = try TestGuardian(socket: database.socket)
     try database.start()
@@ -122,10 +120,8 @@ import Testing
   @Test func withADeadGuardianTheVerdictInTheMarkPageGivesTheCacheBack() throws {
     // Pages are counted as the engine does only when they have been read from the file.
     let setup = DatabaseProcess.Setup(documents: 20_000)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup)
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     defer { database.remove() }
     let (size, resident) = (try database.tell("cache")[0], try database.tell("leaves")[0])
     try guardian.prepare()

@@ -18,10 +18,8 @@ import Testing
     var setup = DatabaseProcess.Setup(engine: engine, documents: PrepareTableTests.documents)
     // A document takes some 800 bytes of the cache, and nothing shall be evicted before its time.
     setup.cacheMegabytes = max(512, PrepareTableTests.documents / 800)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    let database = try DatabaseProcess(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup)
+    let database = try DatabaseProcess(setup, directory: directory)
     defer { database.remove() }
     let guardian = try RealGuardian(for: database, group: 0)
     try database.start()

@@ -20,10 +20,8 @@ import Testing
   @Test(arguments: TestEngine.present, [2, 8])
   func everyLeafComesBackInEveryManner(engine: TestEngine, clients: Int) throws {
     let setup = DatabaseProcess.Setup(engine: engine, documents: RefaultTableTests.documents)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("close")
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup)
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     defer { database.remove() }
     try database.tell("readers \(clients)")
     for manner in Manner.allCases {

@@ -90,13 +90,9 @@ import Testing
     _ engine: TestEngine, tables: [String]
   ) throws -> (DatabaseProcess, TestGuardian) {
     let setup = DatabaseProcess.Setup(engine: engine, documents: 2000)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    for name in tables {
-      try filling.tell("table \(name) row \(SchemaChangeTests.rows)")
-    }
-    try filling.tell("close")
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(
+      setup, tables.map { "table \($0) row \(SchemaChangeTests.rows)" })
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     for name in tables {
       #expect(try database.tell("rows \(name)") == [SchemaChangeTests.rows])
     }

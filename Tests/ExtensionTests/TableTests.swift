@@ -7,11 +7,8 @@ import Testing
   @Test(arguments: TestEngine.present)
   func aColumnStoreIsNotListedButLeavesTheCacheAndThatIsSaid(engine: TestEngine) throws {
     let setup = DatabaseProcess.Setup(engine: engine, documents: 5000)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("table columns column 20000")
-    try filling.tell("close")
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup, ["table columns column 20000"])
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     defer { database.remove() }
     #expect(try database.tell("rows columns") == [20_000])
     let before = try database.tell("cache")[1]
@@ -95,11 +92,8 @@ import Testing
   func manyTablesAndTheirIndexesAreListedEvictedHeldAndReadBack(engine: TestEngine) throws {
     let (tables, rows) = (300, 50)
     let setup = DatabaseProcess.Setup(engine: engine, documents: 5000)
-    let filling = try DatabaseProcess(setup)
-    try filling.start()
-    try filling.tell("many \(tables) \(rows)")
-    try filling.tell("close")
-    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: filling.directory)
+    let directory = try DatabaseProcess.fill(setup, ["many \(tables) \(rows)"])
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
     defer { database.remove() }
     #expect(try database.tell("checkmany \(tables)") == [tables * rows, 0])
     let before = try database.tell("cache")

@@ -19,6 +19,18 @@ extension DatabaseProcess {
     return (database, guardian)
   }
 
+  /// Makes a database and closes it again, so that whoever opens it next has nothing of it in the cache.
+  ///
+  /// - Parameter commands: what is done in between.
+  /// - Returns: its directory.
+  static func fill(_ setup: Setup, _ commands: [String] = []) throws -> String {
+    let database = try DatabaseProcess(setup)
+    try database.start()
+    for command in commands { try database.tell(command) }
+    try database.tell("close")
+    return database.directory
+  }
+
   /// Has the kernel forget what it keeps of the database's files.
   func dropPageCache() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: home)) ?? [] {
