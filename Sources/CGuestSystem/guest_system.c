@@ -81,6 +81,10 @@ uint64_t leafcutter_guest_load_word(const void *page, size_t offset) {
   return atomic_load((const _Atomic uint64_t *)((const char *)page + offset));
 }
 
+bool leafcutter_guest_exchange_word(void *page, size_t offset, uint64_t expected, uint64_t wanted) {
+  return atomic_compare_exchange_strong((_Atomic uint64_t *)((char *)page + offset), &expected, wanted);
+}
+
 void leafcutter_guest_fence(void) { atomic_thread_fence(memory_order_seq_cst); }
 
 int leafcutter_guest_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

@@ -31,6 +31,9 @@ public struct MarkPage: Equatable, Sendable {
   public enum State: UInt64, Sendable {
     /// Every reported frame that was not revoked is still held.
     case holding = 0x474e_4944_4c4f_482d
+    /// The frames are asked back and whoever wants them may not wait for the answer: until it has come,
+    /// nothing is promised.
+    case withdrawn = 0x5741_5244_4854_4957
     /// Frames may have been let go without an acknowledgement.
     case released = 0x4445_5341_454c_4552
   }
@@ -41,7 +44,7 @@ public struct MarkPage: Equatable, Sendable {
   public static let verdictSignature: [UInt8] = Array("at destination\0\0".utf8)
 
   public var nonce: MigrationID
-  /// nil when the state word is neither of the two.
+  /// nil when the state word is none of the three.
   public var state: State?
   public var counter: UInt64
   public var time: UInt64

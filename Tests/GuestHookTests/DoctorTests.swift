@@ -70,6 +70,13 @@ struct DoctorTests {
       name: "a kernel for kexec", change: { $0.loadedKernel = true }, topic: "kexec",
       verdict: .nothingHeld, words: ["another kernel", "kexec -u"]),
     Case(
+      name: "kexec that nobody tells of",
+      change: { ($0.canLoadKernel, $0.kexecProbes) = (true, ENOENT) }, topic: "kexec",
+      verdict: .degrades, words: ["within 20 ms", "kexec_load_disabled"]),
+    Case(
+      name: "no kexec", change: { $0.kexecProbes = ENOENT }, topic: "kexec", verdict: .well,
+      words: ["no kernel can be loaded"]),
+    Case(
       name: "swap", change: { $0.swap = 1 << 30 }, topic: "swap", verdict: .degrades,
       words: ["1024 MiB", "swapoff"]),
     Case(

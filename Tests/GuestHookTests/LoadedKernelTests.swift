@@ -36,7 +36,11 @@ import Testing
     #expect(guardian.proxy.awaitMark() != nil)
   }
 
-  @Test("where one is loaded while frames are held they are all taken back")
+  @Test(
+    """
+    where one is loaded while frames are held the mark page promises nothing until they have all been given \
+    back
+    """)
   func revoked() throws {
     try say("0\n")
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -47,6 +51,11 @@ import Testing
     guardian.proxy.prepare(id)
     #expect(database.holdWhenAsked())
     _ = try #require(guardian.proxy.awaitReport())
+    let mark = try #require(database.mark)
+    func promise() -> MarkPage.State? {
+      MarkPage.State(rawValue: mark.load(at: MarkPage.Offset.state))
+    }
+    #expect(promise() == .holding)
     try say("1\n")
     let revoke = guardian.proxy.await(seconds: 2) { message in
       if case .revoke(let revoke) = message { revoke } else { nil }
@@ -54,7 +63,11 @@ import Testing
     let wanted = try #require(revoke)
     #expect(wanted.ranges == nil)
     #expect(database.awaitMessage(milliseconds: 300) == nil)
+    #expect(promise() == .withdrawn)
     guardian.proxy.send(HostMessage.Acknowledge(sequence: wanted.sequence), for: id)
     #expect(database.awaitMessage() == .release(.init()))
+    // Nothing is held that the loaded kernel could write over, so the promise is kept again.
+    usleep(100_000)
+    #expect(promise() == .holding)
   }
 }

@@ -8,6 +8,12 @@ import Threads
 /// Migrations that must not come to their end, each with the exit code that says why. Nothing may
 /// hang, and the guest at the source is told that it stays.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyFailureTests {
+  @Test func aWithdrawnMarkFailsAtThePointOfNoReturn() async throws {
+    var script = SourceScript()
+    script.lastMark = { Scene.copy(of: $0, state: .withdrawn) }
+    try await fails(try Scene(), script, because: "another kernel was loaded or started")
+  }
+
   @Test func aReleasedMarkFailsAtThePointOfNoReturn() async throws {
     var script = SourceScript()
     script.lastMark = { Scene.copy(of: $0, state: .released) }

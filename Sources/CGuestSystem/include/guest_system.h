@@ -26,8 +26,19 @@ int leafcutter_guest_pin(void *address, size_t length);
 /* 64-bit words of a shared page; sequentially consistent. */
 void leafcutter_guest_store_word(void *page, size_t offset, uint64_t value);
 uint64_t leafcutter_guest_load_word(const void *page, size_t offset);
+/* Replaces `expected` by `wanted`; false where the word is another one. */
+bool leafcutter_guest_exchange_word(void *page, size_t offset, uint64_t expected, uint64_t wanted);
 /* Everything written before is visible before anything that follows. */
 void leafcutter_guest_fence(void);
+
+/* Becomes readable when somebody in this machine begins to load a kernel for kexec or to start one, before a
+ * byte of it is written; NULL with errno where the kernel lets nobody watch that. The descriptor is the
+ * watch's own, and one poll(2) that finds it readable makes it unreadable again. */
+struct leafcutter_guest_kexec_watch;
+struct leafcutter_guest_kexec_watch *leafcutter_guest_watch_kexec(void);
+int leafcutter_guest_kexec_watch_descriptor(const struct leafcutter_guest_kexec_watch *watch);
+void leafcutter_guest_end_kexec_watch(struct leafcutter_guest_kexec_watch *watch);
+int leafcutter_guest_online_processors(void);
 
 /* The pid of a unix socket's other end when it connected (SO_PEERCRED), or -1. */
 pid_t leafcutter_guest_peer_pid(int socket);

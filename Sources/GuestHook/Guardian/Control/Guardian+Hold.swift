@@ -6,6 +6,7 @@ extension Guardian {
   /// Looks at everything that time or another thread may have changed.
   func advance() {
     guard let migration else { return }
+    kexec.noticed.lower()
     // Before any clock: at the destination nobody answers, and that is right.
     if migration.mark.saysDestination, !migration.atDestination {
       logger.info("this is the destination of migration \(migration.id)")
@@ -26,7 +27,7 @@ extension Guardian {
     case .holding:
       beat(migration)
       watchPressure(migration)
-      if migration.holdsFrames, loadedKernel.isThere {
+      if migration.holdsFrames, migration.mark.isWithdrawn {
         giveFramesBack(migration, because: LoadedKernel.reason)
       }
       watchRevocation(migration)
@@ -153,6 +154,7 @@ extension Guardian {
   /// Lets every frame go while the migration goes on: acknowledged, or RELEASED is written.
   func letFramesGo(_ migration: Migration) {
     migration.holdsFrames = false
+    migration.mark.nothingIsHeld()
     keeper.letGo(migration.id)
     for database in migration.databases {
       database.ring = nil

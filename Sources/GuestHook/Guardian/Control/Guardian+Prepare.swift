@@ -64,7 +64,7 @@ extension Guardian {
 
   private func start(_ id: MigrationID, _ request: HostMessage.Prepare) {
     lastWord = nil
-    guard !loadedKernel.isThere else {
+    guard !kexec.loadedKernel.isThere else {
       logger.warning("cannot take part in migration \(id): \(LoadedKernel.reason)")
       port.send(
         GuestMessage.Declined(reason: LoadedKernel.reason + "; unload it (kexec -u)"), for: id)
@@ -80,6 +80,7 @@ extension Guardian {
       return
     }
     self.migration = migration
+    kexec.watch(for: migration.mark)
     port.send(
       GuestMessage.Mark(
         guestPhysicalAddress: migration.mark.guestPhysicalAddress, time: monotonicNanoseconds(),

@@ -75,6 +75,7 @@ extension Guardian {
     repeatLastWord()
     for database in migration.databases { database.reset() }
     self.migration = nil
+    kexec.watch(for: nil)
   }
 
   /// Somebody has come to the port: at the destination that may be long after the arrival. A guardian

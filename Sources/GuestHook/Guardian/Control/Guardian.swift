@@ -8,7 +8,7 @@ import Threads
 /// are held, keeps them held, and lets them go when that is safe.
 ///
 /// Everything is decided on one thread, which waits in poll(2). What takes long is done elsewhere:
-/// by the databases, by ``Reclaimer`` and by ``MarkPageWriter``.
+/// by the databases, by ``Reclaimer``, by ``MarkPageWriter`` and by ``KexecWatch``.
 public final class Guardian {
   private static let maximumPeers = 64
   /// How often the clock is looked at while a migration is on, in milliseconds.
@@ -19,7 +19,7 @@ public final class Guardian {
   let port: HookPort
   let keeper: KeeperLink
   let pressure: PressureGauge
-  let loadedKernel: LoadedKernel
+  let kexec: KexecWatch
   private let listener: Descriptor
   private(set) var peers: [Peer] = []
   var migration: Migration?
@@ -44,7 +44,7 @@ public final class Guardian {
     keeper = KeeperLink(
       executable: options.executable, bound: options.keeperBound, logger: logger)
     pressure = PressureGauge(headroom: options.headroomBytes)
-    loadedKernel = LoadedKernel(path: options.loadedKernelPath)
+    kexec = KexecWatch(LoadedKernel(path: options.loadedKernelPath), logger: logger)
     keeper.start()
   }
 
@@ -79,6 +79,9 @@ public final class Guardian {
         pollfd(
           fd: peer.connection.socket.number, events: Int16(peer.connection.events), revents: 0))
       items.append(pollfd(fd: peer.process.number, events: Int16(POLLIN), revents: 0))
+    }
+    if migration != nil {
+      items.append(pollfd(fd: kexec.noticed.descriptor, events: Int16(POLLIN), revents: 0))
     }
     if let reclaimer = migration?.reclaimer {
       items.append(pollfd(fd: reclaimer.changed.descriptor, events: Int16(POLLIN), revents: 0))

@@ -185,7 +185,18 @@ public struct Diagnosis: Sendable {
 
   private static func kexec(_ facts: GuestFacts) -> Finding {
     guard facts.loadedKernel else {
-      return Finding(verdict: .well, topic: "kexec", fact: "no other kernel is loaded")
+      guard facts.canLoadKernel, facts.kexecProbes != 0 else {
+        let fact = facts.canLoadKernel ? "no other kernel is loaded" : "no kernel can be loaded"
+        return Finding(verdict: .well, topic: "kexec", fact: fact)
+      }
+      return Finding(
+        verdict: .degrades, topic: "kexec",
+        fact: "no other kernel is loaded, and kernel probes are refused: "
+          + SystemError.reason(facts.kexecProbes),
+        advice: """
+          one that is loaded and started within 20 ms during a migration may lose memory; let the guardian \
+          use perf's kprobes, or write 1 into /proc/sys/kernel/kexec_load_disabled
+          """)
     }
     return Finding(
       verdict: .nothingHeld, topic: "kexec", fact: LoadedKernel.reason,

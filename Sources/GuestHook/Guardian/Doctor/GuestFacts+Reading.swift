@@ -20,9 +20,15 @@ extension GuestFacts {
     facts.ioUringDisabled = word("/proc/sys/kernel/io_uring_disabled").flatMap { Int($0) }
     facts.maxMapCount = word("/proc/sys/vm/max_map_count").flatMap { Int($0) }
     facts.loadedKernel = LoadedKernel().isThere
+    facts.canLoadKernel =
+      SmallFile.exists(LoadedKernel.path) && word("/proc/sys/kernel/kexec_load_disabled") != "1"
     facts.swap = kibibytes("SwapTotal:", in: "/proc/meminfo") ?? 0
     facts.hugePages = chosen("/sys/kernel/mm/transparent_hugepage/enabled")
     facts.isRoot = geteuid() == 0
+    // Nobody else may, and it is the guardian that has to.
+    if facts.canLoadKernel, facts.isRoot {
+      do throws(SystemError) { _ = try KexecProbes() } catch { facts.kexecProbes = error.code }
+    }
     facts.port = port.description
     facts.portDevice =
       switch port {

@@ -19,6 +19,10 @@ public struct GuestFacts: Sendable {
   public var maxMapCount: Int?
   /// A kernel is loaded that kexec(8) would start.
   public var loadedKernel = false
+  /// Whether one could be loaded at all.
+  public var canLoadKernel = false
+  /// Kernel probes that tell of it at once.
+  public var kexecProbes: Offer = 0
   /// Bytes of swap that are on.
   public var swap: UInt64 = 0
   /// The chosen word of /sys/kernel/mm/transparent_hugepage/enabled; empty where there is no such file.

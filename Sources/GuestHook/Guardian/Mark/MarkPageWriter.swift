@@ -1,6 +1,7 @@
 import CGuestSystem
 import Glibc
 import HookLink
+import Synchronization
 import Threads
 
 /// Owns one migration's mark page: makes and pins it, and advances it.
@@ -17,6 +18,8 @@ final class MarkPageWriter: Sendable {
   /// Where the page is in the guest's memory.
   let guestPhysicalAddress: UInt64
   private let page: SharedPage
+  /// Whether something is promised that could be withdrawn.
+  private let promises = Mutex(true)
   private let stopping = WakeUp()
   private let thread: BlockingThread
 
@@ -53,6 +56,34 @@ final class MarkPageWriter: Sendable {
 
   /// Whether the page says, now, that this is the destination.
   var saysDestination: Bool { page.saysDestination(of: migration) }
+
+  /// Says WITHDRAWN, from any thread; false where nothing is promised any more.
+  ///
+  /// It counts as soon as it is written: it needs no message, and so no time before the guest stops.
+  @discardableResult
+  func withdraw() -> Bool {
+    promises.withLock { promises in
+      promises
+        && page.exchange(
+          MarkPage.State.holding.rawValue, for: MarkPage.State.withdrawn.rawValue,
+          at: MarkPage.Offset.state)
+    }
+  }
+
+  var isWithdrawn: Bool {
+    page.load(at: MarkPage.Offset.state) == MarkPage.State.withdrawn.rawValue
+  }
+
+  /// Nobody drops a frame any more, or RELEASED is written: there is nothing left to withdraw, and what has
+  /// been is answered.
+  func nothingIsHeld() {
+    promises.withLock { promises in
+      promises = false
+      _ = page.exchange(
+        MarkPage.State.withdrawn.rawValue, for: MarkPage.State.holding.rawValue,
+        at: MarkPage.Offset.state)
+    }
+  }
 
   /// Says RELEASED, and makes sure that it is said before anything that follows.
   func writeReleased() { page.writeReleased() }

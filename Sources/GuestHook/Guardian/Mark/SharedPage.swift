@@ -36,6 +36,12 @@ import HookLink
     return unsafe leafcutter_guest_load_word(address, offset)
   }
 
+  /// Replaces `expected` by `wanted`; false where the word is another one.
+  func exchange(_ expected: UInt64, for wanted: UInt64, at offset: Int) -> Bool {
+    precondition(offset >= 0 && offset + 8 <= MarkPage.size && offset % 8 == 0)
+    return unsafe leafcutter_guest_exchange_word(address, offset, expected, wanted)
+  }
+
   /// Writes signature and nonce, eight bytes at a time.
   func writeIdentification(_ bytes: [UInt8]) {
     for start in stride(from: 0, to: bytes.count, by: 8) {

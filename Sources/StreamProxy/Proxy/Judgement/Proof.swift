@@ -15,6 +15,7 @@ enum ProofFailure: Error, Equatable {
   case markLost
   case markForeign
   case markReleased
+  case markWithdrawn
   case markUnreadable
   case markStale(lag: Duration, bound: Duration)
   case noHeartbeat
@@ -39,7 +40,13 @@ extension ProofFailure: CustomStringConvertible {
     case .markLost: "the last page that passed at the mark's address is not the mark page any more"
     case .markForeign: "the last copy of the mark page carries another migration's nonce"
     case .markReleased: "the guest has released frames without an acknowledgement"
-    case .markUnreadable: "the last copy of the mark page says neither HOLDING nor RELEASED"
+    case .markWithdrawn:
+      """
+      another kernel was loaded or started in the guest (kexec), which may use memory that was held, and the \
+      proxy had not heard of it before the guest stopped
+      """
+    case .markUnreadable:
+      "the last copy of the mark page says neither HOLDING nor WITHDRAWN nor RELEASED"
     case .markStale(let lag, let bound):
       """
       the mark page was last written \(lag.formattedSeconds) before the guest stopped, more than the \
@@ -75,6 +82,7 @@ extension MarkHistory {
     guard last.nonce == migration else { throw .markForeign }
     switch last.state {
     case .holding: break
+    case .withdrawn: throw .markWithdrawn
     case .released: throw .markReleased
     case nil: throw .markUnreadable
     }
