@@ -82,7 +82,8 @@ struct leafcutter_guest_kexec_watch *leafcutter_guest_watch_kexec(void) {
         goto failed;
       }
       watch->count++;
-      struct epoll_event event = {.events = EPOLLIN};
+      /* Once for each change: a probe hangs up for ever when its processor goes offline. */
+      struct epoll_event event = {.events = EPOLLIN | EPOLLET};
       if (epoll_ctl(watch->changes, EPOLL_CTL_ADD, probe->file, &event)) goto failed;
     }
   return watch;
@@ -95,6 +96,11 @@ failed:;
 
 int leafcutter_guest_kexec_watch_descriptor(const struct leafcutter_guest_kexec_watch *watch) {
   return watch->changes;
+}
+
+void leafcutter_guest_take_kexec(const struct leafcutter_guest_kexec_watch *watch) {
+  struct epoll_event event;
+  while (epoll_wait(watch->changes, &event, 1, 0) > 0) continue;
 }
 
 void leafcutter_guest_end_kexec_watch(struct leafcutter_guest_kexec_watch *watch) {

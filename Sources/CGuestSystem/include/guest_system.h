@@ -33,10 +33,12 @@ void leafcutter_guest_fence(void);
 
 /* Becomes readable when somebody in this machine begins to load a kernel for kexec or to start one, before a
  * byte of it is written; NULL with errno where the kernel lets nobody watch that. The descriptor is the
- * watch's own, and one poll(2) that finds it readable makes it unreadable again. */
+ * watch's own. */
 struct leafcutter_guest_kexec_watch;
 struct leafcutter_guest_kexec_watch *leafcutter_guest_watch_kexec(void);
 int leafcutter_guest_kexec_watch_descriptor(const struct leafcutter_guest_kexec_watch *watch);
+/* Makes it unreadable again. */
+void leafcutter_guest_take_kexec(const struct leafcutter_guest_kexec_watch *watch);
 void leafcutter_guest_end_kexec_watch(struct leafcutter_guest_kexec_watch *watch);
 int leafcutter_guest_online_processors(void);
 

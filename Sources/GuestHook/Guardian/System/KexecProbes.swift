@@ -17,8 +17,10 @@ import CGuestSystem
 
   deinit { unsafe leafcutter_guest_end_kexec_watch(watch) }
 
-  /// Readable, for one poll(2), when somebody begins.
+  /// Readable when somebody has begun, until that is taken.
   var descriptor: Int32 { unsafe leafcutter_guest_kexec_watch_descriptor(watch) }
+
+  func take() { unsafe leafcutter_guest_take_kexec(watch) }
 
   var coversAllProcessors: Bool { processors == KexecProbes.processorsNow }
 

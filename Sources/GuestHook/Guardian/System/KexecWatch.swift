@@ -51,8 +51,8 @@ final class KexecWatch: Sendable {
     _ loadedKernel: LoadedKernel, _ orders: Orders, changed: WakeUp, noticed: WakeUp,
     _ logger: Logger
   ) {
-    goBeforeOthers()
     var probes = openProbes(logger)
+    goBeforeOthers()
     while !orders.areOver.load(ordering: .acquiring) {
       if let old = probes, !old.coversAllProcessors { probes = openProbes(logger) }
       let isWanted = orders.mark.withLock { $0 != nil }
@@ -60,6 +60,7 @@ final class KexecWatch: Sendable {
         (probes?.descriptor ?? -1, Int16(POLLIN)), (changed.descriptor, Int16(POLLIN)),
         for: isWanted ? milliseconds : -1)
       changed.lower()
+      if begins != 0 { probes?.take() }
       guard begins != 0 || isWanted && loadedKernel.isThere else { continue }
       if orders.mark.withLock({ $0?.withdraw() ?? false }) { noticed.raise() }
     }
