@@ -119,7 +119,7 @@ final class FakeGuest: Sendable {
   func say(bytes: [UInt8]) { state.withLock { _ = try? $0.link?.write(bytes) } }
 
   /// The identity in PREPARE; nil where none comes.
-  func awaitPrepare(for time: Duration = .seconds(10)) -> MigrationID? {
+  func awaitPrepare(for time: Duration = .seconds(20)) -> MigrationID? {
     _ = soon(within: time) { self.state.withLock { $0.migration != nil } }
     return state.withLock { $0.migration }
   }
