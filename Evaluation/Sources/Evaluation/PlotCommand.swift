@@ -15,11 +15,13 @@ struct PlotCommand: ParsableCommand {
       <!-- end drawing NAME --> where there was anything to draw: total, bytes, downtime, total-LINK, \
       costs, memory, workloads, throughput, latency.
 
-      Runs of one experiment under different conditions, or of different machines, are refused.
+      Runs of one experiment under different conditions, or on different machines, are refused.
       """)
 
   @Argument(
-    help: "Raw data of `run`, all of one machine; the runs of all files are taken together.")
+    help:
+      "Raw data of `run`, each experiment's of one machine; the runs of all files are taken together."
+  )
   var files: [String]
   @Option(help: "The directory for the drawings.")
   var directory: String

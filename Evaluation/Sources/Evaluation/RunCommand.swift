@@ -56,9 +56,11 @@ struct RunCommand: ParsableCommand {
       files: files, state: places.state, guestDirectory: places.guest, proxyProgram: places.proxy,
       storeProgram: places.store, memory: plan.memory, processors: scope.processors,
       accelerator: accel, isQuick: scope.quick)
-    var record = EvaluationRecord(machine: HostDescription.current(accelerator: accel))
+    var record = EvaluationRecord(
+      machine: try HostDescription.current(
+        accelerator: accel, guestKernel: "\(places.guest)/vmlinux", files: files))
     if FileManager.default.fileExists(atPath: jsonFile) {
-      if append { record = try EvaluationRecord(file: jsonFile) } else { try setAside() }
+      if append { record = try continued(on: record.machine) } else { try setAside() }
     }
     let collector = try Collector(record, file: jsonFile, bench: bench)
     for experiment in scope.only.elements {
@@ -66,6 +68,16 @@ struct RunCommand: ParsableCommand {
     }
     collector.sayWhatIsLeftOut()
     return collector
+  }
+
+  private func continued(on machine: [String: String]) throws(LabError) -> EvaluationRecord {
+    let record = try EvaluationRecord(file: jsonFile)
+    do {
+      try record.requireSameMachine(machine)
+    } catch {
+      throw LabError("cannot append to \(jsonFile): \(error.sentence)")
+    }
+    return record
   }
 
   /// Hours of measuring are not overwritten.

@@ -80,6 +80,33 @@ struct ComparabilityTests {
     #expect(record.runs.count == 2)
   }
 
+  @Test("an experiment of another machine is taken, and the document says which was measured where")
+  func experimentElsewhere() throws {
+    var record = record(.methods, ComparabilityTests.plain)
+    var other = self.record(.service, ComparabilityTests.plain)
+    other.machine["processors"] = "64"
+    try record.add(other, from: "other.json")
+    let part = try #require(try Presentation(record).parts.first { $0.name == "machine" })
+    #expect(part.text.contains("|  | methods | service |"))
+    #expect(part.text.contains("| processors | 2 | 64 |"))
+    // More of either has to be of the machine that it was measured on.
+    var more = self.record(.service, ComparabilityTests.plain)
+    #expect(throws: LabError.self) { try record.add(more, from: "more.json") }
+    more.machine["processors"] = "64"
+    try record.add(more, from: "more.json")
+    #expect(record.runs.count == 3)
+  }
+
+  @Test("runs are not appended to those of another machine")
+  func appending() throws {
+    let record = record(.methods, ComparabilityTests.plain)
+    try record.requireSameMachine(record.machine)
+    var now = record.machine
+    now["kernel"] = "6.18"
+    let error = try #require(throws: LabError.self) { try record.requireSameMachine(now) }
+    #expect(error.sentence.contains("kernel (6.12 and 6.18)"))
+  }
+
   @Test("raw data that says less of the same machine is taken")
   func olderDescription() throws {
     var record = record(.methods, ComparabilityTests.plain)

@@ -1,16 +1,35 @@
 import FoundationEssentials
 import Glibc
+import Lab
 
-/// What the machine is on which it is measured.
+/// What the machine is on which it is measured, and what is measured there.
 enum HostDescription {
-  static func current(accelerator: String) -> [String: String] {
+  /// - Throws: where QEMU, the guest's kernel (vmlinux) or the package of the database's engine is not there.
+  static func current(
+    accelerator: String, guestKernel: String, files: LabFiles
+  ) throws(LabError) -> [String: String] {
     [
+      "qemu": try words(of: [MachineOptions.defaultQEMU, "--version"], files),
+      // Its banner; the kernel's own format string has no digit there.
+      "guest_kernel": try words(
+        of: ["grep", "-a", "-o", "-m", "1", "Linux version [0-9][^ ]*", guestKernel], files),
+      "wiredtiger": try words(
+        of: ["dpkg-query", "-W", "-f", "${Version}", "libwiredtiger-dev"], files),
       "processors": "\(sysconf(Int32(_SC_NPROCESSORS_ONLN)))",
       "processor": value(of: "model name", in: "/proc/cpuinfo"),
       "memory_kib": value(of: "MemTotal", in: "/proc/meminfo"),
       "kernel": text("/proc/sys/kernel/osrelease"),
       "accelerator": accelerator,
     ]
+  }
+
+  /// The first line that a program says.
+  private static func words(
+    of command: [String], _ files: LabFiles
+  ) throws(LabError) -> String {
+    let log = "\(files.scratch)/\(command[0]).txt"
+    try ChildProcess.run(command[0], command, log: log)
+    return text(log).split(separator: "\n").first.map(String.init) ?? ""
   }
 
   /// What stands behind the first `name: ` of a file; empty where it is not there.

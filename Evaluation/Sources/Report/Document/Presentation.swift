@@ -22,8 +22,7 @@ public struct Presentation: Sendable {
   /// - Throws: where runs of one experiment are not comparable.
   public init(_ record: EvaluationRecord) throws(LabError) {
     try record.requireComparableRuns()
-    let machine = record.machine.sorted { $0.key < $1.key }
-    add("machine", Table(head: ["", ""], rows: machine.map { [$0.key, $0.value] }))
+    addMachines(record)
     add("goals", Goal.table(record))
     addRuns(record)
     addMemory(record)
@@ -31,6 +30,28 @@ public struct Presentation: Sendable {
     addCosts(record)
     addWorkloads(record)
     addService(record)
+  }
+
+  /// One column for each machine, and what was measured on it where there are several.
+  private mutating func addMachines(_ record: EvaluationRecord) {
+    let occurring = Set(record.runs.map(\.experiment))
+    let experiments = Experiment.allCases.filter(occurring.contains)
+    var machines: [[String: String]] = []
+    for machine in experiments.map({ record.machine(of: $0) }) where !machines.contains(machine) {
+      machines.append(machine)
+    }
+    let head = machines.map { machine in
+      machines.count == 1
+        ? ""
+        : experiments.filter { record.machine(of: $0) == machine }.map(\.rawValue)
+          .joined(separator: ", ")
+    }
+    let names = Set(machines.flatMap(\.keys)).sorted()
+    add(
+      "machine",
+      Table(
+        head: [""] + head,
+        rows: names.map { name in [name] + machines.map { $0[name] ?? "not noted" } }))
   }
 
   mutating func add(_ name: String, _ text: String) {

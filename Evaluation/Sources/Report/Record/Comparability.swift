@@ -32,17 +32,34 @@ extension Run.Conditions {
 }
 
 extension EvaluationRecord {
-  /// Adds the runs of other raw data.
+  /// Adds the runs of other raw data. What is compared are runs of one experiment, so those have to be of
+  /// one machine, and others may be of another.
   ///
   /// - Parameter file: where the other raw data comes from, for the error.
-  /// - Throws: where it was measured on another machine, as far as both say what theirs is.
+  /// - Throws: where an experiment was measured on two machines, as far as both say what theirs is.
   public mutating func add(_ other: EvaluationRecord, from file: String) throws(LabError) {
-    if let difference = EvaluationRecord.difference(machine, other.machine) {
-      throw LabError(
-        "\(file) was measured on another machine, with other \(difference): draw its runs into a "
-          + "document of their own")
+    let measured = Set(runs.map(\.experiment))
+    for experiment in Set(other.runs.map(\.experiment)) {
+      let machine = other.machine(of: experiment)
+      guard measured.contains(experiment) else {
+        otherMachines[experiment] = machine
+        continue
+      }
+      if let difference = EvaluationRecord.difference(self.machine(of: experiment), machine) {
+        throw LabError(
+          "the runs of experiment \(experiment.rawValue) in \(file) were measured on another machine, with "
+            + "other \(difference): draw them into a document of their own")
+      }
     }
     runs += other.runs
+  }
+
+  /// - Throws: where more runs cannot be added to these, because they would be of another machine.
+  public func requireSameMachine(_ now: [String: String]) throws(LabError) {
+    guard let difference = EvaluationRecord.difference(machine, now) else { return }
+    throw LabError(
+      "its runs were measured on another machine, with other \(difference): write those of this one to "
+        + "a file of their own")
   }
 
   /// Medians are those of runs under the same conditions.

@@ -1,12 +1,17 @@
 import FoundationEssentials
 import Lab
 
-/// The raw data: every run of one or several invocations on one machine.
+/// The raw data: every run of one or several invocations on one machine, or, where the data of several was
+/// put together, of each experiment on one.
 public struct EvaluationRecord: Codable, Sendable {
   /// Where it was measured, in words, by name.
   public var machine: [String: String]
   /// In the order of time.
   public var runs: [Run] = []
+  /// Where the experiments were measured that were not measured on `machine`.
+  var otherMachines: [Experiment: [String: String]] = [:]
+
+  private enum CodingKeys: CodingKey { case machine, runs }
 
   public init(machine: [String: String]) { self.machine = machine }
 
@@ -32,6 +37,10 @@ public struct EvaluationRecord: Codable, Sendable {
     } catch {
       throw LabError("cannot write the raw data to \(path): \(error)")
     }
+  }
+
+  func machine(of experiment: Experiment) -> [String: String] {
+    otherMachines[experiment] ?? machine
   }
 
   /// How often the full evaluation measures each point.

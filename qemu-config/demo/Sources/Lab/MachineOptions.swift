@@ -1,7 +1,8 @@
 /// What a guest is made of; the same for the source and the destination of a migration.
 public struct MachineOptions: Sendable {
+  public static let defaultQEMU = "qemu-system-x86_64"
   /// The QEMU program.
-  public var qemu = "qemu-system-x86_64"
+  public var qemu = MachineOptions.defaultQEMU
   /// Put in front of all others, e.g. where a QEMU that is not installed finds its files.
   public var qemuOptions: [String] = []
   public var machine = "pc-q35-10.0"
