@@ -46,6 +46,13 @@ struct ScopeOptions: ParsableArguments {
   var repetitions: Int?
   @Flag(help: "A short form of everything, once each.")
   var quick = false
+  @Option(
+    help: ArgumentHelp(
+      """
+      Begin no run when so many minutes are over, of which each experiment gets its part, and say how many \
+      were left out; 14 in the quick form, no limit in the full one.
+      """, valueName: "number"))
+  var minutes: Double?
   @Option(help: "The guest's memory in MiB; 2048, and 1024 in the quick form.")
   var memory: Int?
   @Option(help: "The guest's processors.")
@@ -78,6 +85,7 @@ struct ScopeOptions: ParsableArguments {
       throw ValidationError(
         "--memory takes MiB, 512 to 65536, --processors 1 to 64, --rate at least 1.")
     }
+    if let minutes, !(minutes > 0) { throw ValidationError("--minutes takes more than 0.") }
     if let repetitions, repetitions < 1 { throw ValidationError("--repeat takes 1 or more.") }
   }
 }

@@ -8,6 +8,7 @@ struct Plan {
   /// The guest's, in MiB.
   let memory: Int
   let repetitions: Int
+  let timeLimit: TimeLimit
   let points: [MethodsExperiment.Point]
   let methods: [Method]
 
@@ -18,6 +19,8 @@ struct Plan {
     // The smaller one is migrated faster, and has less cache to what every guest has besides.
     memory = scope.memory ?? (quick ? 1024 : 2048)
     repetitions = scope.repetitions ?? (quick ? 1 : 5)
+    timeLimit = TimeLimit(
+      minutes: scope.minutes ?? (quick ? Plan.quickMinutes : nil), over: scope.only.elements)
     // With 70 % of the memory in its cache the database runs out of memory before anybody migrates it.
     let shares = scope.shares?.elements ?? (quick ? [Plan.share] : [0, 25, Plan.share, 60])
     points = shares.map { share in
@@ -31,6 +34,9 @@ struct Plan {
       scope.methods?.elements
       ?? Method.allCases.filter { $0 != .leafcutterNoRefault && $0 != .autoConverge }
   }
+
+  /// Beside them come building and the last run's end, all within 20.
+  private static let quickMinutes = 14.0
 
   /// Where an experiment has one cache size, in per cent of the guest's memory, and one link.
   private static let share = 50

@@ -63,7 +63,9 @@ struct RunCommand: ParsableCommand {
       if append { record = try continued(on: record.machine) } else { try setAside() }
     }
     let collector = try Collector(record, file: jsonFile, bench: bench)
+    var limit = plan.timeLimit
     for experiment in scope.only.elements {
+      collector.deadline = limit.deadline(of: experiment, now: HostClock.now)
       try plan.execute(experiment, on: bench, collector)
     }
     collector.sayWhatIsLeftOut()

@@ -51,6 +51,22 @@ struct OptionsTests {
     #expect(chosen.methods(ofMix: "A", keys: "zipfian") == [.leafcutter])
   }
 
+  @Test("in a limited time each experiment gets its part, and what the ones before it have left")
+  func limit() throws {
+    #expect(Plan(try scope()).timeLimit.deadlines([.memory], at: [5]) == [nil])
+    let order = Experiment.allCases
+    let limit = Plan(try scope("--quick", "--minutes", "17")).timeLimit
+    func seconds(_ starts: [Double]) -> [Double?] {
+      limit.deadlines(order, at: starts.map { UInt64($0 * 1e9) }).map {
+        $0.map { Double($0) / 1e9 }
+      }
+    }
+    #expect(seconds([0, 60, 540, 720]) == [60, 540, 720, 1020])
+    // The first takes a minute less, the second all that there is.
+    #expect(seconds([0, 0, 1020, 1030]) == [60, 510, 1020, 1030])
+    #expect(Plan(try scope("--quick")).timeLimit.deadlines([.memory], at: [0]) != [nil])
+  }
+
   @Test("in each repetition another method comes first")
   func rotation() {
     #expect([1, 2, 3].rotated(by: 1) == [2, 3, 1])
@@ -84,5 +100,13 @@ struct OptionsTests {
     while try #require(ProcessorTime.seconds(of: getpid())) < before + 0.05 { sum += 1 }
     #expect(sum > 0)
     #expect(ProcessorTime.seconds(of: -1) == nil)
+  }
+}
+
+extension TimeLimit {
+  /// When the experiments have to end that start then.
+  fileprivate func deadlines(_ experiments: [Experiment], at starts: [UInt64]) -> [UInt64?] {
+    var limit = self
+    return zip(experiments, starts).map { limit.deadline(of: $0, now: $1) }
   }
 }

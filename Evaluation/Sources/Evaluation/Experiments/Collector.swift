@@ -6,6 +6,9 @@ import Lab
 final class Collector {
   private(set) var record: EvaluationRecord
   private(set) var failures = 0
+  /// No run begins when this has passed, in nanoseconds of ``HostClock``; nil where time has no limit.
+  var deadline: UInt64?
+  private var unbegun = 0
   private let file: String
   private let bench: Bench
 
@@ -41,6 +44,7 @@ final class Collector {
 
   /// Says how many runs count for nothing, where there are any.
   func sayWhatIsLeftOut() {
+    if unbegun > 0 { bench.say("\(unbegun) runs were not begun, because their time was over") }
     let disturbed = record.runs.count { $0.isDisturbed }
     guard disturbed > 0 else { return }
     bench.say(
@@ -51,6 +55,10 @@ final class Collector {
   /// Carries a run out and adds it, with its figures or with why it failed; once more where other
   /// programs took a part of the host.
   func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
+    if let deadline, HostClock.now >= deadline {
+      unbegun += 1
+      return
+    }
     let plan = run
     for attempt in 0...again {
       run = plan
