@@ -19,7 +19,12 @@ extension RealMigrations {
       let watch = try HookWatch(scene.source.machine)
       let resumed = try watch.waitForResumed(timeout: 30)
       let seconds = HostClock.seconds(from: killedAt, to: try #require(watch.resumedAt))
-      #expect(seconds <= 5, "the cache was back after \(seconds) s")
+      // How long reading takes is the machine's; it is 5 s in all where that takes up to three.
+      let step = try #require(resumed.steps.last { $0.step == "resume" })
+      let reading = Double(step.nanoseconds) / 1e9
+      #expect(
+        seconds <= max(5, reading + 2) && reading <= 15,
+        "the cache was back after \(seconds) s, \(reading) s of them to read it")
       try scene.expectSourceServes(resumed)
     }
 
