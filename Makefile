@@ -25,7 +25,7 @@ PREFIX ?= /usr
 # `make torture`: rounds, and what decides the faults.
 ROUNDS ?= 20
 SEED ?= 1
-SOURCES := Sources Tests Fuzzing/Sources Fuzzing/Package.swift Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Package.swift \
+SOURCES := Sources Tests Fuzzing/Sources Fuzzing/Package.swift Package.swift $(DEMO_PACKAGE)/Sources $(DEMO_PACKAGE)/Tests $(DEMO_PACKAGE)/Package.swift \
   $(BENCH_PACKAGE)/Sources $(BENCH_PACKAGE)/Tests $(BENCH_PACKAGE)/Package.swift \
   $(EVALUATION_PACKAGE)/Sources $(EVALUATION_PACKAGE)/Tests $(EVALUATION_PACKAGE)/Package.swift
 

@@ -109,6 +109,29 @@ import Testing
     try store.database.close()
   }
 
+  @Test func clientsThatUpdateOneDocumentAtOnceLoseNoUpdateAndAccuseNobody() throws {
+    try load()
+    let store = try Store(try Database(home, options))
+    let (threads, updates) = (4, 2000)
+    let faults = inParallel("client", threads) { _ -> OperationFault? in
+      do throws(DatabaseError) {
+        let client = try Client(store)
+        defer { client.close() }
+        do throws(OperationFault) {
+          for _ in 0..<updates { try client.update(20) }
+          return nil
+        } catch {
+          return error
+        }
+      } catch {
+        return .database(error)
+      }
+    }
+    #expect(faults.allSatisfy { $0 == nil }, "\(faults)")
+    #expect(store.ledger.atLeast(20) == Int64(threads * updates))
+    try store.database.close()
+  }
+
   @Test func theEnvironmentsExtensionsDoNotPushSnappyOut() throws {
     try load()
     // Only these tests open databases, one after the other.

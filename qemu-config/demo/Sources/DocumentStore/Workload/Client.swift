@@ -24,7 +24,7 @@ final class Client {
   func read(_ recordID: Int64) throws(OperationFault) {
     try retrying { () throws(OperationFault) in
       defer { leaveRecord() }
-      _ = try find(recordID)
+      _ = try find(recordID, atLeast: ledger.atLeast(recordID))
     }
   }
 
@@ -33,8 +33,10 @@ final class Client {
     try retrying { () throws(OperationFault) in
       defer { leaveRecord() }
       var version: Int64 = 0
+      // A transaction reads as of its beginning: what is committed behind that is no lost update.
+      let expected = ledger.atLeast(recordID)
       try session.transaction { () throws(OperationFault) in
-        version = try find(recordID) + 1
+        version = try find(recordID, atLeast: expected) + 1
         try writer.withDocument(recordID: recordID, version: version) {
           bytes throws(OperationFault) in
           try OperationFault.wrap { () throws(DatabaseError) in try collection.update(bytes) }
@@ -51,9 +53,9 @@ final class Client {
 
   /// Index, collection, BSON, checksum.
   ///
+  /// - Parameter expected: the version that was committed before anything was read.
   /// - Returns: The version that was found; the collection's cursor stands on the document.
-  private func find(_ recordID: Int64) throws(OperationFault) -> Int64 {
-    let expected = ledger.atLeast(recordID)
+  private func find(_ recordID: Int64, atLeast expected: Int64) throws(OperationFault) -> Int64 {
     let indexed = try OperationFault.wrap { () throws(DatabaseError) in
       try index.search(key: UserKey(recordID: recordID)) ? try index.valueID() : nil
     }
