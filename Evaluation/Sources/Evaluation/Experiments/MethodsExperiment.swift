@@ -36,7 +36,7 @@ struct MethodsExperiment {
       defer { hosts.tearDown() }
       for repetition in collector.repetitions(repetitions, of: .methods, share: share, link: link) {
         // Whoever comes first meets a warm host or a cold one; so nobody always does.
-        for method in methods.rotated(by: repetition) {
+        for method in methods.rotated(by: repetition - 1) {
           var variant = GuestSnapshot.Variant(method, cacheShare: share)
           if share == 0 { variant.isWarm = false }
           var run = Run(

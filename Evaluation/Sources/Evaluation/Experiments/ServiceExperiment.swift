@@ -29,7 +29,7 @@ struct ServiceExperiment {
     let snapshots = SnapshotShelf(bench)
     defer { snapshots.clear() }
     for repetition in collector.repetitions(repetitions, of: .service) {
-      for method in methods.rotated(by: repetition) {
+      for method in methods.rotated(by: repetition - 1) {
         var run = Run(
           .service, method,
           .init(

@@ -27,7 +27,7 @@ struct WorkloadsExperiment {
     for repetition in collector.repetitions(repetitions, of: .workloads) {
       for mix in mixes {
         for distribution in keys {
-          for method in methods(mix, distribution).rotated(by: repetition) {
+          for method in methods(mix, distribution).rotated(by: repetition - 1) {
             var run = Run(
               .workloads, method,
               .init(

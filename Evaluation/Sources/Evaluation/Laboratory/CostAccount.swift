@@ -30,15 +30,18 @@ struct CostAccount {
     (ProcessorTime.seconds(of: machine.pid) ?? source) - source
   }
 
+  /// - Parameter machine: the destination; nil where the guest never came there, for then its QEMU ends.
   func add(
-    to run: inout Run, sourceSeconds: Double, destination machine: VirtualMachine,
+    to run: inout Run, sourceSeconds: Double, destination machine: VirtualMachine?,
     store: StoreConsole
   ) throws(LabError) {
-    let now = [try StorageUse.read(sourceMachine), try StorageUse.read(machine)]
+    var now = [try StorageUse.read(sourceMachine)]
+    if let machine { now.append(try StorageUse.read(machine)) }
     let seconds = HostClock.seconds(from: began, to: HostClock.now)
     run[.settle] = seconds
     run[.sourceProcessor] = sourceSeconds
-    let arrived = (ProcessorTime.seconds(of: machine.pid) ?? destination) - destination
+    let arrived =
+      (machine.flatMap { ProcessorTime.seconds(of: $0.pid) } ?? destination) - destination
     run[.destinationProcessor] = arrived
     // The source's QEMU is stopped behind the migration, and takes nothing.
     let ours =

@@ -86,8 +86,7 @@ struct MigrationRun {
     run[.rounds] = (result.status.ram?.dirtySyncCount).map { Double($0) }
     guard result.converged else {
       try account.add(
-        to: &run, sourceSeconds: account.sourceSeconds(source), destination: destination,
-        store: store)
+        to: &run, sourceSeconds: account.sourceSeconds(source), destination: nil, store: store)
       return
     }
     run[.downtimeQEMU] = result.status.downtime.map { Double($0) }
