@@ -20,12 +20,10 @@ import Testing
     let prepared = try guardian.prepared().prepared
     #expect(prepared.leavesEvicted > prepared.leavesInManifest / 2)
     #expect(UInt64(try database.tell("cache")[0]) < 2 * megabytes << 20)
-    let began = ContinuousClock.now
     #expect(
       try database.tell("write \(LargeTransactionTests.documents)")
         == LargeTransactionTests.written)
     #expect(try database.tell("commit") == [0])
-    print("T \(LargeTransactionTests.documents) writes took \(began.duration(to: .now))")
     let raised = try database.tell("cache")[0]
     #expect(raised > Int(2 * megabytes << 20) && raised <= size)
     let resumed = try guardian.releaseAndResume()

@@ -11,7 +11,7 @@ struct CacheUsage {
   /// How much in vain eviction is being tried, from 0 to ``hopeless``; 0 where the engine does not say.
   var distress: UInt64 = 0
 
-  /// The engine's `WT_EVICT_SCORE_MAX`. It adds one for every 10 ms or so without progress while the cache
+  /// The engine's `WT_EVICT_SCORE_MAX`. It adds one or two for every 20 ms without progress while the cache
   /// is too full, and here it rolls the oldest writer's transaction back.
   static let hopeless: UInt64 = 100
   /// More bytes than any cache has (cache_size is 10 TB at most): one of the engine's counters that is below

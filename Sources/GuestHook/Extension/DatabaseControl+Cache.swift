@@ -24,9 +24,7 @@ extension DatabaseControl {
   func restoreCache(_ notes: inout [String]) {
     guard let smallCache else { return }
     self.smallCache = nil
-    if let size = smallCache.raisedSize {
-      notes.append("the small cache was made larger for writers, \(size >> 20) MiB")
-    }
+    if let note = smallCache.noteOfRaise { notes.append(note) }
     if let failure = smallCache.restore(unless: agent.stop) {
       notes.append("the cache could not be given its size back: \(failure)")
     }

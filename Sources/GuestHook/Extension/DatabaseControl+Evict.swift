@@ -5,9 +5,10 @@ import LeafManifest
 /// The cache's leaves leave it: by their keys where the engine can do that, and by a cache that is made
 /// small, which also takes what has no key here and keeps readers from filling it again.
 extension DatabaseControl {
-  private static let evictionLimit: UInt64 = 5_000_000_000
-  /// Eviction that has not moved for this long has come to what it cannot evict.
-  private static let evictionPatience: UInt64 = 400_000_000
+  private static let evictionLimit: UInt64 = 20_000_000_000
+  /// Eviction that has not moved for so many looks has come to what it cannot evict. Where its threads get
+  /// little processor time, this one gets little too, and so it waits for longer.
+  private static let evictionPatience = 20
   private static let sampleSize = 64
   /// Milliseconds between two looks at the sample, which cost the engine as much as any search.
   private static let pollInterval: Int32 = 20
@@ -35,7 +36,8 @@ extension DatabaseControl {
 
   /// Waits until the cache has shrunk. The pages that a cache of that size keeps are allowed to stay.
   func evict(
-    _ found: Found?, from usage: CacheUsage, to budget: CacheBudget, _ watch: inout Stopwatch
+    _ found: Found?, from usage: CacheUsage, to budget: CacheBudget, _ watch: inout Stopwatch,
+    _ notes: inout [String]
   ) {
     // The engine may have taken a larger size only.
     let size = smallCache?.size ?? usage.limit
@@ -58,7 +60,8 @@ extension DatabaseControl {
       return (try? cacheUsage()).map { ($0.used, content) }
     }
     let began = monotonicNanoseconds()
-    var best = (amount: UInt64.max, at: began)
+    var best = UInt64.max
+    var looksSinceBest = 0
     var last = UInt64.max
     var purged = began
     while !agent.stop.isRaised, link.map({ !$0.isLost }) ?? false {
@@ -67,8 +70,9 @@ extension DatabaseControl {
       // An engine goes on below its limit until it is at its target.
       if amount <= enough && amount >= last { break }
       last = amount
-      if amount < best.amount { best = (amount, now) }
-      if now - best.at > DatabaseControl.evictionPatience { break }
+      looksSinceBest = amount < best ? 0 : looksSinceBest + 1
+      best = min(best, amount)
+      if looksSinceBest > DatabaseControl.evictionPatience { break }
       if now - began > DatabaseControl.evictionLimit { break }
       if now - purged > DatabaseControl.purgeInterval {
         purged = now
@@ -76,6 +80,7 @@ extension DatabaseControl {
       }
       agent.stop.wait(milliseconds: DatabaseControl.pollInterval)
     }
+    if let note = smallCache?.noteOfRaise { notes.append(note) }
     watch.lap("evict")
   }
 

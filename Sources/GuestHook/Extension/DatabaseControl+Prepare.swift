@@ -35,7 +35,7 @@ extension DatabaseControl {
     do throws(StepFailure) {
       if let found { evictByKey(found, threads: threads, &watch) }
       try shrink(to: budget, &notes)
-      evict(found, from: usage, to: budget, &watch)
+      evict(found, from: usage, to: budget, &watch, &notes)
       let final =
         catches
         ? Crew("leafcutter-hold", count: 1) { [hold, stop = agent.stop] _ in

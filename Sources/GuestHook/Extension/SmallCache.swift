@@ -19,8 +19,6 @@ final class SmallCache: Sendable {
   private static let interval: Int32 = 100
   /// A cache that stayed small would make a database slow for good, so that is tried for some time.
   private static let restoring = (attempts: 50, pause: Int32(100))
-  /// The engine itself takes it for serious from here on (`WT_EVICT_SCORE_CUTOFF`).
-  private static let distress: UInt64 = CacheUsage.hopeless / 10
   /// With so many times what is dirty, neither that nor the updates alone (`eviction_updates_trigger`, half
   /// as much) reach their triggers.
   private static let timesDirty: UInt64 = 10
@@ -89,11 +87,15 @@ final class SmallCache: Sendable {
     _ engine: Engine, _ state: Locked<State>, below original: UInt64, until stop: Signal
   ) -> Crew? {
     Crew(besides: "leafcutter-room", count: 1) { _ in
-      var before: UInt64 = 0
+      var eviction = EvictionInVain()
       while !stop.wait(milliseconds: SmallCache.interval) {
         guard let usage = try? engine.cacheUsage() else { continue }
-        state.use { SmallCache.makeRoom(&$0, usage, before, below: original, engine) }
-        before = usage.distress
+        state.use { state in
+          // Otherwise the program has its own idea of the size now.
+          guard usage.limit == state.size, state.size < original else { return }
+          SmallCache.makeRoom(
+            &state, usage, isInVain: eviction.isInVain(usage), below: original, engine)
+        }
       }
     }
   }
@@ -101,8 +103,12 @@ final class SmallCache: Sendable {
   /// What cache_size was last set to, in bytes.
   var size: UInt64 { state.use { $0.size } }
 
-  /// The size that writers needed; nil where the small one did.
-  var raisedSize: UInt64? { state.use { $0.wasRaised ? $0.size : nil } }
+  /// That writers needed a larger one; nil where the small one did.
+  var noteOfRaise: String? {
+    state.use {
+      $0.wasRaised ? "the small cache was made larger for writers, \($0.size >> 20) MiB" : nil
+    }
+  }
 
   /// Ends the use of the engine; the cache stays as it is.
   func endWatch() {
@@ -145,18 +151,13 @@ final class SmallCache: Sendable {
   }
 
   private static func makeRoom(
-    _ state: inout State, _ usage: CacheUsage, _ before: UInt64, below original: UInt64,
+    _ state: inout State, _ usage: CacheUsage, isInVain: Bool, below original: UInt64,
     _ engine: Engine
   ) {
-    // The program has its own idea of the size now.
-    guard usage.limit == state.size, state.size < original else { return }
     let dirty = usage.dirty.multipliedReportingOverflow(by: timesDirty)
     let needed = max(dirty.overflow ? original : dirty.partialValue, usage.used / 4 * 5)
     // Once a writer was in distress, it is kept ahead of.
-    guard
-      usage.distress >= distress && usage.distress > before
-        || state.wasRaised && needed > state.size
-    else { return }
+    guard isInVain || state.wasRaised && needed > state.size else { return }
     let wanted = min(
       original, max(needed, state.size.multipliedReportingOverflow(by: 2).partialValue))
     let size = within(SpareMemory.inControlGroups, wanted, used: usage.used)
