@@ -127,7 +127,7 @@ private struct Scene {
   func expectSourceServes(_ resumed: GuestMessage.Resumed?) throws {
     let resumed = try resumed ?? HookWatch(source.machine).waitForResumed(timeout: 30)
     #expect(!resumed.atDestination)
-    #expect(resumed.leavesInManifest > 0)
+    #expect(resumed.leavesInManifest > 0, "\(source.machine.lastWords)")
     #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
     #expect(try source.machine.qmp.queryStatus().running)
     HostClock.sleep(1.5)

@@ -79,11 +79,11 @@ extension RealMigrations {
       ) { _ in progress() }
       let summary = try proxy.finish()
       #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
-      #expect(summary.pagesDropped > dropped, "\(summary.uneditedReason ?? "")")
+      #expect(summary.pagesDropped > dropped, "\(summary.account)")
       here.machine.kill()
       let resumed = try watch.waitForResumed(timeout: 120)
       #expect(resumed.atDestination)
-      #expect(resumed.leavesInManifest > 0)
+      #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 95)
       let content = try there.verifyEverything()
       #expect(content.documents == Workbench.documents && content.bad == 0)

@@ -104,13 +104,17 @@ struct Guest {
 
   /// Stops the workload and has every document read and checked, and WiredTiger verify its files.
   func verifyEverything() throws -> (documents: Int, bad: Int, tablesFailed: Int) {
-    try store.ask("halt", timeout: 60)
-    let verified = try store.ask("verify", timeout: 600)
-    let closed = try store.ask("close", timeout: 300)
-    return (
-      verified["documents"].flatMap { Int($0) } ?? -1, verified["bad"].flatMap { Int($0) } ?? -1,
-      closed["failed"].flatMap { Int($0) } ?? -1
-    )
+    do throws(LabError) {
+      try store.ask("halt", timeout: 60)
+      let verified = try store.ask("verify", timeout: 600)
+      let closed = try store.ask("close", timeout: 300)
+      return (
+        verified["documents"].flatMap { Int($0) } ?? -1, verified["bad"].flatMap { Int($0) } ?? -1,
+        closed["failed"].flatMap { Int($0) } ?? -1
+      )
+    } catch {
+      throw LabError("\(error.sentence); \(machine.lastWords)")
+    }
   }
 }
 

@@ -139,7 +139,7 @@ public struct MigrationSummary: Encodable, Sendable {
     if let guest {
       lines.append(
         "  guest        \(guest.pagesHeld) pages held, \(guest.leavesInManifest) of "
-          + "\(guest.leavesListed) leaf pages in the manifest, "
+          + "\(guest.leavesListed) leaf pages in the manifest, \(guest.leavesEvicted) evicted, "
           + "prepared in \(guest.prepareSeconds.rounded(to: 2)) s")
       let steps = guest.steps.map { "\($0.name) \($0.seconds.rounded(to: 2))" }
       if !steps.isEmpty { lines.append("  steps (s)    " + steps.joined(separator: ", ")) }

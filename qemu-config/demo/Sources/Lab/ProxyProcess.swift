@@ -12,6 +12,7 @@ public final class ProxyProcess: Sendable {
     public struct Guest: Decodable, Sendable {
       public var prepareSeconds: Double
       public var leavesInManifest: UInt64
+      public var leavesEvicted: UInt64
       public var pagesHeld: UInt64
       public var steps: [Step]
       public var notes: [String]
@@ -46,6 +47,15 @@ public final class ProxyProcess: Sendable {
     public var uneditedReason: String?
     public var guest: Guest?
     public var proxy: Usage
+
+    /// Why so much or so little was dropped, on one line.
+    public var account: String {
+      let reasons = ([uneditedReason] + (guest?.notes ?? [])).compactMap(\.self)
+      let held = guest.map {
+        "\($0.pagesHeld) pages held, \($0.leavesEvicted) of \($0.leavesInManifest) leaves evicted"
+      }
+      return ([held ?? "no report"] + reasons).joined(separator: "; ")
+    }
 
     private enum CodingKeys: String, CodingKey {
       case result, reason, guest, proxy

@@ -145,6 +145,11 @@ public final class VirtualMachine: Sendable {
   /// What QEMU and the guest's console said last, for an error.
   public var logs: [String] { [process.log, serialLog].compactMap { LabFiles.tail(of: $0) } }
 
+  /// The same on one line, for a report that shows no more than one.
+  public var lastWords: String {
+    logs.joined(separator: " | ").split(whereSeparator: \.isNewline).joined(separator: " | ")
+  }
+
   /// An error with the logs, which says if QEMU has ended.
   public func error(_ sentence: String) -> LabError {
     let end = ending.map { " (QEMU \($0))" } ?? ""
