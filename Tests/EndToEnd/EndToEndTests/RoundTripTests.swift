@@ -49,7 +49,7 @@ extension RealMigrations {
       #expect(summary.uneditedReason?.contains("with zeroes instead") == true)
       here.machine.kill()
       let resumed = try watch.waitForResumed(timeout: 120)
-      #expect(resumed.leavesInManifest > 0)
+      #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
       let content = try there.verifyEverything()
       #expect(content.documents == Workbench.documents && content.bad == 0)
@@ -58,6 +58,9 @@ extension RealMigrations {
     }
 
     /// Frames of a virtio-mem device's block are found, proven by a probe and dropped as any others.
+    ///
+    /// The guest is stopped before a page of that block is sent: under emulation QEMU does not see all that a
+    /// running guest writes to any block but the first (docs/testing.md).
     @Test func heldFramesInPluggedMemoryAreDropped() throws {
       let bench = try Workbench()
       defer { bench.tidy() }
@@ -69,14 +72,26 @@ extension RealMigrations {
       let address = bench.address(of: there.machine.name)
       try Migration.listen(there.machine, at: address)
       let proxy = try bench.proxy(from: here, to: address)
+      var isPaused = false
       _ = try Migration.run(
-        from: here.machine, to: there.machine, uri: proxy.address, timeout: 180)
+        from: here.machine, to: there.machine, uri: proxy.address, timeout: 180,
+        maximumBandwidth: Workbench.slowly
+      ) { _ in
+        guard !isPaused, proxy.hasReport else { return }
+        isPaused = (try? here.machine.qmp.execute("stop")) != nil
+        try? here.machine.qmp.setMigrateParameters(
+          MigrationParameters(
+            downtimeLimit: Migration.downtimeLimit, maxBandwidth: Migration.unlimited))
+      }
+      #expect(isPaused)
       let summary = try proxy.finish()
       #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
       let plugged = summary.deadSegments.filter { $0.start >= Plugged.address }
       #expect(plugged.reduce(0) { $0 + $1.pages } > 1000, "\(summary.deadSegments)")
       here.machine.kill()
-      #expect(try watch.waitForResumed(timeout: 120).leavesInManifest > 0)
+      try there.machine.qmp.execute("cont")
+      let resumed = try watch.waitForResumed(timeout: 120)
+      #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       let content = try there.verifyEverything()
       #expect(content.documents == Workbench.documents && content.bad == 0)
       #expect(content.tablesFailed == 0)
@@ -101,7 +116,7 @@ extension RealMigrations {
       #expect(summary.pagesDropped > Workbench.cache * 256 / 4, "\(summary.pagesDropped)")
       here.machine.kill()
       let resumed = try watch.waitForResumed(timeout: 120)
-      #expect(resumed.leavesInManifest > 0)
+      #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
       let content = try there.verifyEverything()
       #expect(content.documents == Workbench.documents && content.bad == 0)
@@ -110,8 +125,9 @@ extension RealMigrations {
     }
 
     private enum Plugged {
-      /// MiB; the rest is too small for the system and the cache together.
-      static let size = 384
+      /// MiB: enough for the cache, which the kernel takes from there first, and less than the rest, because QEMU
+      /// sends the largest block first.
+      static let size = 256
       /// The device memory area lies behind 4 GiB (hw/i386/pc.c, pc_get_device_memory_range).
       static let address: UInt64 = 1 << 32
     }
@@ -133,7 +149,7 @@ extension RealMigrations {
       }
       let summary = try proxy.finish()
       #expect(summary.exitCode == 0, "trip \(trip): \(summary.reason ?? "")")
-      #expect(summary.pagesDropped > 5_000, "trip \(trip): \(summary.uneditedReason ?? "")")
+      #expect(summary.pagesDropped > 5_000, "trip \(trip): \(summary.account)")
       here.machine.kill()
       if pauses {
         #expect(isPaused)
@@ -142,7 +158,7 @@ extension RealMigrations {
       }
       let resumed = try watch.waitForResumed(timeout: 120)
       #expect(resumed.atDestination)
-      #expect(resumed.leavesInManifest > 0)
+      #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
     }
   }
