@@ -11,8 +11,17 @@ struct EvictionInVainTests {
     #expect(!isInVain([(110, 8), (109, 16), (108, 24), (107, 32), (106, 40), (105, 48)]))
   }
 
+  @Test func evictionThatHasNotGotGoingIsNotInVain() {
+    #expect(!isInVain((0..<24).map { (110, UInt64($0 * 2)) } + [(109, 47), (60, 30)]))
+  }
+
   @Test func aCacheThatNoLongerShrinksIsMadeLargerLongBeforeAWriterIsRolledBack() {
-    #expect(isInVain([(110, 0), (60, 0), (34, 2), (36, 9), (40, 18), (44, 28)]))
+    #expect(isInVain([(110, 0), (60, 0), (34, 2), (36, 5), (38, 8), (40, 9), (42, 10), (44, 12)]))
+  }
+
+  /// It may have shrunk before the first look.
+  @Test func aCacheThatGrowsBeyondItsSizeIsMadeLarger() {
+    #expect(isInVain([(30, 0), (38, 2), (40, 5), (42, 8), (44, 9), (46, 12)]))
   }
 
   @Test func whereAWriterIsNearlyRolledBackNothingElseCounts() {
@@ -21,14 +30,14 @@ struct EvictionInVainTests {
 
   /// One that was high and sinks is over.
   @Test func aMeasureThatDoesNotRiseIsNoDistress() {
-    #expect(!isInVain([(34, 24), (36, 24), (36, 24), (36, 24), (36, 20)]))
+    #expect(!isInVain([(34, 24), (36, 24), (36, 24), (36, 24), (36, 24), (36, 24), (36, 20)]))
   }
 
   private func isInVain(_ looks: [(mebibytes: UInt64, distress: UInt64)]) -> Bool {
     var eviction = EvictionInVain()
     return looks.contains {
       eviction.isInVain(
-        CacheUsage(limit: 1 << 30, used: $0.mebibytes << 20, dirty: 0, distress: $0.distress))
+        CacheUsage(limit: 37 << 20, used: $0.mebibytes << 20, dirty: 0, distress: $0.distress))
     }
   }
 }

@@ -6,22 +6,27 @@
 struct EvictionInVain {
   /// Half of the way to where a writer is rolled back; that takes the engine half a second at least.
   private static let certain = CacheUsage.hopeless / 2
-  private static let likely = CacheUsage.hopeless / 4
-  /// In so many looks one after the other a cache that shrinks has shrunk.
-  private static let looks = 3
+  /// From here on the engine itself takes it for serious (`WT_EVICT_SCORE_CUTOFF`). 3.2.1 keeps a writer waiting
+  /// without ever saying much more, because it gets some pages out.
+  private static let serious = CacheUsage.hopeless / 10
+  /// In so many looks one after the other a cache that has begun to shrink shrinks.
+  private static let looks = 5
 
   private var distress: UInt64 = 0
   private var least = UInt64.max
   private var looksSinceLeast = 0
+  /// Until eviction gets anything out, nothing tells one that is in vain from one that has not got going.
+  private var hasBegun = false
 
   /// To be asked at each look at the cache, a tenth of a second apart.
   mutating func isInVain(_ usage: CacheUsage) -> Bool {
     let rises = usage.distress > distress
     distress = usage.distress
     looksSinceLeast = usage.used < least ? 0 : looksSinceLeast + 1
+    hasBegun = hasBegun || usage.used <= usage.limit || least != .max && usage.used < least
     least = min(least, usage.used)
     guard rises else { return false }
     return distress >= EvictionInVain.certain
-      || distress >= EvictionInVain.likely && looksSinceLeast >= EvictionInVain.looks
+      || distress >= EvictionInVain.serious && hasBegun && looksSinceLeast >= EvictionInVain.looks
   }
 }
