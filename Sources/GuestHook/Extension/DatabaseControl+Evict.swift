@@ -5,6 +5,7 @@ import LeafManifest
 /// The cache's leaves leave it: by their keys where the engine can do that, and by a cache that is made
 /// small, which also takes what has no key here and keeps readers from filling it again.
 extension DatabaseControl {
+  /// In nanoseconds; a third of what a proxy waits where nobody says otherwise.
   private static let evictionLimit: UInt64 = 20_000_000_000
   /// Eviction that has not moved for so many looks has come to what it cannot evict. Where its threads get
   /// little processor time, this one gets little too, and so it waits for longer.
@@ -60,8 +61,7 @@ extension DatabaseControl {
       return (try? cacheUsage()).map { ($0.used, content) }
     }
     let began = monotonicNanoseconds()
-    var best = UInt64.max
-    var looksSinceBest = 0
+    var shrinkage = Shrinkage()
     var last = UInt64.max
     var purged = began
     while !agent.stop.isRaised, link.map({ !$0.isLost }) ?? false {
@@ -70,9 +70,8 @@ extension DatabaseControl {
       // An engine goes on below its limit until it is at its target.
       if amount <= enough && amount >= last { break }
       last = amount
-      looksSinceBest = amount < best ? 0 : looksSinceBest + 1
-      best = min(best, amount)
-      if looksSinceBest > DatabaseControl.evictionPatience { break }
+      shrinkage.look(at: amount)
+      if shrinkage.looksSinceLeast > DatabaseControl.evictionPatience { break }
       if now - began > DatabaseControl.evictionLimit { break }
       if now - purged > DatabaseControl.purgeInterval {
         purged = now

@@ -10,11 +10,10 @@ struct EvictionInVain {
   /// without ever saying much more, because it gets some pages out.
   private static let serious = CacheUsage.hopeless / 10
   /// In so many looks one after the other a cache that has begun to shrink shrinks.
-  private static let looks = 5
+  private static let patience = 5
 
   private var distress: UInt64 = 0
-  private var least = UInt64.max
-  private var looksSinceLeast = 0
+  private var cache = Shrinkage()
   /// Until eviction gets anything out, nothing tells one that is in vain from one that has not got going.
   private var hasBegun = false
 
@@ -22,11 +21,12 @@ struct EvictionInVain {
   mutating func isInVain(_ usage: CacheUsage) -> Bool {
     let rises = usage.distress > distress
     distress = usage.distress
-    looksSinceLeast = usage.used < least ? 0 : looksSinceLeast + 1
-    hasBegun = hasBegun || usage.used <= usage.limit || least != .max && usage.used < least
-    least = min(least, usage.used)
+    hasBegun =
+      hasBegun || usage.used <= usage.limit || cache.least != .max && usage.used < cache.least
+    cache.look(at: usage.used)
     guard rises else { return false }
     return distress >= EvictionInVain.certain
-      || distress >= EvictionInVain.serious && hasBegun && looksSinceLeast >= EvictionInVain.looks
+      || distress >= EvictionInVain.serious && hasBegun
+        && cache.looksSinceLeast >= EvictionInVain.patience
   }
 }
