@@ -6,7 +6,8 @@
 /// on makes the page zero if it ever held anything (`multifd-zero-page.c`); one before ignores the
 /// zero list, so that the page keeps what an earlier round or nobody has written there. Which it is
 /// cannot be told from the source; both are right for a page that its guest holds and never reads
-/// again, because with multifd such a destination knows no post-copy, which would wait for the page.
+/// again, as long as the guest is not switched to post-copy, in which such a destination would wait for
+/// the page: with a source that could do that, the proxy does not edit.
 ///
 /// Which copy of a page is the last. All channels pass a synchronisation before any goes on, at the
 /// destination too, so ``syncs``, the number of synchronisations behind which a copy came, orders the
@@ -118,6 +119,9 @@ public struct MultifdEditor: Sendable {
     // Without normal pages the size is what an earlier packet left there (7.2 to 8.1).
     let payload = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.nextPacketSize))
     let capacity = MultifdFormat.packetBytes / pageSize
+    guard flags & ~MultifdFormat.Flag.known == 0 else {
+      throw .malformed("the flags of a multifd packet")
+    }
     guard normal <= capacity, zero <= capacity - normal else {
       throw .malformed("the page count of a multifd packet")
     }

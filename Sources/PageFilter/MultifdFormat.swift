@@ -16,6 +16,8 @@ enum MultifdFormat {
     /// zlib, zstd, qpl, uadk, qatzip; none is 0.
     static let compression: UInt32 = 0x3e
     static let deviceState: UInt32 = 0x40
+    /// All that there are until 11.1. What another one says about the pages is not known.
+    static let known = sync | compression | deviceState
   }
 
   enum Offset {

@@ -91,6 +91,9 @@ public enum MultifdHeader: Equatable, Sendable {
     let zero = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.zeroPages))
     let size = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.nextPacketSize))
     let capacity = MultifdFormat.packetBytes / pageSize
+    guard flags & ~MultifdFormat.Flag.known == 0 else {
+      throw .malformed("the flags of a multifd packet")
+    }
     guard normal <= capacity, zero <= capacity - normal else {
       throw .malformed("the page count of a multifd packet")
     }

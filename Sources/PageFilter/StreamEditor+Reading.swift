@@ -45,8 +45,9 @@ extension StreamEditor {
     }
     guard input.byteCount >= body + 4 else { return nil }
     let length = Int(input.bigEndian(UInt32.self, at: body))
-    // As zlib's compressBound() has it, which destinations go by.
-    let limit = targetPageSize + targetPageSize >> 12 + targetPageSize >> 14 + 13
+    // Destinations go by their zlib's compressBound(): zlib's own allows a few bytes more than a page, and
+    // zlib-ng's, which some distributions have in its place, an eighth of it.
+    let limit = targetPageSize + targetPageSize >> 3 + 64
     guard length <= limit else { throw .malformed("a compressed page") }
     return 4 + length
   }

@@ -194,6 +194,7 @@ struct MultifdTests {
       (offset: 0, value: 0x12 as UInt8), (offset: 7, value: 2), (offset: 18, value: 1),
       (offset: 22, value: 0xff), (offset: 64, value: 0x21), (offset: 320, value: 1),
       (offset: 327, value: 1), (offset: 11, value: 2), (offset: 34, value: 1),
+      (offset: 11, value: 0x80), (offset: 10, value: 1),
     ])
   func nonsense(_ change: (offset: Int, value: UInt8)) throws {
     let page = MultifdSample.Page(offset: 4096, content: [UInt8](repeating: 9, count: 4096))

@@ -29,7 +29,9 @@ extension PassedSample {
   /// Those that a reader follows.
   public static let followed: [PassedSample] = [
     followed(records("XBZRLE", [xbzrle, xbzrle, xbzrleOfZeroes]), "XBZRLE", xbzrle: 3),
-    followed(records("compress", [compressed, compressed]), "compressed pages", compressed: 2),
+    followed(
+      records("compress", [compressed, compressed, incompressible]), "compressed pages",
+      compressed: 3),
     followed(colo(), "COLO"), followed(backgroundSnapshot(), "'timer'"),
     followed(hashTable(), "'spapr/htab'"), followed(noHashTable(), "'spapr/htab'"),
     followed(storageAttributes(), "'s390-storage_attributes'"),
@@ -85,6 +87,13 @@ extension PassedSample {
     build.header(0x100, block: 0, page: 1)
     build.put(integer: UInt32(8))
     build.put([0x78, 0x01, 3, 0, 0, 0, 0, 1])
+  }
+
+  /// zlib-ng makes nine bits of each byte where nothing can be saved, and has nine bytes around them.
+  private static func incompressible(_ build: inout StreamBuilder) {
+    build.header(0x100, block: 0, page: 2)
+    build.put(integer: UInt32(1024 / 8 * 9 + 9))
+    build.put([UInt8](repeating: 0x5a, count: 1024 / 8 * 9 + 9))
   }
 
   private static func rdma(_ build: inout StreamBuilder) { build.header(0x080, block: 0, page: 1) }
