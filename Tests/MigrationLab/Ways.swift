@@ -87,6 +87,7 @@ extension Way {
   public static let multifdPostcopyUnused = multifd2.with {
     $0.name = "multifd 2, postcopy-ram, unused"
     $0.capabilities += ["postcopy-ram"]
+    $0.asksForZeroes("capabilities multifd and postcopy-ram are both on")
   }
   public static let postcopyAfterRounds = capability("postcopy-ram").with {
     $0.name = "postcopy-ram, after rounds"

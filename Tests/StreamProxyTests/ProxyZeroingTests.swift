@@ -35,6 +35,21 @@ import Threads
     #expect(received == result.sent.bytes)
   }
 
+  /// Destinations before 9.0 do not place a page that a channel only names, and those that could be
+  /// switched to post-copy with channels would have a guest wait for it.
+  @Test func anOldSourceWithChannelsThatMaySwitchToPostcopyIsNotEdited() async throws {
+    let scene = try scene(with: "multifd")
+    scene.qmp.state.withLock {
+      $0.version = QEMUVersion(major: 7, minor: 2)
+      $0.capabilities["postcopy-ram"] = true
+      $0.otherParameters = #","multifd-channels":2"#
+    }
+    let (summary, result, received) = try await scene.play(script)
+    try expectZeroed(
+      summary, scene, because: "capabilities multifd and postcopy-ram are both on")
+    #expect(received == result.sent.bytes)
+  }
+
   @Test(arguments: ["x-colo", "background-snapshot", "mapped-ram"])
   func whereMemoryHasToStayAsItIsTheGuestIsNotAsked(capability: String) async throws {
     let scene = try scene(with: capability)

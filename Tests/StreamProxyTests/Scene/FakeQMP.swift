@@ -22,6 +22,8 @@ final class FakeQMP: Sendable {
     ]
     /// What migrate-set-parameters is answered with instead of being obeyed.
     var refusal: String?
+    /// What it greets as.
+    var version = QEMUVersion(major: 10, minor: 0, micro: 2)
     var client: Socket?
     var pending: [UInt8] = []
     /// What query-migrate waits for before it is answered.
@@ -41,9 +43,10 @@ final class FakeQMP: Sendable {
       while let client = try? listener.accept() {
         state.withLock { $0.client = client }
         guard greets else { continue }
+        let version = state.withLock { $0.version }
         say(
-          #"{"QMP":{"version":{"qemu":{"micro":2,"minor":0,"major":10},"package":""},"capabilities":[]}}"#
-        )
+          #"{"QMP":{"version":{"qemu":{"micro":\#(version.micro),"minor":\#(version.minor),"#
+            + #""major":\#(version.major)},"package":""},"capabilities":[]}}"#)
         serve(client)
       }
     }

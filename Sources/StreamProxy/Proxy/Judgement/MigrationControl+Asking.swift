@@ -15,7 +15,7 @@ extension MigrationControl {
     do {
       if let obstacle = try GuestInquiry.obstacle(options, qmp) { return obstacle }
       capabilities = try MigrationCapabilities.read(from: qmp)
-      if let obstacle = capabilities.editingObstacle {
+      if let obstacle = capabilities.editingObstacle(of: qmp.version) {
         guard capabilities.zeroesHelp else { return obstacle }
         askForZeroes(hook, because: obstacle)
         return nil

@@ -18,12 +18,21 @@ public struct MigrationCapabilities: Equatable, Sendable {
 
   /// Why a stream made with these settings must be forwarded as it is: the first capability or
   /// parameter that forbids editing, in one sentence; nil when nothing does.
-  public var editingObstacle: String? {
+  ///
+  /// - Parameter version: the source's.
+  public func editingObstacle(of version: QEMUVersion) -> String? {
     for (name, reason) in MigrationCapabilities.obstacles where enabled.contains(name) {
       return "capability \(name) is on: \(reason)"
     }
     if multifdChannels > 0, let method = parameters.multifdCompression, method != "none" {
       return "capability multifd is on with \(method): pages travel compressed"
+    }
+    // From 8.0 on QEMU refuses the two together, and from 10.1 on a destination knows how to have both.
+    if multifdChannels > 0, postcopyPossible, version < QEMUVersion(major: 8, minor: 0) {
+      return """
+        capabilities multifd and postcopy-ram are both on: before QEMU 8.0 a destination leaves out the pages \
+        that a channel only names, and a guest that has been switched to post-copy waits for them
+        """
     }
     if let credentials = parameters.tlsCreds, !credentials.isEmpty {
       return "parameter tls-creds is \"\(credentials)\": the stream is encrypted"
