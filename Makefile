@@ -36,7 +36,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup setup-demo setup-bench programs build install-host install-guest build-old-guest build-torture build-bench build-evaluation \
+.PHONY: help setup setup-demo setup-programs setup-bench programs build install-host install-guest build-old-guest build-torture build-bench build-evaluation \
   databases databases-in-guests nodes-in-guest demo downtime matrix torture bench bench-counts evaluation \
   evaluation-plots test races format
 
@@ -58,7 +58,7 @@ help:
 	@echo "make torture  migrate a guest ROUNDS times while things go wrong, and count what is lost"
 	@echo "                SEED=S repeats a run, JSON=FILE writes the counts, OPTIONS=... is passed on"
 	@echo "make bench    measure the proxy's data path beside socat, HAProxy, nginx and a bare splice relay"
-	@echo "                JSON=FILE writes the medians, OPTIONS=... is passed on (OPTIONS=--help)"
+	@echo "                JSON=FILE writes the figures, OPTIONS=... is passed on (OPTIONS=--help)"
 	@echo "make bench-counts  count the proxy's calls, allocations and copies, and fail where there are too many"
 	@echo "make evaluation  migrate in every way that there is, and compare (hours; QUICK=1: minutes)"
 	@echo "                JSON=FILE writes the raw data, OPTIONS=... is passed on (OPTIONS=--help)"
@@ -74,11 +74,15 @@ setup:
 setup-demo:
 	@qemu-config/setup --quiet --demo
 
+# What the programs are built with, and nothing that they are tried with.
+setup-programs:
+	@qemu-config/setup --quiet --programs
+
 # The relays that are measured beside the proxy.
 setup-bench:
 	@qemu-config/setup --quiet --bench
 
-programs: setup-demo
+programs: setup-programs
 	@echo "building leafcutter, the WiredTiger extension and the hold library"
 	$(call build,--static-swift-stdlib --product leafcutter)
 	$(call build,--static-swift-stdlib --product leafcutter_wt)
@@ -86,7 +90,7 @@ programs: setup-demo
 	@echo "building leafcutter-guest"
 	$(call build,--scratch-path .build-static -Xswiftc -static-executable --product leafcutter-guest)
 
-build: programs
+build: setup-demo programs
 	@echo "building the demo"
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-store)
 	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)

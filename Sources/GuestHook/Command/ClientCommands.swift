@@ -71,7 +71,10 @@ struct LoadCommand: ParsableCommand {
   @Option(help: "Threads that read.")
   var threads: UInt32 = 2
 
-  @Option(help: ArgumentHelp("Limit of that, 0 for none.", valueName: "leaves/s"))
+  @Option(
+    help: ArgumentHelp(
+      "Leaf pages that all of them read in a second at most; 0 is no limit.", valueName: "leaves/s")
+  )
   var rate: UInt32 = 0
 
   @Flag(

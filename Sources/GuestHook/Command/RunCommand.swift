@@ -69,7 +69,10 @@ struct RunCommand: ParsableCommand {
   @Option(help: "Threads that read the cache back.")
   var refaultThreads: UInt32 = 4
 
-  @Option(help: ArgumentHelp("Limit of that, 0 for none.", valueName: "leaves/s"))
+  @Option(
+    help: ArgumentHelp(
+      "Leaf pages that all of them read in a second at most; 0 is no limit.", valueName: "leaves/s")
+  )
   var refaultRate: UInt32 = 0
 
   @Flag(

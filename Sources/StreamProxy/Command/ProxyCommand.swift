@@ -12,9 +12,10 @@ struct ProxyCommand: AsyncParsableCommand {
       Start it on the source host, then give QEMU its address: `migrate tcp:127.0.0.1:4444`.
 
       Exit codes: 0 the destination has the guest; 2 refused before anything started; 3 failed \
-      before the point of no return: the source guest goes on, but where a post-copy was refused \
-      with a source before QEMU 10.0 or with release-ram it may stay stopped until QEMU is ended; \
-      4 the destination refused, failed or died; 5 the source cancelled, failed, closed or died; \
+      before the point of no return, or the source died after pages had been dropped: the source \
+      guest goes on, but where a post-copy was refused with a source before QEMU 10.0 or with \
+      release-ram it may stay stopped until QEMU is ended; 4 the destination refused, failed or \
+      died; 5 the source cancelled or failed, or closed or died before a page had been dropped; \
       6 stopped by its operator; 64 wrong flags.
       """)
 

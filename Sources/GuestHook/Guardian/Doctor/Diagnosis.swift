@@ -152,7 +152,7 @@ public struct Diagnosis: Sendable {
     return Finding(
       verdict: .degrades, topic: topic,
       fact:
-        "\(limit), and about \(needed) runs of pages are to be moved, half as many of them by mremap",
+        "\(limit), half of it for mremap to move pages with, and about \(needed) runs are to be moved",
       advice: """
         the rest is moved by UFFDIO_MOVE, which is slower, and most so under emulation; set it to \
         \(needed * 2 + 65_530)

@@ -12,7 +12,8 @@ struct DemoCommand: ParsableCommand {
       raw image is the storage that both reach. Each run boots a fresh guest from a fresh copy of the \
       image. `make demo` builds what is needed and calls this with the right paths.
 
-      Exit codes: 0 every run completed and every document was good; 1 something failed; 64 wrong flags.
+      Exit codes: 0 every run completed and every document was good; 1 something failed; 64 wrong \
+      flags; 130 interrupted.
       """)
 
   @Option(help: "Which runs, in this order.", transform: RunList.init)

@@ -13,7 +13,7 @@ struct DowntimeCommand: ParsableCommand {
       Two network namespaces stand for two hosts, a virtual wire with a limited rate joins them.
 
       Exit codes: 0 every migration completed and every document was good; 1 something failed; 64 wrong \
-      flags.
+      flags; 130 interrupted.
       """)
 
   @Option(help: "How many migrations without Leafcutter, and as many with it.")
