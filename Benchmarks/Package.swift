@@ -40,7 +40,12 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RelayBenchTests",
-      dependencies: ["RelayBench", .product(name: "StreamSamples", package: "leafcutter")],
+      dependencies: [
+        "RelayBench", "CBenchSystem",
+        .product(name: "StreamProxy", package: "leafcutter"),
+        .product(name: "StreamSamples", package: "leafcutter"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
   ]
 )

@@ -1,10 +1,12 @@
 #include "bench_system.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 pid_t bench_spawn(const char *path, char *const *arguments, char *const *environment, int log) {
@@ -20,10 +23,30 @@ pid_t bench_spawn(const char *path, char *const *arguments, char *const *environ
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, log, 1);
   posix_spawn_file_actions_adddup2(&actions, log, 2);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t signals;
+  sigemptyset(&signals);
+  posix_spawnattr_setsigmask(&attributes, &signals);
+  sigaddset(&signals, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+  posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
   pid_t process = -1;
-  int failure = posix_spawn(&process, path, &actions, NULL, arguments, environment);
+  int failure = posix_spawn(&process, path, &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return failure == 0 ? process : -1;
+}
+
+bool bench_has_ended(pid_t child, bool waits) {
+  siginfo_t end;
+  end.si_pid = 0;
+  int result;
+  do {
+    result = waitid(P_PID, (id_t)child, &end, WEXITED | WNOWAIT | (waits ? 0 : WNOHANG));
+  } while (result != 0 && errno == EINTR);
+  return result != 0 || end.si_pid != 0;
 }
 
 /* The tracepoint's number, which differs from boot to boot; -1 where it cannot be read. */

@@ -78,6 +78,9 @@ struct DeadPattern: Hashable, Sendable {
       [Arrangement.runs, .scattered].map { DeadPattern(percent: percent, arrangement: $0) }
     }
 
+  /// Of ``measured``, each once.
+  static let percents = Set(measured.map(\.percent)).sorted()
+
   func isDead(_ page: Int) -> Bool {
     var word = UInt64(arrangement == .runs ? page / 8 : page)
     // SplitMix64's finaliser: neighbours have nothing in common.

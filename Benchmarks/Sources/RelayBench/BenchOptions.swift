@@ -14,10 +14,16 @@ struct BenchOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How much memory is sent in each turn, in MiB.", valueName: "MiB"))
   var megabytes = 1024
 
+  @Option(help: ArgumentHelp("How often each is measured.", valueName: "times"))
+  var repeats = 5
+
   func validate() throws {
     // A guest of 3 GiB and more would have its memory in two places.
     guard megabytes >= 16, megabytes <= 2048, megabytes % 2 == 0 else {
       throw ValidationError("--megabytes takes an even number from 16 to 2048.")
+    }
+    guard repeats > 0, repeats <= 100 else {
+      throw ValidationError("--repeats takes a number from 1 to 100.")
     }
   }
 

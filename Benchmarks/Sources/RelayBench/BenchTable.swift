@@ -1,8 +1,8 @@
 /// The measurements as text, in Markdown's form.
 enum BenchTable {
   static let heading = """
-    | relay | pages dead | GB/s | ratio (from, to) | user, s/GB | system, s/GB | resident, MB | calls/GB |
-    |---|---|---|---|---|---|---|---|
+    | relay | pages dead | GB/s | ratio (from, to) | user, s/GB | system, s/GB | peak resident, MB | proportional, MB | calls/GB |
+    |---|---|---|---|---|---|---|---|---|
     """
 
   static func title(_ bench: BenchCase) -> String {
@@ -22,12 +22,13 @@ enum BenchTable {
       "\(fixed(ratio.median, 2)) (\(fixed(ratio.least, 2)), \(fixed(ratio.most, 2)))",
     ]
     if bench.relay == .none {
-      cells += ["", "", "", ""]
+      cells += ["", "", "", "", ""]
     } else {
       cells += [
         fixed(measurement.spread(\.userPerGB).median, 3),
         fixed(measurement.spread(\.systemPerGB).median, 3),
-        fixed(measurement.spread { Double($0.resident) }.median / 1e6, 1),
+        fixed(measurement.spread { Double($0.memory.peakResident) }.median / 1e6, 1),
+        fixed(measurement.spread { Double($0.memory.proportional) }.median / 1e6, 1),
         fixed(measurement.spread(\.systemCallsPerGB).median, 0),
       ]
     }

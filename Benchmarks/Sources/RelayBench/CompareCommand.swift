@@ -8,10 +8,8 @@ struct CompareCommand: ParsableCommand {
 
   @OptionGroup var options: BenchOptions
 
-  @Option(help: ArgumentHelp("How often each is measured.", valueName: "times"))
-  var repeats = 5
-
-  @Option(help: ArgumentHelp("Write the medians to this file.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("Write conditions, samples and medians to this file.", valueName: "file"))
   var json: String?
 
   @Option(
@@ -37,25 +35,28 @@ struct CompareCommand: ParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("How many pages are dead: 0, 50, 90, 99.", valueName: "percent"))
-  var dead = [0, 50, 90, 99]
+  var dead = DeadPattern.percents
 
   func validate() throws {
-    guard repeats > 0, repeats <= 100 else {
-      throw ValidationError("--repeats takes a number from 1 to 100.")
-    }
     guard channels.allSatisfy({ 1...16 ~= $0 }) else {
       throw ValidationError("--channels takes numbers from 1 to 16.")
+    }
+    guard dead.allSatisfy(DeadPattern.percents.contains) else {
+      let measured = DeadPattern.percents.map(String.init).joined(separator: ", ")
+      throw ValidationError("--dead takes any of \(measured).")
     }
   }
 
   func run() throws {
+    TurnCleanup.shared.runWhenInterrupted()
     let programs = try options.programs
+    let conditions = try BenchConditions(options, relays: relays, programs)
     let memory = try GuestMemory(pages: 256 * options.megabytes)
     // As much as one report granule is next to nothing.
     let little = try GuestMemory(pages: GuestMemory.reportGranule)
     var rows: [BenchRow] = []
     for group in grouped {
-      print("\n\(BenchTable.title(group[0])), \(options.megabytes) MiB, \(repeats) times\n")
+      print("\n\(BenchTable.title(group[0])), \(options.megabytes) MiB, \(options.repeats) times\n")
       print(BenchTable.heading)
       let idle = try idleTimes(group, little, programs)
       let measurements = try measure(group, idle, memory, programs)
@@ -65,7 +66,7 @@ struct CompareCommand: ParsableCommand {
       }
       // A table appears when it is whole, into a pipe too, and is kept whatever becomes of the next.
       fflush(nil)
-      if let json { try BenchRow.write(rows, to: json) }
+      if let json { try BenchReport(conditions: conditions, rows: rows).write(to: json) }
     }
   }
 
@@ -98,7 +99,7 @@ struct CompareCommand: ParsableCommand {
     _ programs: RelayCommand.Programs
   ) throws -> [Measurement] {
     var measurements = group.map { Measurement(bench: $0) }
-    for _ in 0..<repeats {
+    for _ in 0..<options.repeats {
       let turns = try group.map {
         try Turn(bench: $0, memory: memory, programs: programs).run()
       }

@@ -1,7 +1,7 @@
 import ArgumentParser
 
 /// Counts what the proxy does, and compares it with limits: a check that does not depend on how fast the
-/// machine is.
+/// machine is. Of the repeats the least of each counts.
 struct CountsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "counts",
@@ -12,16 +12,8 @@ struct CountsCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The limits.", valueName: "file"))
   var limits: String
 
-  @Option(help: ArgumentHelp("How often each is counted; the least counts.", valueName: "times"))
-  var repeats = 5
-
-  func validate() throws {
-    guard repeats > 0, repeats <= 100 else {
-      throw ValidationError("--repeats takes a number from 1 to 100.")
-    }
-  }
-
   func run() throws {
+    TurnCleanup.shared.runWhenInterrupted()
     let programs = try options.programs
     let limits = try CountLimits.read(from: self.limits).limits
     let memory = try GuestMemory(pages: 256 * options.megabytes)
@@ -34,7 +26,7 @@ struct CountsCommand: ParsableCommand {
     for limit in limits {
       let bench = try limit.bench
       let counted = CountLimits.Counted(
-        leastOf: try (0..<repeats).map { _ in
+        leastOf: try (0..<options.repeats).map { _ in
           try Turn(bench: bench, memory: memory, programs: programs).run()
         })
       let cells = [

@@ -14,10 +14,8 @@ struct FloorCommand: ParsableCommand {
 
   @OptionGroup var options: BenchOptions
 
-  @Option(help: ArgumentHelp("How often each is measured.", valueName: "times"))
-  var repeats = 5
-
   func run() throws {
+    TurnCleanup.shared.runWhenInterrupted()
     let programs = try options.programs
     let memory = try GuestMemory(pages: 256 * options.megabytes)
     let little = try GuestMemory(pages: GuestMemory.reportGranule)
@@ -34,7 +32,7 @@ struct FloorCommand: ParsableCommand {
           }
           let start = RelayProcess.Time(
             user: Spread(idle.map(\.user)).median, system: Spread(idle.map(\.system)).median)
-          let samples = try (0..<repeats).map { _ in
+          let samples = try (0..<options.repeats).map { _ in
             Measurement.Sample(
               try turn(socket, sink, bounded, memory, programs), idle: start, reference: 1)
           }
@@ -97,8 +95,8 @@ struct SinkCommand: ParsableCommand {
     }
   }
 
-  /// The proxy's (SO_RCVBUF).
-  private static let boundedBuffer: Int32 = 128 * 1024
+  /// The proxy's (SO_RCVBUF): `BytesInFlight.smallestBuffer`, which is not public; a test compares them.
+  static let boundedBuffer: Int32 = 128 * 1024
   private static let size = 256 * 1024
 
   @Argument var listen: String

@@ -10,9 +10,9 @@ struct Measurement {
     /// of input.
     var userPerGB: Double
     var systemPerGB: Double
-    /// In bytes.
-    var resident: Int
+    var memory: RelayMemory
     var systemCallsPerGB: Double
+    var systemCallsCountedBy: RelayCounters.Counter
 
     /// - Parameters:
     ///   - idle: what the same program takes for next to nothing.
@@ -23,9 +23,10 @@ struct Measurement {
       ratio = throughput / reference
       userPerGB = max(0, turn.time.user - idle.user) / gigabytes
       systemPerGB = max(0, turn.time.system - idle.system) / gigabytes
-      resident = turn.peakResident
-      let calls = turn.counts.systemCalls ?? turn.counts.calls.io_calls
-      systemCallsPerGB = Double(calls) / gigabytes
+      memory = turn.memory
+      let counted = turn.counts.callsInTotal
+      systemCallsPerGB = Double(counted.number) / gigabytes
+      systemCallsCountedBy = counted.by
     }
   }
 

@@ -11,7 +11,22 @@ struct RelayCommand {
     var callCounter: String
     /// This program.
     var bench: String
+
+    /// What has a relay's program say its version; nil where it is this program, or there is none.
+    func versionCommand(of relay: BenchCase.Relay) -> [String]? {
+      switch relay {
+      case .none, .splice: nil
+      case .socat: [RelayCommand.socat, "-V"]
+      case .haproxy: [RelayCommand.haproxy, "-v"]
+      case .nginx: [RelayCommand.nginx, "-v"]
+      case .leafcutter: [proxy, "--version"]
+      }
+    }
   }
+
+  private static let socat = "/usr/bin/socat"
+  private static let haproxy = "/usr/sbin/haproxy"
+  private static let nginx = "/usr/sbin/nginx"
 
   let programs: Programs
   let folder: String
@@ -26,11 +41,15 @@ struct RelayCommand {
     case .none: nil
     case .socat:
       // Its buffer is 8 KiB unless told otherwise; several connections take a process each.
-      ["/usr/bin/socat", "-b", "262144"]
+      [RelayCommand.socat, "-b", "262144"]
         + [socatListen + (bench.mode == .multifd ? ",fork" : ""), socatConnect]
-    case .haproxy: ["/usr/sbin/haproxy", "-db", "-q", "-f", try write("haproxy.cfg", haproxy)]
+    case .haproxy:
+      [RelayCommand.haproxy, "-db", "-q", "-f", try write("haproxy.cfg", haproxyConfiguration)]
     case .nginx:
-      ["/usr/sbin/nginx", "-e", "stderr", "-p", folder, "-c", try write("nginx.conf", nginx)]
+      [
+        RelayCommand.nginx, "-e", "stderr", "-p", folder, "-c",
+        try write("nginx.conf", nginxConfiguration),
+      ]
     case .splice: [programs.bench, "splice", "\(listen)", "\(connect)"]
     case .leafcutter:
       [
@@ -55,8 +74,9 @@ struct RelayCommand {
   }
 
   /// `splice-auto` alone never finds it worth while here, and HAProxy copies: at more than twice the cost. The other
-  /// two options have it splice always.
-  private var haproxy: String {
+  /// two options have it splice always. Its pipes are the system's (64 KiB) unless told otherwise; the bare splice
+  /// relay's are larger, so these are as large.
+  private var haproxyConfiguration: String {
     func place(_ address: SocketAddress) -> String {
       switch address {
       case .tcp(let host, let port): "\(host):\(port)"
@@ -66,6 +86,7 @@ struct RelayCommand {
     return """
       global
         maxconn 100
+        tune.pipesize \(SpliceCommand.pipeSize)
       defaults
         mode tcp
         option splice-auto
@@ -81,7 +102,7 @@ struct RelayCommand {
       """
   }
 
-  private var nginx: String {
+  private var nginxConfiguration: String {
     func place(_ address: SocketAddress) -> String {
       switch address {
       case .tcp(let host, let port): "\(host):\(port)"

@@ -11,6 +11,9 @@ struct SpliceCommand: ParsableCommand {
     commandName: "splice", abstract: "Relay connections with splice(2) and nothing else.",
     shouldDisplay: false)
 
+  /// In bytes: what pipe-max-size (proc(5)) allows everybody.
+  static let pipeSize = 1 << 20
+
   @Argument var listen: String
   @Argument var connect: String
 
@@ -51,18 +54,17 @@ struct SpliceCommand: ParsableCommand {
 
   /// Until the end of `from`, which is passed on.
   private static func relay(_ from: Socket, _ to: Socket) {
-    let capacity = 1 << 20
     var reading: Int32 = -1
     var writing: Int32 = -1
     // Two locals to write to.
-    guard unsafe bench_pipe(&reading, &writing, Int32(capacity)) == 0 else { return }
+    guard unsafe bench_pipe(&reading, &writing, Int32(pipeSize)) == 0 else { return }
     defer {
       close(reading)
       close(writing)
       to.shutDownWriting()
     }
     while true {
-      var left = bench_splice(from.descriptor, writing, capacity)
+      var left = bench_splice(from.descriptor, writing, pipeSize)
       guard left > 0 else { return }
       while left > 0 {
         let moved = bench_splice(reading, to.descriptor, left)

@@ -1,5 +1,4 @@
 import CBenchSystem
-import FoundationEssentials
 import Glibc
 import StreamProxy
 import Synchronization
@@ -12,16 +11,11 @@ extension Turn {
   /// Makes a folder for the sockets of one turn, and removes it afterwards. Its name is short, because the
   /// path of a socket is; it is another one each time, because a socket's file goes with the last thread that
   /// holds it.
-  static func inFolder(_ body: (String) throws -> Result) throws -> Result {
+  static func inFolder<Value>(_ body: (String) throws -> Value) throws -> Value {
     let number = number.add(1, ordering: .relaxed).newValue
     let folder = "/tmp/leafcutter-bench-\(getpid())-\(number)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer {
-      // A socket's file may go at the same moment, which ends the removal.
-      for _ in 0..<10 where unsafe access(folder, F_OK) == 0 {
-        if (try? FileManager.default.removeItem(atPath: folder)) == nil { usleep(1000) }
-      }
-    }
+    try TurnCleanup.shared.makeFolder(folder)
+    defer { TurnCleanup.shared.removeFolder(folder) }
     return try body(folder)
   }
 

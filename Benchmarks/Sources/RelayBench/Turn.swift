@@ -15,8 +15,8 @@ struct Turn {
     var dropped: Int
     var pages: Int
     var time = RelayProcess.Time()
-    var counts = RelayProcess.Counts()
-    var peakResident = 0
+    var counts = RelayCounters.Counts()
+    var memory = RelayMemory()
   }
 
   let bench: BenchCase
@@ -102,7 +102,7 @@ struct Turn {
       dropped: sizes.dropped, pages: memory.pages)
     if let relay, let before {
       result.counts = relay.now - before
-      result.peakResident = relay.peakResident
+      result.memory = relay.memory
     }
     monitor?.completeMigration()
     for socket in others + [main] { socket.shutDownWriting() }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Testing
 
 @testable import RelayBench
@@ -22,23 +21,14 @@ import Testing
       turn, idle: .init(user: 0.1, system: 0.25), reference: 1_000_000_000)
     #expect(sample.ratio == 0.5)
     #expect(sample.userPerGB == 0.2 && sample.systemPerGB == 0.5)
-    #expect(sample.systemCallsPerGB == 1500)
+    #expect(sample.systemCallsPerGB == 1500 && sample.systemCallsCountedBy == .kernel)
   }
 
-  @Test func rowsHaveEveryKey() throws {
-    var measurement = Measurement(bench: bench)
-    let turn = Turn.Result(input: 1_000_000_000, seconds: 2, dropped: 0, pages: 1)
-    measurement.samples = [.init(turn, idle: .init(), reference: 1_000_000_000)]
-    var without = Measurement(bench: bench.withoutRelay)
-    without.samples = measurement.samples
-    for (row, nulls) in [(BenchRow(measurement), 0), (BenchRow(without), 4)] {
-      let text = String(decoding: try JSONEncoder().encode(row), as: UTF8.self)
-      for key in [
-        "relay", "mode", "channels", "socket", "dead", "pattern", "ratio", "cpu_user_s_per_gb",
-        "cpu_system_s_per_gb", "rss_bytes", "syscalls_per_gb",
-      ] { #expect(text.contains("\"\(key)\":")) }
-      #expect(text.components(separatedBy: ":null").count - 1 == nulls)
-    }
+  @Test func theLibrarysCountIsNotTakenForTheKernels() {
+    var turn = Turn.Result(input: 1_000_000_000, seconds: 1, dropped: 0, pages: 1)
+    turn.counts.calls.io_calls = 700
+    let sample = Measurement.Sample(turn, idle: .init(), reference: 1)
+    #expect(sample.systemCallsPerGB == 700 && sample.systemCallsCountedBy == .library)
   }
 
   @Test func deadPagesAreAsManyAsTheyShouldBe() {

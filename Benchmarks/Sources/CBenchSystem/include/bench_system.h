@@ -2,13 +2,17 @@
 #ifndef LEAFCUTTER_BENCH_SYSTEM_H
 #define LEAFCUTTER_BENCH_SYSTEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* Starts a program whose output goes to the descriptor `log`; its number, or -1. `arguments` and
-   `environment` end with NULL. */
+   `environment` end with NULL. The program has a process group of its own, no blocked signals, and is
+   ended by SIGPIPE as if a shell had started it. */
 pid_t bench_spawn(const char *path, char *const *arguments, char *const *environment, int log);
+/* Whether a child has ended, or is none; its end is still to be collected. `waits` until it has. */
+bool bench_has_ended(pid_t child, bool waits);
 
 /* Counts the system calls of what this thread starts from now on, all its threads and children (a perf event,
    raw_syscalls:sys_enter). A descriptor, or -1 where the kernel does not allow it. */
