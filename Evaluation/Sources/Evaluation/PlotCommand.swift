@@ -13,7 +13,8 @@ struct PlotCommand: ParsableCommand {
       goals, runs, excluded, memory, total, bytes, downtime, costs, workloads and service; those that the \
       document does not have are left out. A drawing stands between <!-- drawing NAME --> and \
       <!-- end drawing NAME --> where there was anything to draw: total, bytes, downtime, total-LINK, \
-      costs, memory, workloads, throughput, latency.
+      costs, memory, workloads, throughput, latency. Files of these names in the directory for which there \
+      is nothing to draw any more are removed.
 
       Runs of one experiment under different conditions, or on different machines, are refused.
       """)
@@ -53,6 +54,7 @@ struct PlotCommand: ParsableCommand {
     for drawing in presentation.drawings {
       try write(drawing.image.file, to: "\(directory)/\(drawing.name).svg")
     }
+    try removeDrawings(besides: Set(presentation.drawings.map(\.name)))
     for goal in Goal.all { print(goal.line(in: record)) }
     guard let document else { return }
     guard let data = FileManager.default.contents(atPath: document) else {
@@ -66,6 +68,25 @@ struct PlotCommand: ParsableCommand {
     try text.setDrawings(
       presentation.drawings, in: PlotCommand.path(to: directory, from: document))
     try write(text.text, to: document)
+  }
+
+  /// Removes what earlier raw data had drawings of: nothing points to it, and it would pass for measured.
+  private func removeDrawings(besides written: Set<String>) throws(LabError) {
+    let ending = ".svg"
+    do {
+      for file in try FileManager.default.contentsOfDirectory(atPath: directory).sorted() {
+        let name = String(file.dropLast(ending.count))
+        guard file.hasSuffix(ending), Presentation.Drawing.canBeNamed(name), !written.contains(name)
+        else { continue }
+        let path = "\(directory)/\(file)"
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        guard attributes[.type] as? FileAttributeType == .typeRegular else { continue }
+        try FileManager.default.removeItem(atPath: path)
+        print("removed \(path): the raw data has nothing for it")
+      }
+    } catch {
+      throw LabError("cannot remove drawings from \(directory): \(error)")
+    }
   }
 
   /// How a directory is reached from a document.

@@ -14,8 +14,8 @@ struct RunCommand: ParsableCommand {
       run begins with that very guest. `make evaluation` builds what is needed and calls this with the \
       right paths.
 
-      Exit codes: 0 every run was carried out and its content was right, whatever the figures; 1 \
-      something failed; 64 wrong flags.
+      Exit codes: 0 every run that was begun came to its end and its content was right, whatever the \
+      figures; 1 something failed; 64 wrong flags.
       """)
 
   @OptionGroup var scope: ScopeOptions
@@ -58,7 +58,8 @@ struct RunCommand: ParsableCommand {
       accelerator: accel, isQuick: scope.quick)
     var record = EvaluationRecord(
       machine: try HostDescription.current(
-        accelerator: accel, guestKernel: "\(places.guest)/vmlinux", files: files))
+        accelerator: accel, guestKernel: "\(places.guest)/vmlinux", proxyProgram: places.proxy,
+        files: files))
     if FileManager.default.fileExists(atPath: jsonFile) {
       if append { record = try continued(on: record.machine) } else { try setAside() }
     }

@@ -6,7 +6,8 @@ import Testing
 @Suite("Which runs may stand in one table")
 struct ComparabilityTests {
   private static let plain = Run.Conditions(
-    memory: 1024, cacheShare: 50, documents: 470_000, link: "1gbit", mix: "C", rate: 100,
+    memory: 1024, processors: 2, cacheShare: 50, documents: 470_000, link: "1gbit", mix: "C",
+    rate: 100,
     storageLimit: 500, storageMegabytes: 100)
 
   private func record(
@@ -31,6 +32,9 @@ struct ComparabilityTests {
       Change(testDescription: "storage limit") { $0.storageLimit = 1000 },
       Change(testDescription: "storage bandwidth") { $0.storageMegabytes = nil },
       Change(testDescription: "keys") { $0.keys = "uniform" },
+      Change(testDescription: "processors (2 and 4)") { $0.processors = 4 },
+      Change(testDescription: "patience (none and 30 s)") { $0.patience = 30 },
+      Change(testDescription: "time after (none and 60 s)") { $0.after = 60 },
     ])
   func mixtures(_ change: Change) throws {
     var changed = ComparabilityTests.plain
@@ -107,12 +111,12 @@ struct ComparabilityTests {
     #expect(error.sentence.contains("kernel (6.12 and 6.18)"))
   }
 
-  @Test("raw data that says less of the same machine is taken")
+  @Test("raw data that says less of its machine is refused: nobody knows whether it is the same")
   func olderDescription() throws {
     var record = record(.methods, ComparabilityTests.plain)
     var other = record
     other.machine["kernel"] = nil
-    try record.add(other, from: "older.json")
-    #expect(record.runs.count == 2)
+    let error = try #require(throws: LabError.self) { try record.add(other, from: "older.json") }
+    #expect(error.sentence.contains("kernel (6.12 and not known)"))
   }
 }

@@ -15,12 +15,12 @@ struct DrawingTests {
         .init(label: "two", values: [nil]),
       ])
     let file = chart.drawn().file
-    #expect(file.count(of: "<rect ") == 1)
-    // 20 of an axis of 30, which is 500 long and begins at 190.
+    #expect(file.count(of: "<rect x=") == 1)
+    // 20 of an axis of 30, which is 500 long and begins behind three characters.
     #expect(file.contains("width=\"333.3\""))
     #expect(file.contains(">one<") && file.contains(">two<"))
     // From 10 to 30, with two caps.
-    #expect(file.contains("x1=\"356.7\" y1=\"47.0\" x2=\"690.0\" y2=\"47.0\" class=\"ink\""))
+    #expect(file.contains("x1=\"207.7\" y1=\"47.0\" x2=\"541.0\" y2=\"47.0\" class=\"ink\""))
     #expect(file.count(of: "class=\"ink\"") == 3)
   }
 
@@ -41,12 +41,12 @@ struct DrawingTests {
         .init(label: "y", values: [10, 10]),
       ])
     let file = chart.drawn().file
-    // Of an axis of 100, which is 500 long and begins at 190.
-    #expect(file.contains("x=\"190.0\" y=\"60.0\" width=\"200.0\""))
-    #expect(file.contains("x=\"390.0\" y=\"60.0\" width=\"300.0\""))
+    // Of an axis of 100, which is 500 long and begins behind one character.
+    #expect(file.contains("x=\"27.0\" y=\"60.0\" width=\"200.0\""))
+    #expect(file.contains("x=\"227.0\" y=\"60.0\" width=\"300.0\""))
     // Two more are the legend's.
-    #expect(file.count(of: "<rect ") == 6)
-    #expect(file.contains("x1=\"640.0\"") && file.count(of: "class=\"ink\"") == 3)
+    #expect(file.count(of: "<rect x=") == 6)
+    #expect(file.contains("x1=\"477.0\"") && file.count(of: "class=\"ink\"") == 3)
   }
 
   @Test("a legend that is longer than the drawing goes on in a second line")
@@ -66,7 +66,7 @@ struct DrawingTests {
         title: "t", horizontal: "", vertical: "", event: 0,
         lines: [
           .init(
-            name: "a", kind: .course,
+            name: "a", kind: .course(step: 1),
             points: [-1.0, 0, 1].map { .init(x: $0, y: 5, spread: spread) })
         ]
       ).drawn().file
@@ -74,6 +74,50 @@ struct DrawingTests {
     #expect(chart(4...6).count(of: "<polygon ") == 1)
     #expect(chart(nil).count(of: "<polygon ") == 0)
     #expect(chart(nil).count(of: "class=\"ink\" stroke-dasharray") == 1)
+  }
+
+  @Test("where a course has no points it has a gap, and what stands between two gaps is a dot")
+  func gaps() {
+    let points = [-2.0, -1, 3, 4, 9].map { LineChart.Point(x: $0, y: 5, spread: 4...6) }
+    func file(_ kind: LineChart.Line.Kind) -> String {
+      LineChart(
+        title: "t", horizontal: "", vertical: "",
+        lines: [.init(name: "a", kind: kind, points: points)]
+      ).drawn().file
+    }
+    // One more is the legend's.
+    #expect(file(.course(step: 1)).count(of: "<polyline ") == 3)
+    #expect(file(.course(step: 1)).count(of: "<polygon ") == 2)
+    #expect(file(.course(step: 1)).count(of: "<circle ") == 1)
+    #expect(file(.course(step: 5)).count(of: "<polyline ") == 2)
+    #expect(file(.points).count(of: "<polyline ") == 2)
+  }
+
+  @Test("no text is cut off, whatever the methods are called", arguments: ["1gbit", "unshaped"])
+  func texts(_ link: String) throws {
+    let text =
+      /<text x="(?<x>[^"]+)" .*anchor="(?<anchor>[a-z]+)"(?<title> class)?.*>(?<text>.*)</
+    let drawings = try Presentation(.sampleOfEverything(link: link)).drawings
+    #expect(drawings.count == 9)
+    for drawing in drawings {
+      let file = drawing.image.file
+      let size = try #require(file.firstMatch(of: /viewBox="0 0 ([0-9.]+) ([0-9.]+)"/))
+      let width = try #require(Double(size.1))
+      for match in file.matches(of: text) {
+        let place = try #require(Double(match.x))
+        // DejaVu Sans, which is wide, takes 5.8 to 6.7 px a character for the methods' names, and 8.4 for
+        // titles.
+        let length = Double(match.text.count) * (match.title == nil ? 6.8 : 8.5)
+        let begin =
+          switch match.anchor {
+          case "end": place - length
+          case "middle": place - length / 2
+          default: place
+          }
+        #expect(
+          begin >= 0 && begin + length <= width, "\(drawing.name): \(match.text)")
+      }
+    }
   }
 
   @Test("dashed lines share no colour with each other, and may with the others")
@@ -117,9 +161,7 @@ struct DrawingTests {
   func seconds() {
     var runs: [Run] = []
     for (number, operations) in [100.0, 300, 200].enumerated() {
-      var run = Run(
-        .service, .leafcutter, .init(memory: 1, cacheShare: 50, documents: 1),
-        repetition: number + 1)
+      var run = Run.sampleOfService(.leafcutter, secondsTo90: nil, repetition: number + 1)
       run.stretches = [.init(start: -1.6, operationsPerSecond: operations, p99: 1)]
       runs.append(run)
     }
@@ -128,20 +170,66 @@ struct DrawingTests {
     #expect(points.map(\.spread) == [100...300])
   }
 
-  @Test("every colour is seen on light and dark ground, and every whisker on every colour")
-  func contrast() throws {
-    for colour in SVGDrawing.colours {
-      let value = try luminance(colour)
-      #expect(try ratio(value, luminance("#ffffff")) >= 3, "\(colour) on white")
-      #expect(try ratio(value, luminance("#0d1117")) >= 3, "\(colour) on dark ground")
-      #expect(try ratio(value, luminance(SVGDrawing.inkOnLight)) >= 3, "ink on \(colour)")
-      #expect(try ratio(value, luminance(SVGDrawing.inkOnDark)) >= 3, "ink on \(colour)")
+  @Test("latency has a gap where most runs have no operation")
+  func outage() throws {
+    let runs = (1...3).map { repetition in
+      var run = Run.sampleOfService(.leafcutter, secondsTo90: nil, repetition: repetition)
+      run.stretches = (-2...4).map { second in
+        let isOut = second == 0 || second == 1 && repetition > 1 || second == 3 && repetition > 2
+        return .init(
+          start: Double(second), operationsPerSecond: isOut ? 0 : 100, p99: isOut ? 0 : 5)
+      }
+      return run
     }
+    let points = Presentation.course(runs) { $0.operationsPerSecond > 0 ? $0.p99 : nil }
+    #expect(points.map(\.x) == [-2, -1, 2, 3, 4])
+    let drawings = try Presentation(.sample(runs)).drawings
+    func lines(_ name: String) throws -> Int {
+      try #require(drawings.first { $0.name == name }).image.file.count(of: "<polyline ")
+    }
+    // One more is the legend's.
+    #expect(try lines("latency") == 3)
+    #expect(try lines("throughput") == 2)
+  }
+
+  @Test("ink and every colour are seen on the light and the dark ground, which lies behind all")
+  func ground() throws {
+    let file = BarChart(
+      title: "t", axis: "s", series: ["a"],
+      bars: [.init(label: "one", values: [Distribution([10, 30])])]
+    ).drawn().file
+    let size = try #require(file.firstMatch(of: /viewBox="0 0 ([0-9.]+) ([0-9.]+)"/))
+    #expect(
+      file.contains(
+        "</style>\n<rect class=\"ground\" width=\"\(size.1)\" height=\"\(size.2)\"/>\n"))
+    let style = try #require(
+      file.firstMatch(
+        of: /(?s)<style>\n(.*)@media \(prefers-color-scheme: dark\) \{\n(.*)\}\n<\/style>/))
+    var grounds: [Double] = []
+    for rules in [style.1, style.2] {
+      let ground = try luminance(colour(/\.ground \{ fill: (#[0-9a-f]{6}) \}/, rules))
+      let text = try luminance(colour(/text \{.* fill: (#[0-9a-f]{6}) \}/, rules))
+      let ink = try luminance(colour(/\.ink \{ stroke: (#[0-9a-f]{6})[ ;]/, rules))
+      #expect(ratio(text, ground) >= 7 && ratio(ink, ground) >= 7)
+      for name in SVGDrawing.colours {
+        #expect(try ratio(luminance(name), ground) >= 3, "\(name) on the ground")
+        #expect(try ratio(luminance(name), ink) >= 3, "ink on \(name)")
+      }
+      grounds.append(ground)
+    }
+    #expect(grounds[0] > 0.9 && grounds[1] < 0.1)
     #expect(Set(SVGDrawing.colours).count == SVGDrawing.colours.count)
   }
 
+  /// A colour in the rules of a style sheet.
+  private func colour(
+    _ rule: Regex<(Substring, Substring)>, _ rules: Substring
+  ) throws -> Substring {
+    try #require(rules.firstMatch(of: rule)).1
+  }
+
   /// Relative luminance and contrast ratio as the Web Content Accessibility Guidelines 2.2 define them.
-  private func luminance(_ colour: String) throws -> Double {
+  private func luminance(_ colour: some StringProtocol) throws -> Double {
     let value = try #require(Int(colour.dropFirst(), radix: 16))
     let parts = [16, 8, 0].map { shift -> Double in
       let part = Double((value >> shift) & 0xff) / 255

@@ -32,6 +32,12 @@ struct GoalTests {
     #expect(try line("ideal", few + [disturbed]).hasSuffix("; too few runs"))
     let unconverged = Run.sample(.leafcutter, 2, repetition: 3).with(.converged, 0)
     #expect(try line("ideal", few + [unconverged]).hasSuffix("; too few runs"))
+    let rivals = Run.samples(.precopy, 9, 9) + Run.samples(.leafcutter, 2, 2, 2)
+    #expect(try line("any rival at 1 Gbit/s", rivals).hasSuffix("; too few runs"))
+    let services = [Method.leafcutter, .leafcutterNoRefault].flatMap { method in
+      (1...2).map { Run.sampleOfService(method, secondsTo90: 5, repetition: $0) }
+    }
+    #expect(try line("time to 90 %", services).hasSuffix("; too few runs"))
   }
 
   @Test("pairs are formed within a repetition, and medians over all runs")

@@ -48,6 +48,42 @@ struct PlotTests {
     }
   }
 
+  @Test("drawings of earlier raw data are removed, and nothing else")
+  func outdated() throws {
+    try withDirectory { directory in
+      let drawings = "\(directory)/drawings"
+      try FileManager.default.createDirectory(
+        atPath: drawings, withIntermediateDirectories: true)
+      let outdated = ["memory.svg", "latency.svg", "total-1gbit.svg", "total-unshaped.svg"]
+      let others = ["total-of-all.svg", "mine.svg", "memory.json", "latency.svg.old", ".svg"]
+      for file in outdated + others + ["total.svg"] {
+        try Data("old".utf8).write(to: URL(filePath: "\(drawings)/\(file)"))
+      }
+      try FileManager.default.createDirectory(
+        atPath: "\(drawings)/workloads.svg", withIntermediateDirectories: false)
+      try EvaluationRecord.sample([.sample(.precopy, 9)]).write(toFile: "\(directory)/raw.json")
+      try Data(document.utf8).write(to: URL(filePath: "\(directory)/evaluation.md"))
+      try plot(directory, ["\(directory)/raw.json"])
+      let left = try FileManager.default.contentsOfDirectory(atPath: drawings)
+      let written = ["bytes.svg", "costs.svg", "downtime.svg", "total.svg"]
+      #expect(Set(left) == Set(others + written + ["workloads.svg"]))
+      let total = try Data(contentsOf: URL(filePath: "\(drawings)/total.svg"))
+      #expect(String(decoding: total, as: UTF8.self) != "old")
+    }
+  }
+
+  @Test("a file of every drawing is known as one")
+  func names() throws {
+    for link in ["1gbit", "2.5Gbit", "unshaped"] {
+      for drawing in try Presentation(.sampleOfEverything(link: link)).drawings {
+        #expect(Presentation.Drawing.canBeNamed(drawing.name), "\(drawing.name)")
+      }
+    }
+    for name in ["", "total-", "total-2024", "goals", "total.svg"] {
+      #expect(!Presentation.Drawing.canBeNamed(name), "\(name)")
+    }
+  }
+
   @Test("runs under different conditions leave document and drawings as they were")
   func refusal() throws {
     try withDirectory { directory in

@@ -8,7 +8,9 @@ extension Run {
   ) -> Run {
     var run = Run(
       .methods, method,
-      .init(memory: 1024, cacheShare: share, documents: 470_000, link: link, mix: "C", rate: 100),
+      .init(
+        memory: 1024, processors: 2, cacheShare: share, documents: 470_000, link: link, mix: "C",
+        rate: 100),
       repetition: repetition)
     run[.total] = total
     return run
@@ -23,7 +25,7 @@ extension Run {
     _ method: Method, secondsTo90: Double?, repetition: Int = 1
   ) -> Run {
     var run = Run(
-      .service, method, .init(memory: 1024, cacheShare: 50, documents: 470_000),
+      .service, method, .init(memory: 1024, processors: 2, cacheShare: 50, documents: 470_000),
       repetition: repetition)
     run[.secondsTo90] = secondsTo90
     run[.observedAfter] = 60

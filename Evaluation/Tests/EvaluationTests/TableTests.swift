@@ -51,13 +51,29 @@ struct TableTests {
     #expect(try part("costs", runs).contains("| pre-copy (n=2, 1 of 3 did not converge) |"))
   }
 
+  @Test("a row says how many of the runs were switched to post-copy, where not all were")
+  func switched() throws {
+    func runs(_ figures: Double?...) -> [Run] {
+      zip(1..., figures).map { repetition, figure in
+        let run = Run.sample(.postcopy, 9, repetition: repetition)
+        return figure.map { run.with(.postcopySwitched, $0) } ?? run
+      }
+    }
+    #expect(try part("total", runs(1, 0, 1)).contains("| post-copy (switched 2 of 3) | 9.00"))
+    #expect(try part("total", runs(1, 1)).contains("| post-copy | 9.00"))
+    // Older raw data does not say it.
+    #expect(try part("total", runs(nil, nil)).contains("| post-copy | 9.00"))
+    let lost = Run.sample(.postcopy, 60).with(.postcopySwitched, 0).with(.converged, 0)
+    #expect(try part("total", runs(1, 1) + [lost]).contains("| post-copy | 9.00"))
+  }
+
   @Test("a workload's row says how many converged, and has the others' figures")
   func workloads() throws {
     let runs = [3.0, 60].map { total in
-      var run = Run(
-        .workloads, .precopy,
-        .init(memory: 1024, cacheShare: 50, documents: 1, mix: "A", keys: "uniform"), repetition: 1)
-      run[.total] = total
+      var run = Run.sample(.precopy, total)
+      run.experiment = .workloads
+      run.conditions.mix = "A"
+      run.conditions.keys = "uniform"
       run[.converged] = total < 60 ? 1 : 0
       return run
     }

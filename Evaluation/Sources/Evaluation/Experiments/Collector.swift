@@ -55,12 +55,12 @@ final class Collector {
   /// Carries a run out and adds it, with its figures or with why it failed; once more where other
   /// programs took a part of the host.
   func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
-    if let deadline, HostClock.now >= deadline {
+    guard !isOver else {
       unbegun += 1
       return
     }
     let plan = run
-    for attempt in 0...again {
+    for attempt in 0...again where attempt == 0 || !isOver {
       run = plan
       carryOutOnce(&run, body)
       guard run.isDisturbed else { return }
@@ -70,6 +70,8 @@ final class Collector {
           + (attempt < again ? "; once more" : ""))
     }
   }
+
+  private var isOver: Bool { deadline.map { HostClock.now >= $0 } ?? false }
 
   private func carryOutOnce(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
     do throws(LabError) {

@@ -17,7 +17,9 @@ struct MemoryExperiment {
         let contents = bench.contents(filling: share)
         var run = Run(
           .memory, nil,
-          .init(memory: bench.memory, cacheShare: cacheShare, documents: contents.documents),
+          .init(
+            memory: bench.memory, processors: bench.processors, cacheShare: cacheShare,
+            documents: contents.documents),
           repetition: repetition)
         collector.carryOut(&run) { run throws(LabError) in try measure(contents, &run) }
       }

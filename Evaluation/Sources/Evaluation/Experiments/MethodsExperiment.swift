@@ -4,13 +4,14 @@ import Lab
 /// Every method against cache size and link. What each costs is read from the same runs.
 struct MethodsExperiment {
   let bench: Bench
-  /// In turn, so that whatever else the machine does meets all of them.
-  let methods: [Method]
   let points: [Point]
   let repetitions: Int
   /// Operations per second, all of them reads.
   let rate: Int
   private static let threads = 4
+
+  /// Seconds: the slowest wire takes almost three minutes for a guest of 2 GiB.
+  private static let timeout = 400.0
 
   /// A cache size, and the wires on which it is measured.
   struct Point: Equatable {
@@ -18,20 +19,21 @@ struct MethodsExperiment {
     var share: Int
     /// Rates as tc writes them, or `unshaped`.
     var links: [String]
+    /// In turn, so that whatever else the machine does meets all of them.
+    var methods: [Method]
   }
 
   func execute(_ collector: Collector) throws(LabError) {
-    for point in points { try execute(point.share, over: point.links, collector) }
+    for point in points { try execute(point, collector) }
   }
 
-  private func execute(
-    _ share: Int, over links: [String], _ collector: Collector
-  ) throws(LabError) {
+  private func execute(_ point: Point, _ collector: Collector) throws(LabError) {
+    let share = point.share
     // With nothing in its cache every guest is the ideal one.
-    let methods = share == 0 ? methods.filter { $0 != .ideal } : methods
+    let methods = share == 0 ? point.methods.filter { $0 != .ideal } : point.methods
     let snapshots = SnapshotShelf(bench)
     defer { snapshots.clear() }
-    for link in links {
+    for link in point.links {
       let hosts = try TwoHosts(rate: link == "unshaped" ? nil : link, files: bench.files)
       defer { hosts.tearDown() }
       for repetition in collector.repetitions(repetitions, of: .methods, share: share, link: link) {
@@ -42,7 +44,7 @@ struct MethodsExperiment {
           var run = Run(
             .methods, method,
             .init(
-              memory: bench.memory, cacheShare: share,
+              memory: bench.memory, processors: bench.processors, cacheShare: share,
               documents: bench.contents(filling: share).documents,
               link: link,
               mix: "C", keys: "zipfian", rate: rate),
@@ -54,6 +56,7 @@ struct MethodsExperiment {
               workload: "mix=C rate=\(rate) threads=\(MethodsExperiment.threads) seed=\(repetition)"
             )
             migration.verifies = bench.verifies(method, repetition)
+            migration.timeout = MethodsExperiment.timeout
             try migration.execute(into: &run)
           }
         }

@@ -33,11 +33,12 @@ struct ServiceExperiment {
         var run = Run(
           .service, method,
           .init(
-            memory: bench.memory, cacheShare: cacheShare,
+            memory: bench.memory, processors: bench.processors, cacheShare: cacheShare,
             documents: bench.contents(filling: cacheShare).documents,
             link: link, mix: "C", keys: "uniform", rate: rate,
             storageLimit: storage.operationsPerSecond,
-            storageMegabytes: storage.bytesPerSecond / 1_000_000),
+            storageMegabytes: storage.bytesPerSecond / 1_000_000, before: Int(before),
+            after: Int(after)),
           repetition: repetition)
         collector.carryOut(&run) { run throws(LabError) in
           var migration = MigrationRun(

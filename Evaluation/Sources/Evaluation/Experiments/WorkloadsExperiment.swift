@@ -31,9 +31,9 @@ struct WorkloadsExperiment {
             var run = Run(
               .workloads, method,
               .init(
-                memory: bench.memory, cacheShare: cacheShare,
+                memory: bench.memory, processors: bench.processors, cacheShare: cacheShare,
                 documents: bench.contents(filling: cacheShare).documents,
-                link: link, mix: mix, keys: distribution),
+                link: link, mix: mix, keys: distribution, patience: Int(patience)),
               repetition: repetition)
             collector.carryOut(&run) { run throws(LabError) in
               var migration = MigrationRun(

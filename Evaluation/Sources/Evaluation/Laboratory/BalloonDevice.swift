@@ -23,7 +23,10 @@ enum BalloonDevice {
     var last = memory
     var unchanged = 0
     let deadline = HostClock.now + 60_000_000_000
-    while last > target, unchanged < 10, HostClock.now < deadline {
+    while last > target, unchanged < 10 {
+      guard HostClock.now < deadline else {
+        throw machine.error("the balloon has not come to rest within 60 s")
+      }
       HostClock.sleep(0.05)
       let now = try actual(machine)
       unchanged = now == last && now < memory ? unchanged + 1 : 0

@@ -10,6 +10,7 @@ struct CostAccount {
   private let guest: Double
   private let storage: [StorageUse]
   private let sourceMachine: VirtualMachine
+  private let destinationMachine: VirtualMachine
   private let host: Double
   private let own: Double
 
@@ -17,6 +18,7 @@ struct CostAccount {
     _ source: VirtualMachine, _ destination: VirtualMachine, _ store: StoreConsole
   ) throws(LabError) {
     sourceMachine = source
+    destinationMachine = destination
     host = ProcessorTime.host() ?? 0
     own = ProcessorTime.seconds(of: getpid()) ?? 0
     self.source = ProcessorTime.seconds(of: source.pid) ?? 0
@@ -25,33 +27,52 @@ struct CostAccount {
     storage = [try StorageUse.read(source), try StorageUse.read(destination)]
   }
 
-  /// What the source's QEMU has taken; asked when the migration is over.
-  func sourceSeconds(_ machine: VirtualMachine) -> Double {
-    (ProcessorTime.seconds(of: machine.pid) ?? source) - source
+  /// What the source's QEMU has taken; asked when the migration is over, behind which it is stopped.
+  func sourceSeconds() -> Double {
+    (ProcessorTime.seconds(of: sourceMachine.pid) ?? source) - source
   }
 
-  /// - Parameter machine: the destination; nil where the guest never came there, for then its QEMU ends.
+  /// What the destination's QEMU has taken; asked while it runs, and a cancelled migration ends it.
+  func destinationSeconds() -> Double {
+    (ProcessorTime.seconds(of: destinationMachine.pid) ?? destination) - destination
+  }
+
+  /// Adds what was taken until now. The proxy's part stands in the run already.
+  ///
+  /// - Parameters:
+  ///   - machines: those whose QEMU runs, and can be asked what it has read.
+  ///   - store: where the guest is now.
   func add(
-    to run: inout Run, sourceSeconds: Double, destination machine: VirtualMachine?,
-    store: StoreConsole
+    to run: inout Run, sourceSeconds: Double, destinationSeconds: Double,
+    storageOf machines: [VirtualMachine], store: StoreConsole
   ) throws(LabError) {
-    var now = [try StorageUse.read(sourceMachine)]
-    if let machine { now.append(try StorageUse.read(machine)) }
+    var now: [StorageUse] = []
+    for machine in machines { now.append(try StorageUse.read(machine)) }
     let seconds = HostClock.seconds(from: began, to: HostClock.now)
     run[.settle] = seconds
     run[.sourceProcessor] = sourceSeconds
-    let arrived =
-      (machine.flatMap { ProcessorTime.seconds(of: $0.pid) } ?? destination) - destination
-    run[.destinationProcessor] = arrived
-    // The source's QEMU is stopped behind the migration, and takes nothing.
-    let ours =
-      sourceSeconds + arrived + (run[.proxyProcessor] ?? 0)
-      + (ProcessorTime.seconds(of: getpid()) ?? own) - own
-    run[.otherPrograms] = max(0, (ProcessorTime.host() ?? host) - host - ours) / seconds
+    run[.destinationProcessor] = destinationSeconds
+    run[.otherPrograms] = CostAccount.otherPrograms(
+      host: (ProcessorTime.host() ?? host) - host,
+      ours: [
+        sourceSeconds, destinationSeconds, run[.proxyProcessor] ?? 0,
+        (ProcessorTime.seconds(of: getpid()) ?? own) - own,
+      ], in: seconds)
     // The counters travel with the guest.
     run[.guestProcessor] = try CostAccount.guestSeconds(store) - guest
     run[.storageBytesRead] = zip(now, storage).reduce(0) { $0 + $1.0.bytes - $1.1.bytes }
     run[.storageReads] = zip(now, storage).reduce(0) { $0 + $1.0.reads - $1.1.reads }
+  }
+
+  /// Processors that other programs took on average.
+  ///
+  /// - Parameters:
+  ///   - host: what all took, in seconds.
+  ///   - ours: what each of the programs took that belong to the measurement.
+  ///   - seconds: the time in which they did.
+  static func otherPrograms(host: Double, ours: [Double], in seconds: Double) -> Double {
+    // The host's clock ticks and the processes' do not agree to the tick.
+    max(0, host - ours.reduce(0, +)) / seconds
   }
 
   private static func guestSeconds(_ store: StoreConsole) throws(LabError) -> Double {

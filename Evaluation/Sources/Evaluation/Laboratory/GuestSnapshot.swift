@@ -32,7 +32,6 @@ final class GuestSnapshot {
     }
   }
 
-  let documents: Int
   private let bench: Bench
   private let variant: Variant
   /// Of the database's cache, in MiB.
@@ -45,14 +44,20 @@ final class GuestSnapshot {
     self.bench = bench
     self.variant = variant
     let contents = bench.contents(filling: variant.cacheShare)
-    documents = contents.documents
     cache = bench.cache(filling: variant.cacheShare)
     state = "\(bench.files.scratch)/\(variant.name).state"
     let image = try bench.image(contents)
-    bench.say("booting a guest: \(variant.name), \(documents) documents, \(cache) MiB of cache")
+    bench.say(
+      "booting a guest: \(variant.name), \(contents.documents) documents, \(cache) MiB of cache")
     disk = try image.copy(to: "\(bench.files.scratch)/\(variant.name).img", files: bench.files)
-    let machine = try VirtualMachine(
-      "boot-\(variant.name)", options(disk), host: nil, files: bench.files)
+    let machine: VirtualMachine
+    do throws(LabError) {
+      machine = try VirtualMachine(
+        "boot-\(variant.name)", options(disk), host: nil, files: bench.files)
+    } catch {
+      remove()
+      throw error
+    }
     defer { machine.kill() }
     do throws(LabError) {
       let store = try StoreConsole(machine)

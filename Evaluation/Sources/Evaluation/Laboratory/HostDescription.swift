@@ -6,7 +6,7 @@ import Lab
 enum HostDescription {
   /// - Throws: where QEMU, the guest's kernel (vmlinux) or the package of the database's engine is not there.
   static func current(
-    accelerator: String, guestKernel: String, files: LabFiles
+    accelerator: String, guestKernel: String, proxyProgram: String, files: LabFiles
   ) throws(LabError) -> [String: String] {
     [
       "qemu": try words(of: [MachineOptions.defaultQEMU, "--version"], files),
@@ -17,8 +17,10 @@ enum HostDescription {
         of: ["dpkg-query", "-W", "-f", "${Version}", "libwiredtiger-dev"], files),
       "processors": "\(sysconf(Int32(_SC_NPROCESSORS_ONLN)))",
       "processor": value(of: "model name", in: "/proc/cpuinfo"),
-      "memory_kib": value(of: "MemTotal", in: "/proc/meminfo"),
-      "kernel": text("/proc/sys/kernel/osrelease"),
+      "leafcutter": try words(of: [proxyProgram, "--version"], files),
+      "memory": value(of: "MemTotal", in: "/proc/meminfo"),
+      // What follows its version names one build of it.
+      "kernel": String(text("/proc/sys/kernel/osrelease").prefix { $0 != "-" }),
       "accelerator": accelerator,
     ]
   }
@@ -27,7 +29,7 @@ enum HostDescription {
   private static func words(
     of command: [String], _ files: LabFiles
   ) throws(LabError) -> String {
-    let log = "\(files.scratch)/\(command[0]).txt"
+    let log = "\(files.scratch)/version.txt"
     try ChildProcess.run(command[0], command, log: log)
     return text(log).split(separator: "\n").first.map(String.init) ?? ""
   }

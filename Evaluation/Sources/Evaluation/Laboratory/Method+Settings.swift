@@ -32,6 +32,17 @@ extension Method {
     /// Pages have been sent for a second: nothing is gained by waiting for a whole pass of a guest that
     /// hardly writes, and Leafcutter learns in this time where the held frames are.
     case afterOneSecond
+
+    /// - Parameters:
+    ///   - dirtySyncs: how often the dirty log has been read; the second time it was read all pages had been
+    ///     sent once.
+    ///   - secondsOfPages: for how long pages have been sent; nil before the first.
+    func isDue(dirtySyncs: UInt64, secondsOfPages: Double?) -> Bool {
+      switch self {
+      case .afterOnePass: dirtySyncs >= 2
+      case .afterOneSecond: (secondsOfPages ?? 0) > 1
+      }
+    }
   }
 
   var postcopySwitch: PostcopySwitch? {

@@ -66,6 +66,7 @@ struct MigrationRun {
     let account = try CostAccount(source, destination, store)
     let sentBefore = try hosts.bytesSent()
     let ordered = HostClock.now
+    var cancelledWith: (destination: Double, proxy: Double?) = (0, nil)
     if method == .shrunkCache {
       try store.ask("cache mib=\(MigrationRun.shrunkCache)", timeout: 60)
     }
@@ -75,7 +76,13 @@ struct MigrationRun {
     do throws(LabError) {
       result = try OrderedMigration(
         method: method, source: source, destination: destination, timeout: timeout
-      ).run(to: proxy?.address ?? uri) { proxy?.hasReport ?? true }
+      ).run(to: proxy?.address ?? uri) {
+        proxy?.hasReport ?? true
+      } beforeCancelling: {
+        cancelledWith = (
+          account.destinationSeconds(), proxy.flatMap { ProcessorTime.seconds(of: $0.pid) }
+        )
+      }
     } catch {
       throw error.adding(proxy?.logs ?? [])
     }
@@ -84,25 +91,32 @@ struct MigrationRun {
     run[.operatorPreparation] = HostClock.seconds(from: ordered, to: startedAt)
     run[.wireBytes] = Double(try hosts.bytesSent() - sentBefore)
     run[.rounds] = (result.status.ram?.dirtySyncCount).map { Double($0) }
+    if method.postcopySwitch != nil {
+      run[.postcopySwitched] = result.switchedToPostcopy ? 1 : 0
+    }
     guard result.converged else {
+      run[.proxyProcessor] = cancelledWith.proxy
       try account.add(
-        to: &run, sourceSeconds: account.sourceSeconds(source), destination: nil, store: store)
+        to: &run, sourceSeconds: account.sourceSeconds(),
+        destinationSeconds: cancelledWith.destination, storageOf: [source], store: store)
       return
     }
     run[.downtimeQEMU] = result.status.downtime.map { Double($0) }
     let firstBeat = try arrival.waitForBeat(timeout: 60).hostTime
     if let proxy { try add(try proxy.finish(), to: &run) }
-    let sourceCost = account.sourceSeconds(source)
+    let sourceCost = account.sourceSeconds()
     if method.usesBalloon { try BalloonDevice.deflate(destination, memory: bench.memory << 20) }
     if method == .shrunkCache { try arrival.ask("cache mib=\(snapshot.cache)") }
     if method.usesLeafcutter, method != .leafcutterNoRefault {
       try waitForRefault(hook, since: firstBeat, &run)
     }
     HostClock.sleep(after - HostClock.seconds(from: firstBeat, to: HostClock.now))
-    try account.add(to: &run, sourceSeconds: sourceCost, destination: destination, store: arrival)
+    try account.add(
+      to: &run, sourceSeconds: sourceCost, destinationSeconds: account.destinationSeconds(),
+      storageOf: [source, destination], store: arrival)
     guard
       let timeline = Timeline(
-        startedAt: startedAt, firstBeat: firstBeat, source: store, destination: arrival,
+        startedAt: ordered, firstBeat: firstBeat, source: store, destination: arrival,
         secondsBefore: min(
           Timeline.secondsBefore, max(before - MigrationRun.secondsOfTranslation, before / 2)),
         secondsAfter: min(
@@ -149,8 +163,13 @@ struct MigrationRun {
     run[.operationsAfter] = timeline.operationsAfter
     run[.operationErrors] = Double(timeline.errors)
     guard keepsStretches else { return }
-    run[.secondsTo90] = timeline.secondsTo90(window: MigrationRun.recoveryWindow)
+    // All methods are looked at for the same time, though a refault may take longer.
     run[.observedAfter] = after
+    // Clients ask at the same rate whatever they are given, so 90 % is the same for all.
+    run[.secondsTo90] = run.conditions.rate.flatMap { rate in
+      timeline.seconds(
+        toRate: 0.9 * Double(rate), window: MigrationRun.recoveryWindow, within: after)
+    }
     run.stretches = timeline.stretches(of: 1, before: before, after: after).map {
       Run.Stretch(start: $0.start, operationsPerSecond: $0.operationsPerSecond, p99: $0.p99)
     }

@@ -15,13 +15,19 @@ struct OrderedMigration {
     var status: MigrationStatus
     /// Whether it came to its end; if not it has been cancelled.
     var converged: Bool
+    /// Whether pages were sent when the guest ran at the destination already. A guest whose last pages are
+    /// few arrives as with pre-copy, whatever was ordered.
+    var switchedToPostcopy = false
   }
 
   /// - Parameters:
   ///   - uri: the destination, or the proxy.
   ///   - pagesFlow: whether pages are being sent, asked every 20 ms.
+  ///   - beforeCancelling: called where time is over, while all programs run still.
   /// - Throws: where QEMU reports a failure.
-  func run(to uri: String, pagesFlow: () -> Bool) throws(LabError) -> Result {
+  func run(
+    to uri: String, pagesFlow: () -> Bool, beforeCancelling: () -> Void
+  ) throws(LabError) -> Result {
     try Migration.begin(from: source, uri: uri)
     let began = HostClock.now
     var flowing: UInt64?
@@ -40,25 +46,39 @@ struct OrderedMigration {
             "the migration \(status.status ?? "?"): "
               + (status.errorDescription ?? "QEMU gives no reason"))
         }
-        return Result(completedAt: now, status: status, converged: true)
+        return Result(
+          completedAt: now, status: status, converged: true,
+          switchedToPostcopy: switched ? try postcopyBytes() > 0 : false)
       }
       if let moment = method.postcopySwitch, !switched, status.status == "active" {
         if flowing == nil, pagesFlow() { flowing = now }
-        let isDue =
-          switch moment {
-          // The dirty log has been read a second time.
-          case .afterOnePass: (status.ram?.dirtySyncCount ?? 0) >= 2
-          case .afterOneSecond: flowing.map { HostClock.seconds(from: $0, to: now) > 1 } ?? false
-          }
-        if isDue {
+        let seconds = flowing.map { HostClock.seconds(from: $0, to: now) }
+        if moment.isDue(dirtySyncs: status.ram?.dirtySyncCount ?? 0, secondsOfPages: seconds) {
           switched = true
           try onQMP(of: source) { try $0.execute("migrate-start-postcopy") }
         }
       }
       guard HostClock.seconds(from: began, to: now) < timeout else {
+        beforeCancelling()
         return try cancel(status)
       }
       HostClock.sleep(0.02)
+    }
+  }
+
+  /// What was sent after the switch, as QEMU counts it.
+  private func postcopyBytes() throws(LabError) -> UInt64 {
+    struct Answer: Decodable {
+      struct RAM: Decodable {
+        var postcopyBytes: UInt64
+        private enum CodingKeys: String, CodingKey { case postcopyBytes = "postcopy-bytes" }
+      }
+      var ram: RAM?
+    }
+    do {
+      return try source.qmp.execute("query-migrate", returning: Answer.self).ram?.postcopyBytes ?? 0
+    } catch {
+      throw source.error("\(error)")
     }
   }
 

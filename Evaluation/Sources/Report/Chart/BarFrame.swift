@@ -7,6 +7,10 @@ struct BarFrame {
   private let entries: [Entry]
   private let rowHeight: Double
   private let top: Double
+  private let width: Double
+  /// Where bars begin; what labels need lies before it.
+  let left: Double
+  private let right: Double
   let scale: Scale
 
   /// A colour of the legend.
@@ -15,9 +19,9 @@ struct BarFrame {
     var place: SVGDrawing.Place
   }
 
-  static let left = 190.0
-  private static let right = 690.0
-  private static let width = 720.0
+  /// Of the axis.
+  private static let length = 500.0
+  /// Between rows, and between a label and its bars.
   private static let gap = 8.0
 
   /// - Parameters:
@@ -33,12 +37,17 @@ struct BarFrame {
     self.axis = axis
     self.labels = labels
     rowHeight = thickness + BarFrame.gap
-    scale = Scale(.linear, covering: values, from: BarFrame.left, to: BarFrame.right)
-    var place = SVGDrawing.Place(12, 34)
+    let margin = SVGDrawing.margin
+    left = margin + (labels.map { SVGDrawing.width(of: $0) }.max() ?? 0) + BarFrame.gap
+    right = left + BarFrame.length
+    // The last tick's text reaches beyond the axis.
+    width = max(right + 30, SVGDrawing.width(of: title, isTitle: true) + 2 * margin)
+    scale = Scale(.linear, covering: values, from: left, to: right)
+    var place = SVGDrawing.Place(margin, 34)
     var entries: [Entry] = []
     for name in legend {
-      let length = 30 + 7 * Double(name.count)
-      if place.x + length > BarFrame.width { place = SVGDrawing.Place(12, place.y + 18) }
+      let length = 30 + SVGDrawing.width(of: name)
+      if place.x + length > width { place = SVGDrawing.Place(margin, place.y + 18) }
       entries.append(Entry(name: name, place: place))
       place.x += length
     }
@@ -52,8 +61,8 @@ struct BarFrame {
   /// The drawing without its bars.
   func drawn() -> SVGDrawing {
     let bottom = top(ofRow: labels.count)
-    var drawing = SVGDrawing(width: BarFrame.width, height: bottom + 44)
-    drawing.text(title, 12, 22, isTitle: true)
+    var drawing = SVGDrawing(width: width, height: bottom + 44)
+    drawing.text(title, SVGDrawing.margin, 22, isTitle: true)
     for (number, entry) in entries.enumerated() {
       drawing.bar(
         entry.place.x, entry.place.y, width: 12, height: 12, colour: SVGDrawing.colour(number))
@@ -64,10 +73,10 @@ struct BarFrame {
       drawing.line(.init(x, top - 4), .init(x, bottom))
       drawing.text(scale.text(of: tick), x, bottom + 16, .middle)
     }
-    drawing.text(axis, (BarFrame.left + BarFrame.right) / 2, bottom + 34, .middle)
+    drawing.text(axis, (left + right) / 2, bottom + 34, .middle)
     for (row, label) in labels.enumerated() {
       let middle = top(ofRow: row) + (rowHeight - BarFrame.gap) / 2
-      drawing.text(label, BarFrame.left - 8, middle + 4, .end)
+      drawing.text(label, left - BarFrame.gap, middle + 4, .end)
     }
     return drawing
   }

@@ -1,63 +1,55 @@
 /// Lines over a common axis, with whiskers or a band from the lowest to the highest of some runs.
-public struct LineChart: Sendable {
-  public struct Point: Sendable {
-    public var x: Double
-    public var y: Double
+struct LineChart {
+  struct Point {
+    var x: Double
+    var y: Double
     /// The lowest and the highest of some runs; nil where there is one.
-    public var spread: ClosedRange<Double>?
-
-    public init(x: Double, y: Double, spread: ClosedRange<Double>? = nil) {
-      self.x = x
-      self.y = y
-      self.spread = spread
-    }
+    var spread: ClosedRange<Double>?
   }
 
-  public struct Line: Sendable {
+  struct Line {
     /// How its points are shown.
-    public enum Kind: Sendable {
+    enum Kind: Equatable {
       /// Measured at few places: dots with whiskers.
       case points
-      /// Measured all along: a band.
-      case course
+      /// Measured all along, once each step: a band. Where a step has no point the line has a gap.
+      case course(step: Double)
     }
 
-    public var name: String
-    public var kind: Kind
-    public var isDashed: Bool
-    public var points: [Point]
+    var name: String
+    var kind: Kind
+    var isDashed = false
+    /// From left to right.
+    var points: [Point]
 
-    public init(name: String, kind: Kind, isDashed: Bool = false, points: [Point]) {
-      self.name = name
-      self.kind = kind
-      self.isDashed = isDashed
-      self.points = points
+    /// Its points from gap to gap.
+    var pieces: [[Point]] {
+      guard case .course(let step) = kind else { return [points] }
+      var pieces: [[Point]] = []
+      for point in points {
+        if let last = pieces.last?.last, point.x - last.x < 1.5 * step {
+          pieces[pieces.count - 1].append(point)
+        } else {
+          pieces.append([point])
+        }
+      }
+      return pieces
     }
   }
 
-  public var title: String
+  var title: String
   /// What the axes mean, with their units.
-  public var horizontal: String
-  public var vertical: String
-  public var kind = Scale.Kind.linear
+  var horizontal: String
+  var vertical: String
+  var kind = Scale.Kind.linear
   /// Where on the horizontal axis something happens.
-  public var event: Double?
-  public var lines: [Line]
-
-  public init(
-    title: String, horizontal: String, vertical: String, kind: Scale.Kind = .linear,
-    event: Double? = nil, lines: [Line]
-  ) {
-    self.title = title
-    self.horizontal = horizontal
-    self.vertical = vertical
-    self.kind = kind
-    self.event = event
-    self.lines = lines
-  }
+  var event: Double?
+  var lines: [Line]
 
   private static let left = 70.0
   private static let right = 510.0
+  /// Where the legend's names begin.
+  private static let legend = right + 38
   private static let top = 50.0
   private static let legendStep = 20.0
 
@@ -65,8 +57,16 @@ public struct LineChart: Sendable {
     max(320, LineChart.top + LineChart.legendStep * Double(lines.count))
   }
 
-  public func drawn() -> SVGDrawing {
-    var drawing = SVGDrawing(width: 720, height: bottom + 46)
+  /// The legend lies behind the axis.
+  private var width: Double {
+    let longest = lines.map { SVGDrawing.width(of: $0.name) }.max() ?? 0
+    let texts = [SVGDrawing.width(of: title, isTitle: true), SVGDrawing.width(of: vertical)]
+    return SVGDrawing.margin
+      + max(LineChart.legend + longest, SVGDrawing.margin + (texts.max() ?? 0))
+  }
+
+  func drawn() -> SVGDrawing {
+    var drawing = SVGDrawing(width: width, height: bottom + 46)
     let points = lines.flatMap(\.points)
     let across = Scale(
       .linear, covering: points.map(\.x), from: LineChart.left, to: LineChart.right,
@@ -79,8 +79,8 @@ public struct LineChart: Sendable {
       from: bottom, to: LineChart.top)
     draw(across, up, &drawing)
     let colours = lines.indices.map(colour)
-    for (line, colour) in zip(lines, colours) where line.kind == .course {
-      drawing.band(band(of: line, across, up), colour: colour)
+    for (line, colour) in zip(lines, colours) where line.kind != .points {
+      for piece in line.pieces { drawing.band(band(over: piece, across, up), colour: colour) }
     }
     if let event {
       let x = across.place(event)
@@ -92,7 +92,7 @@ public struct LineChart: Sendable {
       drawing.path(
         [.init(LineChart.right + 12, y), .init(LineChart.right + 32, y)], colour: colours[number],
         isDashed: line.isDashed)
-      drawing.text(line.name, LineChart.right + 38, y + 4)
+      drawing.text(line.name, LineChart.legend, y + 4)
     }
     return drawing
   }
@@ -103,8 +103,8 @@ public struct LineChart: Sendable {
   }
 
   private func draw(_ across: Scale, _ up: Scale, _ drawing: inout SVGDrawing) {
-    drawing.text(title, 12, 22, isTitle: true)
-    drawing.text(vertical, 12, 42)
+    drawing.text(title, SVGDrawing.margin, 22, isTitle: true)
+    drawing.text(vertical, SVGDrawing.margin, 42)
     for tick in up.ticks {
       let y = up.place(tick)
       drawing.line(.init(LineChart.left, y), .init(LineChart.right, y))
@@ -119,12 +119,12 @@ public struct LineChart: Sendable {
   }
 
   /// Forth along the highest values and back along the lowest, over the points that have both.
-  private func band(of line: Line, _ across: Scale, _ up: Scale) -> [SVGDrawing.Place] {
-    guard line.points.contains(where: { $0.spread != nil }) else { return [] }
-    let highest = line.points.map { point in
+  private func band(over points: [Point], _ across: Scale, _ up: Scale) -> [SVGDrawing.Place] {
+    guard points.contains(where: { $0.spread != nil }) else { return [] }
+    let highest = points.map { point in
       SVGDrawing.Place(across.place(point.x), up.place(point.spread?.upperBound ?? point.y))
     }
-    let lowest = line.points.map { point in
+    let lowest = points.map { point in
       SVGDrawing.Place(across.place(point.x), up.place(point.spread?.lowerBound ?? point.y))
     }
     return highest + lowest.reversed()
@@ -133,17 +133,25 @@ public struct LineChart: Sendable {
   private func draw(
     _ line: Line, _ colour: String, _ across: Scale, _ up: Scale, _ drawing: inout SVGDrawing
   ) {
-    drawing.path(
-      line.points.map { .init(across.place($0.x), up.place($0.y)) }, colour: colour,
-      isDashed: line.isDashed)
-    guard line.kind == .points else { return }
-    for point in line.points {
-      let x = across.place(point.x)
-      drawing.dot(x, up.place(point.y), colour: colour)
-      guard let spread = point.spread else { continue }
-      drawing.whisker(
-        .init(x, up.place(spread.lowerBound)), .init(x, up.place(spread.upperBound)),
-        colour: colour)
+    for piece in line.pieces {
+      drawing.path(
+        piece.map { .init(across.place($0.x), up.place($0.y)) }, colour: colour,
+        isDashed: line.isDashed)
+      // Between two gaps there is no line to be seen.
+      guard line.kind == .points || piece.count == 1 else { continue }
+      for point in piece { mark(point, colour, across, up, &drawing) }
     }
+  }
+
+  /// A dot, and a whisker where there were several runs.
+  private func mark(
+    _ point: Point, _ colour: String, _ across: Scale, _ up: Scale, _ drawing: inout SVGDrawing
+  ) {
+    let x = across.place(point.x)
+    drawing.dot(x, up.place(point.y), colour: colour)
+    guard let spread = point.spread else { return }
+    drawing.whisker(
+      .init(x, up.place(spread.lowerBound)), .init(x, up.place(spread.upperBound)),
+      colour: colour)
   }
 }

@@ -2,19 +2,19 @@ import Glibc
 import Lab
 
 /// Maps values to places on an axis.
-public struct Scale: Sendable {
-  public enum Kind: Sendable {
+struct Scale {
+  enum Kind {
     case linear
     /// Decades of equal length.
     case logarithmic
   }
 
-  public let kind: Kind
+  let kind: Kind
   /// The ends of the axis, in the values' unit.
-  public let low: Double
-  public let high: Double
+  let low: Double
+  let high: Double
   /// Where values are written, from low to high.
-  public let ticks: [Double]
+  let ticks: [Double]
   /// Where the ends lie in the drawing.
   private let start: Double
   private let end: Double
@@ -25,7 +25,7 @@ public struct Scale: Sendable {
   ///   - values: of which those that are not above 0 have no place on a logarithmic axis.
   ///   - start: the place of the axis' low end; `end` that of the high one.
   ///   - from: where a linear axis begins, below 0 for times before an event.
-  public init(
+  init(
     _ kind: Kind, covering values: [Double], from start: Double, to end: Double,
     beginning from: Double = 0
   ) {
@@ -52,7 +52,7 @@ public struct Scale: Sendable {
   }
 
   /// The place of a value; those beyond an end lie at it.
-  public func place(_ value: Double) -> Double {
+  func place(_ value: Double) -> Double {
     let share: Double
     switch kind {
     case .linear: share = (value - low) / (high - low)
@@ -69,7 +69,7 @@ public struct Scale: Sendable {
   }
 
   /// A tick's text: as many digits as its step needs.
-  public func text(of tick: Double) -> String {
+  func text(of tick: Double) -> String {
     guard ticks.count > 1 else { return tick.text(digits: 0) }
     let step = kind == .linear ? ticks[1] - ticks[0] : tick
     let digits = step >= 1 ? 0 : Int((-log10(step)).rounded(.up))

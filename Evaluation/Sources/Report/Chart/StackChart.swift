@@ -1,37 +1,24 @@
 import Lab
 
 /// Horizontal bars of which each is made of parts, one behind the other.
-public struct StackChart: Sendable {
-  public struct Bar: Sendable {
-    public var label: String
+struct StackChart {
+  struct Bar {
+    var label: String
     /// Medians from the left, one for each part.
-    public var values: [Double]
+    var values: [Double]
     /// How the sum lies over the runs; nil where that needs no whisker.
-    public var sum: Distribution?
-
-    public init(label: String, values: [Double], sum: Distribution? = nil) {
-      self.label = label
-      self.values = values
-      self.sum = sum
-    }
+    var sum: Distribution?
   }
 
-  public var title: String
+  var title: String
   /// What is measured, with its unit.
-  public var axis: String
-  public var parts: [String]
-  public var bars: [Bar]
-
-  public init(title: String, axis: String, parts: [String], bars: [Bar]) {
-    self.title = title
-    self.axis = axis
-    self.parts = parts
-    self.bars = bars
-  }
+  var axis: String
+  var parts: [String]
+  var bars: [Bar]
 
   private static let thickness = 16.0
 
-  public func drawn() -> SVGDrawing {
+  func drawn() -> SVGDrawing {
     let frame = BarFrame(
       title: title, axis: axis, legend: parts, labels: bars.map(\.label),
       thickness: StackChart.thickness,

@@ -68,6 +68,15 @@ extension Table {
     return notes.isEmpty ? name : "\(name) (\(notes.joined(separator: ", ")))"
   }
 
+  /// A row's name, with a word where post-copy was ordered and not all of the runs that converged were
+  /// switched to it.
+  static func name(of method: Method, _ runs: [Run]) -> String {
+    let ordered = runs.converged.compactMap { $0[.postcopySwitched] }
+    let switched = ordered.count { $0 != 0 }
+    guard switched < ordered.count else { return method.title }
+    return "\(method.title) (switched \(switched) of \(ordered.count))"
+  }
+
   /// A row's cells, which name the number of runs where it is not that of the row.
   static func row(of runs: [Run], _ columns: [FigureColumn]) -> [String] {
     columns.map { $0.cell(runs, expected: runs.converged.count) }

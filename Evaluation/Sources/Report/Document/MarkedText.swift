@@ -2,15 +2,17 @@ import Lab
 
 /// A document in which generated parts stand between markers, `<!-- NAME -->` and `<!-- end NAME -->`,
 /// each on a line of its own. Everything else in it was written by people.
-public struct MarkedText: Sendable {
-  public private(set) var text: String
+package struct MarkedText {
+  /// The whole document.
+  package private(set) var text: String
 
-  public init(_ text: String) { self.text = text }
+  /// Takes the document as it is, be there markers or not.
+  package init(_ text: String) { self.text = text }
 
   /// Puts `part` between the markers of that name; nothing where it is empty.
   ///
   /// - Throws: where the document does not have both.
-  public mutating func set(_ name: String, to part: String) throws(LabError) {
+  package mutating func set(_ name: String, to part: String) throws(LabError) {
     let (begin, end) = ("<!-- \(name) -->", "<!-- end \(name) -->")
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     guard let first = lines.firstIndex(of: begin), let last = lines.firstIndex(of: end),
@@ -23,7 +25,7 @@ public struct MarkedText: Sendable {
   }
 
   /// The names of the parts, in their order.
-  public var names: [String] {
+  package var names: [String] {
     text.split(separator: "\n").compactMap { line in
       guard line.hasPrefix("<!-- end "), line.hasSuffix(" -->") else { return nil }
       return String(line.dropFirst("<!-- end ".count).dropLast(" -->".count))
@@ -35,7 +37,7 @@ public struct MarkedText: Sendable {
   ///
   /// - Parameter path: the drawings' directory, as it is reached from the document.
   /// - Throws: where a marker has no counterpart.
-  public mutating func setDrawings(
+  package mutating func setDrawings(
     _ drawings: [Presentation.Drawing], in path: String
   ) throws(LabError) {
     let prefix = "drawing "

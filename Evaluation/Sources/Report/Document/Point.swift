@@ -24,6 +24,7 @@ struct Point: Hashable {
 
   static func title(ofLink link: String) -> String {
     switch link {
+    case "100mbit": "100 Mbit/s"
     case "1gbit": "1 Gbit/s"
     case "10gbit": "10 Gbit/s"
     default: link

@@ -28,11 +28,9 @@ extension Presentation {
         sum: Distribution(mine.compactMap(\.processorSeconds)))
     }
     let title = "Processor time of a migration, half of the guest's memory in the cache"
-    draw(
-      "costs", title,
-      StackChart(
-        title: title, axis: "processor seconds, 1 Gbit/s",
-        parts: ["source QEMU", "proxy", "destination QEMU"], bars: bars
-      ).drawn())
+    let chart = StackChart(
+      title: title, axis: "processor seconds, 1 Gbit/s",
+      parts: ["source QEMU", "proxy", "destination QEMU"], bars: bars)
+    add(Drawing(.costs, title, chart.drawn()))
   }
 }

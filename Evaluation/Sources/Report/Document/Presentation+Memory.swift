@@ -26,11 +26,9 @@ extension Presentation {
         values: Presentation.memoryColumns.map { $0.distribution(over: runs)?.median ?? 0 })
     }
     let title = "What a guest's memory holds, by the size of the table files"
-    draw(
-      "memory", title,
-      StackChart(
-        title: title, axis: "MB",
-        parts: ["WiredTiger's cache", "page cache", "the rest", "free"], bars: bars
-      ).drawn())
+    let chart = StackChart(
+      title: title, axis: "MB", parts: ["WiredTiger's cache", "page cache", "the rest", "free"],
+      bars: bars)
+    add(Drawing(.memory, title, chart.drawn()))
   }
 }

@@ -3,8 +3,8 @@ import Lab
 extension Presentation {
   /// What is shown of every method at every point.
   private struct Aspect {
-    /// Of the table and of the drawing.
-    var name: String
+    /// The drawing's, and by its name the table's.
+    var subject: Drawing.Subject
     /// The drawing's.
     var title: String
     var column: FigureColumn
@@ -12,13 +12,13 @@ extension Presentation {
 
   private static let aspects = [
     Aspect(
-      name: "total", title: "Total time, half of the guest's memory in the cache",
+      subject: .total, title: "Total time, half of the guest's memory in the cache",
       column: FigureColumn("s", .total, digits: 2)),
     Aspect(
-      name: "bytes", title: "Sent, half of the guest's memory in the cache",
+      subject: .bytes, title: "Sent, half of the guest's memory in the cache",
       column: FigureColumn("MB", .wireBytes, divisor: 1e6)),
     Aspect(
-      name: "downtime", title: "Downtime by the heartbeat, half of the memory in the cache",
+      subject: .downtime, title: "Downtime by the heartbeat, half of the memory in the cache",
       column: FigureColumn("ms", .downtimeClient)),
   ]
 
@@ -27,10 +27,10 @@ extension Presentation {
     let points = Point.all(of: runs)
     for aspect in Presentation.aspects {
       let rows = runs.methods.map { method in
-        [method.title]
+        [aspect.subject == .total ? Table.name(of: method, runs.of(method)) : method.title]
           + points.map { aspect.column.cellNamingUnconverged(runs.of(method).at($0)) }
       }
-      add(aspect.name, Table(head: [""] + points.map(\.title), rows: rows))
+      add(aspect.subject.rawValue, Table(head: [""] + points.map(\.title), rows: rows))
     }
     let compared = points.filter { $0.share == Goal.share }
     if !compared.isEmpty {
@@ -48,12 +48,10 @@ extension Presentation {
         label: method.title,
         values: points.map { aspect.column.distribution(over: runs.of(method).at($0)) })
     }
-    draw(
-      aspect.name, aspect.title,
-      BarChart(
-        title: aspect.title, axis: aspect.column.title,
-        series: points.map { Point.title(ofLink: $0.link) }, bars: bars
-      ).drawn())
+    let chart = BarChart(
+      title: aspect.title, axis: aspect.column.title,
+      series: points.map { Point.title(ofLink: $0.link) }, bars: bars)
+    add(Drawing(aspect.subject, aspect.title, chart.drawn()))
   }
 
   private mutating func drawLines(_ runs: [Run], over link: String, at points: [Point]) {
@@ -68,10 +66,9 @@ extension Presentation {
         name: method.title, kind: .points, isDashed: method.isRival, points: places)
     }
     let title = "Total time against cache size, \(Point.title(ofLink: link))"
-    draw(
-      "total-\(link)", title,
-      LineChart(title: title, horizontal: "memory in the cache, %", vertical: "s", lines: lines)
-        .drawn())
+    let chart = LineChart(
+      title: title, horizontal: "memory in the cache, %", vertical: "s", lines: lines)
+    add(Drawing(.total, link: link, title, chart.drawn()))
   }
 }
 

@@ -22,43 +22,44 @@ extension Presentation {
     let runs = all.converged
     guard !runs.isEmpty else { return }
     draw(
-      "throughput", "Operations per second around a migration", runs,
+      .throughput, "Operations per second around a migration", runs,
       vertical: "operations per second", .linear
     ) { $0.operationsPerSecond }
     // A second without an operation has no latency.
     draw(
-      "latency", "Latency around a migration: highest p99 of a tenth of a second", runs,
+      .latency, "Latency around a migration: highest p99 of a tenth of a second", runs,
       vertical: "ms, the highest p99 of the ten slots of 100 ms in each second", .logarithmic
     ) { $0.operationsPerSecond > 0 ? $0.p99 : nil }
   }
 
   private mutating func draw(
-    _ name: String, _ title: String, _ runs: [Run], vertical: String, _ kind: Scale.Kind,
-    value: (Run.Stretch) -> Double?
+    _ subject: Drawing.Subject, _ title: String, _ runs: [Run], vertical: String,
+    _ kind: Scale.Kind, value: (Run.Stretch) -> Double?
   ) {
     let lines = runs.methods.map { method in
       LineChart.Line(
-        name: method.title, kind: .course, points: Presentation.course(runs.of(method), value))
+        name: method.title, kind: .course(step: 1),
+        points: Presentation.course(runs.of(method), value))
     }
-    draw(
-      name, title,
-      LineChart(
-        title: title, horizontal: "s from the switchover", vertical: vertical, kind: kind,
-        event: 0, lines: lines
-      ).drawn())
+    let chart = LineChart(
+      title: title, horizontal: "s from the switchover", vertical: vertical, kind: kind, event: 0,
+      lines: lines)
+    add(Drawing(subject, title, chart.drawn()))
   }
 
-  /// For each whole second from the switchover the median over the runs, with lowest and highest.
+  /// For each whole second from the switchover the median over the runs, with lowest and highest. A second
+  /// in which half of the runs or more have no value has no point: the others' would hide the outage.
   static func course(_ runs: [Run], _ value: (Run.Stretch) -> Double?) -> [LineChart.Point] {
-    var seconds: [Int: [Double]] = [:]
+    var seconds: [Int: [Double?]] = [:]
     for run in runs {
       for stretch in run.stretches ?? [] {
-        guard let value = value(stretch) else { continue }
-        seconds[Int(stretch.start.rounded(.down)), default: []].append(value)
+        seconds[Int(stretch.start.rounded(.down)), default: []].append(value(stretch))
       }
     }
-    return seconds.sorted { $0.key < $1.key }.compactMap { second, values in
-      Distribution(values).map { LineChart.Point(x: Double(second), $0) }
+    return seconds.sorted { $0.key < $1.key }.compactMap { second, all in
+      let values = all.compactMap { $0 }
+      guard 2 * values.count > all.count else { return nil }
+      return Distribution(values).map { LineChart.Point(x: Double(second), $0) }
     }
   }
 }

@@ -56,11 +56,9 @@ extension Presentation {
         values: runs.methods.map { total.distribution(over: under(workload).of($0)) })
     }
     let title = "Total time while clients ask as fast as they are answered"
-    draw(
-      "workloads", title,
-      BarChart(
-        title: title, axis: "s, 1 Gbit/s; no bar where none converged",
-        series: runs.methods.map(\.title), bars: bars
-      ).drawn())
+    let chart = BarChart(
+      title: title, axis: "s, 1 Gbit/s; no bar where none converged",
+      series: runs.methods.map(\.title), bars: bars)
+    add(Drawing(.workloads, title, chart.drawn()))
   }
 }

@@ -1,26 +1,22 @@
 import Lab
 
 /// What is made of raw data: parts of the document and drawings.
-public struct Presentation: Sendable {
+package struct Presentation {
   /// What stands between a document's markers of that name.
-  public struct Part: Sendable {
-    public let name: String
-    public let text: String
+  package struct Part {
+    /// The markers'.
+    package let name: String
+    /// In Markdown.
+    package let text: String
   }
 
-  /// A drawing of something that was measured.
-  public struct Drawing: Sendable {
-    /// Its file's, without the extension.
-    public let name: String
-    public let title: String
-    public let image: SVGDrawing
-  }
-
-  public private(set) var parts: [Part] = []
-  public private(set) var drawings: [Drawing] = []
+  /// In the order in which they are made.
+  package private(set) var parts: [Part] = []
+  /// Of what was measured only.
+  package private(set) var drawings: [Drawing] = []
 
   /// - Throws: where runs of one experiment are not comparable.
-  public init(_ record: EvaluationRecord) throws(LabError) {
+  package init(_ record: EvaluationRecord) throws(LabError) {
     try record.requireComparableRuns()
     addMachines(record)
     add("goals", Goal.table(record))
@@ -60,7 +56,5 @@ public struct Presentation: Sendable {
 
   mutating func add(_ name: String, _ table: Table) { add(name, table.text) }
 
-  mutating func draw(_ name: String, _ title: String, _ image: SVGDrawing) {
-    drawings.append(Drawing(name: name, title: title, image: image))
-  }
+  mutating func add(_ drawing: Drawing) { drawings.append(drawing) }
 }

@@ -1,16 +1,11 @@
 import Lab
 
 /// A table in Markdown.
-public struct Table: Sendable {
-  public var head: [String]
-  public var rows: [[String]]
+struct Table {
+  var head: [String]
+  var rows: [[String]]
 
-  public init(head: [String], rows: [[String]]) {
-    self.head = head
-    self.rows = rows
-  }
-
-  public var text: String {
+  var text: String {
     guard !rows.isEmpty else { return "Not measured yet." }
     let rule = Array(repeating: "---", count: head.count)
     return ([head, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |" }

@@ -19,6 +19,7 @@ extension Run.Conditions {
   fileprivate var described: [String: String] {
     [
       "memory": "\(memory) MiB",
+      "processors": "\(processors)",
       "cache share": "\(cacheShare) %",
       "documents": "\(documents)",
       "link": link,
@@ -27,6 +28,9 @@ extension Run.Conditions {
       "rate": rate.map { "\($0) per second" } ?? "unlimited",
       "storage limit": storageLimit.map { "\($0) operations per second" } ?? "none",
       "storage bandwidth": storageMegabytes.map { "\($0) MB per second" } ?? "none",
+      "patience": patience.map { "\($0) s" } ?? "none",
+      "time before": before.map { "\($0) s" } ?? "none",
+      "time after": after.map { "\($0) s" } ?? "none",
     ]
   }
 }
@@ -36,8 +40,8 @@ extension EvaluationRecord {
   /// one machine, and others may be of another.
   ///
   /// - Parameter file: where the other raw data comes from, for the error.
-  /// - Throws: where an experiment was measured on two machines, as far as both say what theirs is.
-  public mutating func add(_ other: EvaluationRecord, from file: String) throws(LabError) {
+  /// - Throws: where an experiment was measured on two machines.
+  package mutating func add(_ other: EvaluationRecord, from file: String) throws(LabError) {
     let measured = Set(runs.map(\.experiment))
     for experiment in Set(other.runs.map(\.experiment)) {
       let machine = other.machine(of: experiment)
@@ -55,7 +59,7 @@ extension EvaluationRecord {
   }
 
   /// - Throws: where more runs cannot be added to these, because they would be of another machine.
-  public func requireSameMachine(_ now: [String: String]) throws(LabError) {
+  package func requireSameMachine(_ now: [String: String]) throws(LabError) {
     guard let difference = EvaluationRecord.difference(machine, now) else { return }
     throw LabError(
       "its runs were measured on another machine, with other \(difference): write those of this one to "
@@ -65,7 +69,7 @@ extension EvaluationRecord {
   /// Medians are those of runs under the same conditions.
   ///
   /// - Throws: where runs of one experiment differ in what its tables do not tell apart.
-  public func requireComparableRuns() throws(LabError) {
+  package func requireComparableRuns() throws(LabError) {
     for experiment in Experiment.allCases {
       let conditions = runs.filter { $0.experiment == experiment }.map { run in
         run.conditions.described.filter { !experiment.varied.contains($0.key) }
@@ -79,11 +83,10 @@ extension EvaluationRecord {
     }
   }
 
-  /// The first of the names that both have with different values, and those values.
+  /// The first of the names whose values differ, and those values.
   private static func difference(_ one: [String: String], _ other: [String: String]) -> String? {
-    for (name, value) in one.sorted(by: { $0.key < $1.key }) {
-      guard let second = other[name], second != value else { continue }
-      return "\(name) (\(value) and \(second))"
+    for name in Set(one.keys).union(other.keys).sorted() where one[name] != other[name] {
+      return "\(name) (\(one[name] ?? "not known") and \(other[name] ?? "not known"))"
     }
     return nil
   }

@@ -3,20 +3,20 @@ import Lab
 
 /// The raw data: every run of one or several invocations on one machine, or, where the data of several was
 /// put together, of each experiment on one.
-public struct EvaluationRecord: Codable, Sendable {
+package struct EvaluationRecord: Codable, Sendable {
   /// Where it was measured, in words, by name.
-  public var machine: [String: String]
+  package var machine: [String: String]
   /// In the order of time.
-  public var runs: [Run] = []
+  package var runs: [Run] = []
   /// Where the experiments were measured that were not measured on `machine`.
   var otherMachines: [Experiment: [String: String]] = [:]
 
   private enum CodingKeys: CodingKey { case machine, runs }
 
-  public init(machine: [String: String]) { self.machine = machine }
+  package init(machine: [String: String]) { self.machine = machine }
 
   /// - Throws: where the file is not there or is none of ours.
-  public init(file: String) throws(LabError) {
+  package init(file: String) throws(LabError) {
     guard let data = FileManager.default.contents(atPath: file) else {
       throw LabError("the raw data \(file) cannot be read")
     }
@@ -29,7 +29,7 @@ public struct EvaluationRecord: Codable, Sendable {
 
   /// Writes it beside the file and puts it in its place, so that an interrupted run leaves what was
   /// there before.
-  public func write(toFile path: String) throws(LabError) {
+  package func write(toFile path: String) throws(LabError) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     do {
@@ -44,16 +44,16 @@ public struct EvaluationRecord: Codable, Sendable {
   }
 
   /// How often the full evaluation measures each point.
-  public static let repetitions = 5
+  package static let repetitions = 5
 
   /// The runs of one experiment that did not fail and that other programs did not disturb. Migrations that
   /// did not converge are among them.
-  public func undisturbedRuns(of experiment: Experiment) -> [Run] {
+  package func undisturbedRuns(of experiment: Experiment) -> [Run] {
     runs.filter { $0.experiment == experiment && $0.failure == nil && !$0.isDisturbed }
   }
 
   /// Of those, the runs whose migration came to its end: their figures count.
-  public func countedRuns(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
+  package func countedRuns(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
     let runs = undisturbedRuns(of: experiment).converged
     guard let method else { return runs }
     return runs.filter { $0.method == method }
@@ -62,7 +62,7 @@ public struct EvaluationRecord: Codable, Sendable {
 
 extension [Run] {
   /// Those that did not give up before their migration came to its end.
-  public var converged: [Run] { filter { $0[.converged] != 0 } }
+  package var converged: [Run] { filter { $0[.converged] != 0 } }
 
   func of(_ method: Method) -> [Run] { filter { $0.method == method } }
 
@@ -73,7 +73,7 @@ extension [Run] {
   }
 
   /// How a figure lies over these runs; nil where none of them has it.
-  public func distribution(of figure: Figure) -> Distribution? {
+  package func distribution(of figure: Figure) -> Distribution? {
     Distribution(compactMap { $0[figure] })
   }
 }

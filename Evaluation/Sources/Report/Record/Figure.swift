@@ -1,6 +1,6 @@
 /// What is measured in a run. The raw value is the key in the raw data and names the unit (counts and
 /// bytes where it names none).
-public enum Figure: String, CaseIterable, Codable, Sendable {
+package enum Figure: String, CaseIterable, Codable, Sendable {
   /// From the operator's first command to the migration's end at the source: dropping caches, inflating
   /// the balloon and the guest's own preparation inside.
   case total = "total_s"
@@ -16,6 +16,8 @@ public enum Figure: String, CaseIterable, Codable, Sendable {
   case wireBytes = "wire_bytes"
   /// Times that QEMU read the dirty log.
   case rounds
+  /// 1 where post-copy was ordered and pages were sent after the switch, 0 where it came too late.
+  case postcopySwitched = "postcopy_switched"
   case pagesDropped = "pages_dropped"
   /// 1 where the migration came to its end within the time it was given, else 0.
   case converged
@@ -41,8 +43,8 @@ public enum Figure: String, CaseIterable, Codable, Sendable {
   case operationsBefore = "ops_before"
   case operationsDuring = "ops_during"
   case operationsAfter = "ops_after"
-  /// From the switchover to the beginning of the first three seconds with 90 % of the operations before
-  /// on average; absent where they were not reached while it was observed.
+  /// From the switchover to the beginning of the first three seconds with 90 % of the operations on average
+  /// that clients ask for; absent where they were not reached while it was observed.
   case secondsTo90 = "seconds_to_90"
   /// How long it was observed behind the switchover.
   case observedAfter = "observed_after_s"

@@ -1,6 +1,6 @@
 /// The ways in which a guest is migrated. The raw values are the names in the raw data and on the
 /// command line.
-public enum Method: String, CaseIterable, Codable, Sendable {
+package enum Method: String, CaseIterable, Codable, Sendable {
   case precopy = "pre-copy"
   /// Switched to when all of the memory has been sent once.
   case postcopy = "post-copy"
@@ -26,7 +26,7 @@ public enum Method: String, CaseIterable, Codable, Sendable {
   /// Pre-copy of the same guest whose cache was never filled.
   case ideal
 
-  public var title: String {
+  package var title: String {
     switch self {
     case .precopy: "pre-copy"
     case .postcopy: "post-copy"
@@ -47,7 +47,7 @@ public enum Method: String, CaseIterable, Codable, Sendable {
     }
   }
 
-  public var usesLeafcutter: Bool {
+  package var usesLeafcutter: Bool {
     switch self {
     case .leafcutter, .leafcutterPostcopy, .leafcutterMultifd, .leafcutterZeroing,
       .leafcutterNoRefault:
@@ -56,8 +56,8 @@ public enum Method: String, CaseIterable, Codable, Sendable {
     }
   }
 
-  public var usesBalloon: Bool { self == .balloon || self == .shrunkCache }
+  package var usesBalloon: Bool { self == .balloon || self == .shrunkCache }
 
   /// What an operator could use instead of Leafcutter, the ideal not being one of them.
-  public var isRival: Bool { !usesLeafcutter && self != .ideal }
+  package var isRival: Bool { !usesLeafcutter && self != .ideal }
 }
