@@ -12,10 +12,14 @@ EVALUATION_PACKAGE := Evaluation
 # a scratch path of its own, because the flag would reach everything else.
 RELEASE := .build/release
 STATIC := .build-static/release
-DEMO := $(DEMO_PACKAGE)/.build/release
-TORTURE := $(TORTURE_PACKAGE)/.build/release/leafcutter-torture
-BENCH := $(BENCH_PACKAGE)/.build/release
-EVALUATION := $(EVALUATION_PACKAGE)/.build/release/leafcutter-evaluation
+# The packages that stand on this one have one scratch path, because most of what they build is the same:
+# $(call package,DIRECTORY).
+PACKAGES := .build-packages
+package = --package-path $(1) --scratch-path $(PACKAGES)
+DEMO := $(PACKAGES)/release
+TORTURE := $(PACKAGES)/release/leafcutter-torture
+BENCH := $(PACKAGES)/release
+EVALUATION := $(PACKAGES)/release/leafcutter-evaluation
 
 GUEST_FILES := $(STATIC)/leafcutter-guest $(DEMO)/leafcutter-store \
   $(RELEASE)/libleafcutter_wt.so $(RELEASE)/libleafcutter_hold.so
@@ -92,8 +96,8 @@ programs: setup-programs
 
 build: setup-demo programs
 	@echo "building the demo"
-	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-store)
-	$(call build,--package-path $(DEMO_PACKAGE) --static-swift-stdlib --product leafcutter-demo)
+	$(call build,$(call package,$(DEMO_PACKAGE)) --static-swift-stdlib --product leafcutter-store)
+	$(call build,$(call package,$(DEMO_PACKAGE)) --static-swift-stdlib --product leafcutter-demo)
 	@qemu-config/guest/build $(STATE)/kernel $(STATE)/guest $(GUEST_FILES)
 
 # Host: the proxy. Guest: what runs in the guest, for which DESTDIR may be its file system.
@@ -150,7 +154,7 @@ nodes-in-guest: setup build
 
 build-torture: build
 	@echo "building the torture"
-	$(call build,--package-path $(TORTURE_PACKAGE) --static-swift-stdlib --product leafcutter-torture)
+	$(call build,$(call package,$(TORTURE_PACKAGE)) --static-swift-stdlib --product leafcutter-torture)
 
 torture = $(TORTURE) --state $(STATE) --guest $(STATE)/guest --proxy $(RELEASE)/leafcutter \
   --store $(DEMO)/leafcutter-store --seed $(SEED)
@@ -161,8 +165,8 @@ torture: build-torture
 build-bench:
 	@echo "building leafcutter and the benchmark"
 	$(call build,--static-swift-stdlib --product leafcutter)
-	$(call build,--package-path $(BENCH_PACKAGE) --static-swift-stdlib --product leafcutter-bench)
-	$(call build,--package-path $(BENCH_PACKAGE) --static-swift-stdlib --product call_counter)
+	$(call build,$(call package,$(BENCH_PACKAGE)) --static-swift-stdlib --product leafcutter-bench)
+	$(call build,$(call package,$(BENCH_PACKAGE)) --static-swift-stdlib --product call_counter)
 
 # The counter is loaded by other programs, so its path is whole.
 bench_options = --proxy $(RELEASE)/leafcutter --call-counter $(CURDIR)/$(BENCH)/libcall_counter.so
@@ -176,7 +180,7 @@ bench-counts: build-bench
 
 build-evaluation: build
 	@echo "building the evaluation"
-	$(call build,--package-path $(EVALUATION_PACKAGE) --static-swift-stdlib --product leafcutter-evaluation)
+	$(call build,$(call package,$(EVALUATION_PACKAGE)) --static-swift-stdlib --product leafcutter-evaluation)
 
 evaluation: build-evaluation
 	@$(EVALUATION) run --state $(STATE) --guest $(STATE)/guest --proxy $(RELEASE)/leafcutter \
@@ -184,7 +188,7 @@ evaluation: build-evaluation
 	  --json $(or $(JSON),$(STATE)/evaluation.json) $(OPTIONS)
 
 evaluation-plots:
-	$(call build,--package-path $(EVALUATION_PACKAGE) --static-swift-stdlib --product leafcutter-evaluation)
+	$(call build,$(call package,$(EVALUATION_PACKAGE)) --static-swift-stdlib --product leafcutter-evaluation)
 	@$(EVALUATION) plot --document docs/evaluation.md --directory docs/evaluation docs/evaluation/*.json
 
 # The programs are built first, because the end-to-end tests migrate the demo's guest. Tests that wait in
@@ -198,14 +202,14 @@ test: setup build-torture build-old-guest
 	@swift test --skip-build --no-parallel --filter '^ExtensionTests\.'
 	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\.'
 	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 540"
-	@swift test --package-path $(DEMO_PACKAGE)
-	@swift test --package-path $(BENCH_PACKAGE)
+	@swift test $(call package,$(DEMO_PACKAGE))
+	@swift test $(call package,$(BENCH_PACKAGE))
 	@$(MAKE) --no-print-directory bench-counts
 	@Fuzzing/run 60
-	@swift test --package-path $(END_TO_END)
-	@swift test --package-path $(TORTURE_PACKAGE)
-	@swift test --package-path $(EVALUATION_PACKAGE)
-	@$(torture) --rounds 15 --seconds 200
+	@swift test $(call package,$(END_TO_END))
+	@swift test $(call package,$(TORTURE_PACKAGE))
+	@swift test $(call package,$(EVALUATION_PACKAGE))
+	@$(torture) --rounds 15 --seconds 120
 
 races:
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/races.suppressions" \

@@ -69,7 +69,7 @@ struct MatrixRows {
   ]
   /// Capabilities that were taken out later.
   private static let before9: [Way] = [
-    .compress, .legacyBlock, .multifdPostcopyUnused, .multifdPostcopy,
+    .compress, .legacyBlock, .multifdPostcopyUnused,
   ]
   /// Capabilities that are newer, and what needs a guest that runs.
   private static let since9: [Way] = [

@@ -16,7 +16,7 @@ struct Workbench {
   }()
   static let state = "\(root)/.lab"
   static let leafcutter = "\(root)/.build/release/leafcutter"
-  static let store = "\(root)/qemu-config/demo/.build/release/leafcutter-store"
+  static let store = "\(root)/.build-packages/release/leafcutter-store"
 
   /// Small enough to boot, warm and verify in a few seconds under emulation.
   static let documents = 100_000
