@@ -13,9 +13,9 @@ EVALUATION_PACKAGE := Evaluation
 RELEASE := .build/release
 STATIC := .build-static/release
 # The packages that stand on this one have one scratch path, because most of what they build is the same:
-# $(call package,DIRECTORY).
+# $(call package,DIRECTORY). What SwiftPM has planned there for another package is not to be used again.
 PACKAGES := .build-packages
-package = --package-path $(1) --scratch-path $(PACKAGES)
+package = --package-path $(1) --scratch-path $(PACKAGES) --disable-build-manifest-caching
 DEMO := $(PACKAGES)/release
 TORTURE := $(PACKAGES)/release/leafcutter-torture
 BENCH := $(PACKAGES)/release
