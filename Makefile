@@ -209,7 +209,7 @@ test: setup build-torture build-old-guest
 	@swift test $(call package,$(END_TO_END))
 	@swift test $(call package,$(TORTURE_PACKAGE))
 	@swift test $(call package,$(EVALUATION_PACKAGE))
-	@$(torture) --rounds 15 --seconds 120
+	@$(torture) --rounds 15 --seconds 200
 
 races:
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/races.suppressions" \

@@ -7,8 +7,7 @@ import Testing
 struct ComparabilityTests {
   private static let plain = Run.Conditions(
     memory: 1024, processors: 2, cacheShare: 50, documents: 470_000, link: "1gbit", mix: "C",
-    rate: 100,
-    storageLimit: 500, storageMegabytes: 100)
+    rate: 100, storageLimit: 500, storageMegabytes: 100)
 
   private func record(
     _ experiment: Experiment, _ conditions: Run.Conditions...
