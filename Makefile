@@ -196,19 +196,19 @@ evaluation-plots:
 # the proxy's, which are asynchronous, apart from those that keep all the threads of a small machine.
 test: setup build-torture build-old-guest
 	@$(LINT) $(SOURCES)
-	@swift test --skip '^(ExtensionTests|StreamProxyTests)\.'
-	@swift test --skip-build --filter '^StreamProxyTests\.'
+	@Tests/run --skip '^(ExtensionTests|StreamProxyTests)\.'
+	@Tests/run --skip-build --filter '^StreamProxyTests\.'
 	@Tests/nodes-in-guest $(STATE)/guest
-	@swift test --skip-build --no-parallel --filter '^ExtensionTests\.'
-	@LEAFCUTTER_QEMU=1 swift test --skip-build --no-parallel --filter '^MigrationTests\.'
+	@Tests/run --skip-build --no-parallel --filter '^ExtensionTests\.'
+	@LEAFCUTTER_QEMU=1 Tests/run --skip-build --no-parallel --filter '^MigrationTests\.'
 	@$(MAKE) --no-print-directory matrix SHORT=1 JSON= OPTIONS="--budget 540"
-	@swift test $(call package,$(DEMO_PACKAGE))
-	@swift test $(call package,$(BENCH_PACKAGE))
+	@Tests/run $(call package,$(DEMO_PACKAGE))
+	@Tests/run $(call package,$(BENCH_PACKAGE))
 	@$(MAKE) --no-print-directory bench-counts
 	@Fuzzing/run 60
-	@swift test $(call package,$(END_TO_END))
-	@swift test $(call package,$(TORTURE_PACKAGE))
-	@swift test $(call package,$(EVALUATION_PACKAGE))
+	@Tests/run $(call package,$(END_TO_END))
+	@Tests/run $(call package,$(TORTURE_PACKAGE))
+	@Tests/run $(call package,$(EVALUATION_PACKAGE))
 	@$(torture) --rounds 15 --seconds 200
 
 races:
