@@ -9,65 +9,93 @@ import Synchronization
 /// puts the record on the wire, so a record that was looked up before the removal was logged clean
 /// before the guest's write, and the write makes the page dirty and sent again.
 public final class DeadPages: Sendable {
-  /// The words of one block. The pointer is fixed at creation and freed with the object.
+  /// The words of one block; allocated when the object is created and freed with it.
   @safe
-  struct Block: @unchecked Sendable {
+  private struct Words: @unchecked Sendable {
     let pages: Int
     /// nil where the block holds no bits.
-    let words: UnsafeMutablePointer<Atomic<UInt64>>?
+    let first: UnsafeMutablePointer<Atomic<UInt64>>?
 
-    var wordCount: Int { (pages + 63) / 64 }
+    var count: Int { (pages + 63) / 64 }
+  }
 
+  /// One block's bits, for an editor that looks up page after page of it. It keeps them alive.
+  @safe
+  struct Block: @unchecked Sendable {
+    private let pages: Int
+    private let words: UnsafeMutablePointer<Atomic<UInt64>>?
+    private let owner: DeadPages?
+
+    /// A block in which no page is dead.
+    static let empty = unsafe Block(pages: 0, words: nil, owner: nil)
+
+    fileprivate init(of owner: DeadPages, _ index: Int) {
+      let words = owner.blocks[index]
+      unsafe self.init(pages: words.pages, words: words.first, owner: owner)
+    }
+
+    private init(pages: Int, words: UnsafeMutablePointer<Atomic<UInt64>>?, owner: DeadPages?) {
+      self.pages = pages
+      unsafe self.words = words
+      self.owner = owner
+    }
+
+    /// Whether a page is dead now; none is outside the block.
     @inline(__always)
     func contains(_ page: Int) -> Bool {
-      guard let words = unsafe words, page < pages else { return false }
-      // The index is below wordCount because the page is below `pages`.
+      guard let words = unsafe words, UInt(bitPattern: page) < UInt(bitPattern: pages) else {
+        return false
+      }
+      // The page is one of the block's, so the block has a word for it, and `owner` keeps the words.
       return unsafe words[page &>> 6].load(ordering: .acquiring) &>> UInt64(page & 63) & 1 == 1
     }
   }
 
-  private let blocks: [Block]
+  private let blocks: [Words]
 
   /// - Parameter pagesPerBlock: how many bits each block of the stream gets, in the stream's order;
   ///   0 for blocks in which nothing may be dropped.
   public init(pagesPerBlock: [Int]) {
     blocks = pagesPerBlock.map { pages in
-      guard pages > 0 else { return unsafe Block(pages: 0, words: nil) }
+      guard pages > 0 else { return unsafe Words(pages: 0, first: nil) }
       let count = (pages + 63) / 64
       // Every word is initialised before anybody sees the object.
       let words = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: count)
       for index in 0..<count { unsafe (words + index).initialize(to: Atomic(0)) }
-      return unsafe Block(pages: pages, words: words)
+      return unsafe Words(pages: pages, first: words)
     }
   }
 
   deinit {
     for block in blocks {
-      guard let words = unsafe block.words else { continue }
-      unsafe words.deinitialize(count: block.wordCount)
+      guard let words = unsafe block.first else { continue }
+      unsafe words.deinitialize(count: block.count)
       unsafe words.deallocate()
     }
   }
 
-  func block(_ index: Int) -> Block? { blocks.indices.contains(index) ? blocks[index] : nil }
+  /// The bits of the block at `index` of the stream's list; none are set where the list is shorter.
+  func block(_ index: Int) -> Block {
+    blocks.indices.contains(index) ? Block(of: self, index) : .empty
+  }
 
   /// Adds the pages whose bits are set in `bits`: bit n stands for page `page + n`.
   ///
-  /// - Precondition: `page` is a multiple of 64. Bits beyond the block's end must be clear.
+  /// - Precondition: `page` is a multiple of 64, and no bit stands for a page outside the block.
   public func insert(bits: UInt64, at page: Int, block: Int) {
-    precondition(page % 64 == 0)
+    precondition(page >= 0 && page % 64 == 0, "no word begins there")
     let target = blocks[block]
     guard bits != 0 else { return }
-    precondition(page + 63 - bits.leadingZeroBitCount < target.pages, "beyond the block's end")
+    precondition(page + 63 - bits.leadingZeroBitCount < target.pages, "outside the block")
     // Checked just above.
-    _ = unsafe target.words![page / 64].bitwiseOr(bits, ordering: .sequentiallyConsistent)
+    _ = unsafe target.first![page / 64].bitwiseOr(bits, ordering: .sequentiallyConsistent)
   }
 
   /// Adds a run of pages.
   ///
   /// - Precondition: the run lies inside the block.
   public func insert(_ range: Range<Int>, block: Int) {
-    precondition(range.upperBound <= blocks[block].pages, "beyond the block's end")
+    requireInside(range, block)
     forEachWord(of: range) { page, bits in insert(bits: bits, at: page, block: block) }
   }
 
@@ -75,10 +103,10 @@ public final class DeadPages: Sendable {
   ///
   /// - Precondition: the run lies inside the block.
   public func insert(_ range: Range<Int>, block: Int, of other: DeadPages) {
-    precondition(range.upperBound <= other.blocks[block].pages, "beyond the block's end")
+    other.requireInside(range, block)
     forEachWord(of: range) { page, bits in
       // Inside the block, so there are words.
-      let there = unsafe other.blocks[block].words![page / 64].load(ordering: .acquiring)
+      let there = unsafe other.blocks[block].first![page / 64].load(ordering: .acquiring)
       insert(bits: bits & there, at: page, block: block)
     }
   }
@@ -87,11 +115,11 @@ public final class DeadPages: Sendable {
   ///
   /// - Precondition: the run lies inside the block.
   public func count(_ range: Range<Int>, block: Int) -> Int {
-    precondition(range.upperBound <= blocks[block].pages, "beyond the block's end")
+    requireInside(range, block)
     var count = 0
     forEachWord(of: range) { page, bits in
       // As above.
-      let there = unsafe blocks[block].words![page / 64].load(ordering: .relaxed)
+      let there = unsafe blocks[block].first![page / 64].load(ordering: .relaxed)
       count += (bits & there).nonzeroBitCount
     }
     return count
@@ -102,7 +130,7 @@ public final class DeadPages: Sendable {
     let target = blocks[block]
     forEachWord(of: range.clamped(to: 0..<target.pages)) { page, bits in
       // Clamped to the block above.
-      _ = unsafe target.words![page / 64].bitwiseAnd(~bits, ordering: .sequentiallyConsistent)
+      _ = unsafe target.first![page / 64].bitwiseAnd(~bits, ordering: .sequentiallyConsistent)
     }
   }
 
@@ -111,17 +139,23 @@ public final class DeadPages: Sendable {
     for (index, block) in blocks.enumerated() { remove(0..<block.pages, block: index) }
   }
 
-  public func contains(_ page: Int, block: Int) -> Bool { blocks[block].contains(page) }
+  /// Whether a page is dead now; none is outside its block.
+  public func contains(_ page: Int, block: Int) -> Bool { self.block(block).contains(page) }
 
   /// How many pages are dead now.
   public var count: Int {
     blocks.reduce(0) { total, block in
-      guard let words = unsafe block.words else { return total }
-      return (0..<block.wordCount).reduce(total) {
-        // Below wordCount.
+      guard let words = unsafe block.first else { return total }
+      return (0..<block.count).reduce(total) {
+        // Below the number of words.
         unsafe $0 + words[$1].load(ordering: .relaxed).nonzeroBitCount
       }
     }
+  }
+
+  private func requireInside(_ range: Range<Int>, _ block: Int) {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= blocks[block].pages, "outside the block")
   }
 
   private func forEachWord(of range: Range<Int>, _ body: (_ page: Int, _ bits: UInt64) -> Void) {

@@ -197,7 +197,7 @@ public struct MultifdEditor: Sendable {
   private mutating func edit(
     _ input: RawSpan, _ packet: inout MultifdPacket, block: Int, normal: Int, zero: Int
   ) {
-    let deadBits = dead?.block(block) ?? DeadPages.none
+    let deadBits = dead?.block(block) ?? .empty
     var nextWatched = watched.first(from: 0, in: block)
     var last: UInt64 = 0
     pagesDropped.removeAll(keepingCapacity: true)

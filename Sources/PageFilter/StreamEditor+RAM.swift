@@ -6,7 +6,7 @@ extension StreamEditor {
     currentBlock = index
     guard blocks.indices.contains(index) else { return }
     currentPages = blocks[index].usedLength >> targetPageBits
-    currentDead = dead?.block(index) ?? DeadPages.none
+    currentDead = dead?.block(index) ?? .empty
     currentWatched = watched.first(from: 0, in: index)
   }
 

@@ -90,7 +90,7 @@ public struct StreamEditor: ~Copyable {
   var targetPageBits: UInt64 = 12
   var currentBlock = -1
   var currentPages: UInt64 = 0
-  var currentDead = DeadPages.none
+  var currentDead = DeadPages.Block.empty
   /// The first watched page that can come; pages before it are none.
   var currentWatched = UInt64.max
   var lastPage: UInt64 = 0
@@ -218,9 +218,4 @@ public struct StreamEditor: ~Copyable {
     case .raw: forwardRest(input, &position, &edits)
     }
   }
-}
-
-extension DeadPages {
-  /// A block without bits.
-  static let none = unsafe Block(pages: 0, words: nil)
 }

@@ -95,6 +95,9 @@ struct Run {
         output += stream[start + range.lowerBound..<start + range.upperBound]
       case .insert(let range):
         edits += 1
+        unsafe precondition(
+          range.lowerBound >= 0 && range.upperBound <= list.insertedBytes.count,
+          "outside what is put in")
         // The list is not changed meanwhile.
         unsafe output.append(contentsOf: list.insertedBytes[range])
       }
