@@ -1,5 +1,5 @@
 /* The test database's parts: what is in its documents (content.c), its commands (documents.c,
- * tables.c, readers.c, writers.c, sessions.c, slots.c, process.c, stall.c, second.c; main.c runs them) and what it loads from itself (extensions.c). */
+ * tables.c, versions.c, readers.c, writers.c, sessions.c, slots.c, process.c, stall.c, second.c; main.c runs them) and what it loads from itself (extensions.c). */
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 
@@ -47,6 +47,10 @@ void verify_table(const char *argument);
 void check_table(const char *argument);
 void add_many(const char *argument);
 void check_many(const char *argument);
+void add_versions(const char *argument);
+void warm_versions(const char *argument);
+void prepare_transaction(const char *argument);
+void end_prepared(const char *argument);
 void write_more(const char *argument);
 void commit(const char *argument);
 void start_readers(const char *argument);

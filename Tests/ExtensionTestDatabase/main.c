@@ -27,6 +27,10 @@
  *   rows NAME   reads it all; "ok ROWS", as many as are what was written
  *   many N ROWS makes N tables with an index of the engine's own each
  *   checkmany N reads them and their indexes; "ok ROWS BAD"
+ *   versions ROWS  makes a table whose rows have an older version each that is kept
+ *   warmversions   reads it; "ok ROWS"
+ *   prepare ROWS   leaves a prepared transaction that has written so many of them
+ *   endprepared    rolls it back; "ok CODE"
  *   readers N   has N threads read documents from now on
  *   latencies   of their reads since the last time; "ok READS BAD P50 P99 MAX", in nanoseconds
  *   still       ends them
@@ -162,6 +166,10 @@ static const struct {
     {"rows", check_table},
     {"many", add_many},
     {"checkmany", check_many},
+    {"versions", add_versions},
+    {"warmversions", warm_versions},
+    {"prepare", prepare_transaction},
+    {"endprepared", end_prepared},
     {"readers", start_readers},
     {"latencies", report_latencies},
     {"still", stop_readers},

@@ -25,7 +25,8 @@ extension DatabaseControl {
     guard let hold, engine.evictsByKey else { return }
     for _ in 0..<DatabaseControl.passes {
       let eviction = LeafEviction(
-        of: found.leaving, engine: engine, hold: hold, threads: threads, stop: agent.stop)
+        of: found.leaving, home: agent.home, engine: engine, hold: hold, threads: threads,
+        stop: agent.stop)
       // What is freed is caught while the rest is evicted.
       while !eviction.join(milliseconds: Int32(DatabaseControl.purgeInterval / 1_000_000)) {
         hold.purge()
@@ -49,7 +50,8 @@ extension DatabaseControl {
     let sample = listed.flatMap { found in
       hold.flatMap {
         try? ResidencySample(
-          of: found.resident, size: DatabaseControl.sampleSize, engine: engine, hold: $0)
+          of: found.resident, size: DatabaseControl.sampleSize, home: agent.home, engine: engine,
+          hold: $0)
       }
     }
     /// How much is there, and how much of that may stay.
@@ -87,7 +89,7 @@ extension DatabaseControl {
   func countLeft(_ tables: [LeafManifest.Table], threads: Int) -> Int? {
     hold.map {
       let left = Residency(
-        of: tables, engine: engine, hold: $0, threads: threads, stop: agent.stop)
+        of: tables, home: agent.home, engine: engine, hold: $0, threads: threads, stop: agent.stop)
       return left.resident + left.unasked
     }
   }

@@ -78,7 +78,9 @@ extension DatabaseControl {
     var resident = refaulted
     if let hold {
       func probe() -> Residency {
-        Residency(of: tables, engine: engine, hold: hold, threads: speed.threads, stop: agent.stop)
+        Residency(
+          of: tables, home: agent.home, engine: engine, hold: hold, threads: speed.threads,
+          stop: agent.stop)
       }
       var residency = probe()
       // What the engine had queued for eviction while its cache was small went when it had been read.
@@ -159,7 +161,7 @@ extension DatabaseControl {
     let crew = Crew(besides: "leafcutter-load", count: min(speed.threads, batches.count)) {
       [engine, hold] _ in
       hold?.readApart()
-      guard let visitor = try? LeafVisitor(engine, "") else { return }
+      guard let visitor = try? LeafVisitor(reading: engine) else { return }
       while case let index = next.take(1), index < batches.count, !interrupt.isRaised {
         let (table, range) = batches[index]
         guard throttle.waitForTurn(range.count, unless: interrupt) else { return }

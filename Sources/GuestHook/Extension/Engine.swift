@@ -142,8 +142,9 @@ struct UnknownEngine: Error, CustomStringConvertible {
 
 /// A WT_CURSOR; one thread uses it, and it keeps its session.
 @safe final class Cursor {
-  /// -31803 in every release of wiredtiger.h.
+  // The same in every release of wiredtiger.h.
   static let notFound: Int32 = -31803
+  private static let prepareConflict: Int32 = -31808
 
   private let handle: UnsafeMutableRawPointer
   private let session: Session
@@ -168,18 +169,24 @@ struct UnknownEngine: Error, CustomStringConvertible {
 
   /// Searches for a raw key and lets go of what was found.
   ///
-  /// - Parameter hold: with it, this thread's reads fail during the search, so that only what is in
-  ///   the cache is found and nothing is read.
+  /// - Parameter file: the table's own; this thread's reads of it are refused during the search, so that only
+  ///   what is in the cache is found. nil reads what is not.
   /// - Returns: 0 where a page was found, ENODATA where it would have had to be read, or an error.
-  func visit(_ key: UnsafeRawBufferPointer, withoutReading hold: HoldLibrary?) -> Int32 {
-    // An empty key is the leftmost leaf's; a byte of zero is not below any other key but it.
-    guard key.count > 0 else {
+  func visit(_ key: UnsafeRawBufferPointer, withoutReading file: UnreadFile?) -> Int32 {
+    var code: Int32
+    if key.count > 0 {
+      code = unsafe leafcutter_visit(
+        setKey, searchNear, reset, file?.refuse, file?.identity ?? .init(), handle, key.baseAddress,
+        key.count)
+    } else {
+      // An empty key is the leftmost leaf's; a byte of zero is not below any other key but it.
       var zero: UInt8 = 0
-      return unsafe leafcutter_visit(
-        setKey, searchNear, reset, hold?.functions.fail_reads, handle, &zero, 1)
+      code = unsafe leafcutter_visit(
+        setKey, searchNear, reset, file?.refuse, file?.identity ?? .init(), handle, &zero, 1)
     }
-    return unsafe leafcutter_visit(
-      setKey, searchNear, reset, hold?.functions.fail_reads, handle, key.baseAddress, key.count)
+    // Of a record that belongs to a prepared transaction, on a page that is there.
+    if code == Cursor.prepareConflict { code = 0 }
+    return code
   }
 
   /// Moves to the next record; false at the end.

@@ -119,6 +119,12 @@ import HookLink
     return statistics
   }
 
+  /// For visits of a table that read nothing of its file.
+  func unread(_ file: FileIdentity) -> UnreadFile {
+    UnreadFile(
+      refuse: functions.refuse_reads, identity: .init(device: file.device, inode: file.inode))
+  }
+
   /// Where in its file the first read would have begun that this thread was refused in its last visit
   /// without reading; nil where none was.
   var refusedRead: UInt64? {
@@ -142,4 +148,10 @@ import HookLink
   private func check(_ code: Int32, _ action: String) throws(EngineError) {
     guard code == 0 else { throw EngineError(action: action, code: code) }
   }
+}
+
+/// A table's file whose reads are refused to a thread while it visits a leaf.
+@safe struct UnreadFile {
+  let refuse: leafcutter_refuse_reads
+  let identity: leafcutter_file_identity
 }

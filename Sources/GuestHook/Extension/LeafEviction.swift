@@ -9,9 +9,10 @@ extension Engine {
     (try? openSession("").openCursor("metadata:", Engine.evictingCursor)) != nil
   }
 
-  fileprivate func evictingVisitor() throws(EngineError) -> LeafVisitor {
-    try LeafVisitor(
-      self, Residency.sessionConfiguration, cursors: "raw," + Engine.evictingCursor)
+  fileprivate func evictingVisitor(
+    _ hold: HoldLibrary, home: String
+  ) throws(EngineError) -> LeafVisitor {
+    try LeafVisitor(self, probing: hold, home: home, cursors: Engine.evictingCursor)
   }
 }
 
@@ -25,7 +26,8 @@ struct LeafEviction: Sendable {
   private let found = Counter()
 
   init(
-    of tables: [LeafManifest.Table], engine: Engine, hold: HoldLibrary, threads: Int, stop: Signal
+    of tables: [LeafManifest.Table], home: String, engine: Engine, hold: HoldLibrary, threads: Int,
+    stop: Signal
   ) {
     let pieces = tables.indices.flatMap { table in
       stride(from: 0, to: tables[table].leaves.count, by: LeafEviction.piece).map {
@@ -34,11 +36,11 @@ struct LeafEviction: Sendable {
     }
     let next = Counter()
     crew = Crew("leafcutter-evict", count: min(threads, pieces.count)) { [found] _ in
-      guard let visitor = try? engine.evictingVisitor() else { return }
+      guard let visitor = try? engine.evictingVisitor(hold, home: home) else { return }
       while case let index = next.take(1), index < pieces.count, !stop.isRaised {
         let (table, range) = pieces[index]
         guard visitor.moves(to: tables[table].uri) else { continue }
-        _ = found.take(LeafEviction.visit(tables[table].leaves, range, visitor, hold))
+        _ = found.take(LeafEviction.visit(tables[table].leaves, range, visitor))
         visitor.letGo()
       }
     }
@@ -51,13 +53,13 @@ struct LeafEviction: Sendable {
   var met: Int { found.taken }
 
   private static func visit(
-    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor, _ hold: HoldLibrary
+    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor
   ) -> Int {
     unsafe leaves.keyBytes.withUnsafeBytes { keys in
       range.count { leaf in
         // Key ranges lie within the key bytes, which are alive during the call.
         let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
-        return unsafe visitor.visit(key, withoutReading: hold) == 0
+        return unsafe visitor.visit(key) == 0
       }
     }
   }

@@ -30,7 +30,7 @@ struct LeafWalk {
 
   /// nil where the engine gives no session.
   init?(home: String, engine: Engine, hold: HoldLibrary, check: ReadCheck) {
-    guard let visitor = try? LeafVisitor(engine, Residency.sessionConfiguration) else { return nil }
+    guard let visitor = try? LeafVisitor(engine, probing: hold, home: home) else { return nil }
     self.home = home
     self.hold = hold
     self.check = check
@@ -93,7 +93,7 @@ struct LeafWalk {
   /// read first is either this page, or lies below it, or the page has another place by now.
   private func isInCache(_ address: BlockAddress, key: ArraySlice<UInt8>) -> Bool {
     // The key is alive during the call.
-    let code = unsafe key.withUnsafeBytes { unsafe visitor.visit($0, withoutReading: hold) }
+    let code = unsafe key.withUnsafeBytes { unsafe visitor.visit($0) }
     return code == 0 || hold.refusedRead != address.offset
   }
 
@@ -112,7 +112,7 @@ struct LeafWalk {
       for leaf in range {
         // Key ranges lie within the key bytes, which are alive during the call.
         let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
-        if unsafe visitor.visit(key, withoutReading: hold) == 0 { found.append(leaf) }
+        if unsafe visitor.visit(key) == 0 { found.append(leaf) }
         if hold.refusedRead != nil { refused += 1 }
       }
     }

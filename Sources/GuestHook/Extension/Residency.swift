@@ -1,45 +1,6 @@
 import Glibc
 import LeafManifest
 
-/// One thread's way to leaves by their separator keys: a session, and a cursor on the table it is at.
-final class LeafVisitor {
-  private let session: Session
-  private let cursors: String
-  private var uri = ""
-  private var cursor: Cursor?
-
-  /// - Parameters:
-  ///   - configuration: of the session, beside what every one of ours has.
-  ///   - cursors: their configuration.
-  init(
-    _ engine: Engine, _ configuration: String, cursors: String = "raw"
-  ) throws(EngineError) {
-    self.cursors = cursors
-    session = try engine.openSession("isolation=read-uncommitted" + configuration)
-  }
-
-  /// Goes to a table; false where it cannot be opened now (dropped, or somebody has it for himself).
-  func moves(to uri: String) -> Bool {
-    if uri != self.uri {
-      cursor = nil
-      cursor = try? session.openCursor(uri, cursors)
-      self.uri = uri
-    }
-    return cursor != nil
-  }
-
-  /// Has no table open any more: nobody is refused one (EBUSY) because of a visitor that waits.
-  func letGo() {
-    cursor = nil
-    uri = ""
-  }
-
-  /// See ``Cursor/visit(_:withoutReading:)``. Only after ``moves(to:)``.
-  func visit(_ key: UnsafeRawBufferPointer, withoutReading hold: HoldLibrary? = nil) -> Int32 {
-    unsafe cursor?.visit(key, withoutReading: hold) ?? ENOENT
-  }
-}
-
 /// Which leaves are in the cache, asked without reading any.
 struct Residency: Sendable {
   /// One flag for each leaf, table by table.
@@ -52,12 +13,9 @@ struct Residency: Sendable {
   /// Leaves that one thread asks for before it takes the next.
   private static let piece = 512
 
-  /// Sessions that probe stay out of eviction: a thread that helped to evict would do so with its
-  /// reads failing, and one that waited for room could wait for ever.
-  static let sessionConfiguration = ",ignore_cache_size=true"
-
   init(
-    of tables: [LeafManifest.Table], engine: Engine, hold: HoldLibrary, threads: Int, stop: Signal
+    of tables: [LeafManifest.Table], home: String, engine: Engine, hold: HoldLibrary, threads: Int,
+    stop: Signal
   ) {
     let pieces = tables.indices.flatMap { table in
       stride(from: 0, to: tables[table].leaves.count, by: Residency.piece).map {
@@ -68,11 +26,11 @@ struct Residency: Sendable {
     let asked = Counter()
     let results = Locked(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
     let crew = Crew("leafcutter-probe", count: min(threads, pieces.count)) { _ in
-      guard let visitor = try? LeafVisitor(engine, Residency.sessionConfiguration) else { return }
+      guard let visitor = try? LeafVisitor(engine, probing: hold, home: home) else { return }
       while case let index = next.take(1), index < pieces.count, !stop.isRaised {
         let (table, range) = pieces[index]
         guard visitor.moves(to: tables[table].uri) else { continue }
-        let flags = Residency.probe(tables[table].leaves, range, visitor, hold)
+        let flags = Residency.probe(tables[table].leaves, range, visitor)
         visitor.letGo()
         _ = asked.take(range.count)
         results.use { $0[table].replaceSubrange(range, with: flags) }
@@ -85,13 +43,13 @@ struct Residency: Sendable {
   }
 
   private static func probe(
-    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor, _ hold: HoldLibrary
+    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor
   ) -> [Bool] {
     unsafe leaves.keyBytes.withUnsafeBytes { keys in
       range.map { leaf in
         // Key ranges lie within the key bytes, which are alive during the call.
         let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
-        return unsafe visitor.visit(key, withoutReading: hold) == 0
+        return unsafe visitor.visit(key) == 0
       }
     }
   }
@@ -111,15 +69,13 @@ struct Residency: Sendable {
 struct ResidencySample {
   private var leaves: [(uri: String, key: [UInt8])] = []
   private let visitor: LeafVisitor
-  private let hold: HoldLibrary
   var count: Int { leaves.count }
 
   /// - Parameter size: how many leaves to ask for at a time.
   init(
-    of tables: [LeafManifest.Table], size: Int, engine: Engine, hold: HoldLibrary
+    of tables: [LeafManifest.Table], size: Int, home: String, engine: Engine, hold: HoldLibrary
   ) throws(EngineError) {
-    visitor = try LeafVisitor(engine, Residency.sessionConfiguration)
-    self.hold = hold
+    visitor = try LeafVisitor(engine, probing: hold, home: home)
     let total = tables.reduce(0) { $0 + $1.leaves.count }
     let step = max(1, total / size)
     var passed = 0
@@ -139,7 +95,7 @@ struct ResidencySample {
       guard visitor.moves(to: leaf.uri) else { return false }
       // The key is alive during the call.
       return unsafe leaf.key.withUnsafeBytes {
-        unsafe visitor.visit($0, withoutReading: hold) == 0
+        unsafe visitor.visit($0) == 0
       }
     }
   }

@@ -43,19 +43,40 @@ final class TableFile: Sendable {
   }
 }
 
+extension TableCatalog {
+  /// Where a table's file is.
+  static func path(of uri: String, in home: String) -> String {
+    home + "/" + uri.dropFirst("file:".count)
+  }
+}
+
 extension TableCatalog.Table {
   /// Where its file is.
-  func path(in home: String) -> String { home + "/" + uri.dropFirst("file:".count) }
+  func path(in home: String) -> String { TableCatalog.path(of: uri, in: home) }
+}
+
+/// Which file it is, whatever its path.
+struct FileIdentity: Hashable {
+  var device: UInt64
+  var inode: UInt64
+
+  /// nil where there is no file with that path.
+  init?(path: String) {
+    var about = stat()
+    // The path is zero-terminated, and the structure alive, during the call.
+    guard unsafe stat(path, &about) == 0 else { return nil }
+    (device, inode) = (UInt64(about.st_dev), UInt64(about.st_ino))
+  }
+
+  init(_ identity: leafcutter_file_identity) {
+    (device, inode) = (identity.device, identity.inode)
+  }
 }
 
 /// The regular files that this process has open.
 struct OpenFiles {
-  private struct Identity: Hashable {
-    var device: UInt64
-    var inode: UInt64
-  }
   /// nil where nobody can say.
-  private let identities: Set<Identity>?
+  private let identities: Set<FileIdentity>?
 
   init() {
     var files: [leafcutter_file_identity] = []
@@ -65,16 +86,12 @@ struct OpenFiles {
       // As many elements as are promised, alive during the call.
       count = Int(clamping: unsafe leafcutter_open_files(&files, files.count))
     }
-    identities =
-      count == Int.max
-      ? nil : Set(files.prefix(count).map { Identity(device: $0.device, inode: $0.inode) })
+    identities = count == Int.max ? nil : Set(files.prefix(count).map(FileIdentity.init))
   }
 
   /// Whether the file with that path is one of them, or may be.
   func contains(_ path: String) -> Bool {
-    var about = stat()
-    // The path is zero-terminated, and the structure alive, during the call.
-    guard let identities, unsafe stat(path, &about) == 0 else { return true }
-    return identities.contains(Identity(device: UInt64(about.st_dev), inode: UInt64(about.st_ino)))
+    guard let identities, let file = FileIdentity(path: path) else { return true }
+    return identities.contains(file)
   }
 }

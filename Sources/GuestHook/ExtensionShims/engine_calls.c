@@ -48,13 +48,13 @@ void leafcutter_set_raw_key(void *set_key, void *cursor, const void *bytes, size
   ((set_key_method)set_key)(cursor, &item);
 }
 
-int leafcutter_visit(void *set_key, void *search_near, void *reset, void (*fail_reads)(int),
-                     void *cursor, const void *key, size_t count) {
+int leafcutter_visit(void *set_key, void *search_near, void *reset, leafcutter_refuse_reads refuse_reads,
+                     struct leafcutter_file_identity file, void *cursor, const void *key, size_t count) {
   int exact;
   leafcutter_set_raw_key(set_key, cursor, key, count);
-  if (fail_reads) fail_reads(1);
+  if (refuse_reads) refuse_reads(file.device, file.inode);
   int result = ((int (*)(void *, int *))search_near)(cursor, &exact);
-  if (fail_reads) fail_reads(0);
+  if (refuse_reads) refuse_reads(0, 0);
   if (result == 0) result = ((int (*)(void *))reset)(cursor);
   return result;
 }

@@ -89,7 +89,7 @@ bool leafcutter_find_hold(struct leafcutter_hold_functions *out) {
   } wanted[] = {
 #define WANTED(function) \
   {"leafcutter_hold_" #function, offsetof(struct leafcutter_hold_functions, function)}
-      WANTED(abi),     WANTED(check),    WANTED(fail_reads), WANTED(open),    WANTED(close),
+      WANTED(abi),     WANTED(check),    WANTED(refuse_reads), WANTED(open),    WANTED(close),
       WANTED(pin),     WANTED(pieces),   WANTED(ring),       WANTED(release), WANTED(allocator),
       WANTED(purge),   WANTED(kept_free), WANTED(set_mark), WANTED(abandon), WANTED(get_stats),
       WANTED(at_destination),          WANTED(read_apart), WANTED(time_reads),

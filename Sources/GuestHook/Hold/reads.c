@@ -2,6 +2,8 @@
  * It runs in any thread of the program. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <time.h>
@@ -9,15 +11,18 @@
 
 #include "leafcutter_hold.h"
 
-static __thread int fails_reads, reads_apart;
+static __thread int reads_apart;
+/* The file whose reads are refused, and where the first of them would have begun. */
+static __thread uint64_t refused_device, refused_inode;
 static __thread int64_t refused = -1;
 
 static atomic_int are_timed;
 static atomic_uint_fast64_t begun, ended, taken_ns;
 
-void leafcutter_hold_fail_reads(int on) {
-  fails_reads = on;
-  if (on) refused = -1;
+void leafcutter_hold_refuse_reads(uint64_t device, uint64_t inode) {
+  refused_device = device;
+  refused_inode = inode;
+  if (inode) refused = -1;
 }
 
 int64_t leafcutter_hold_refused_read(void) { return refused; }
@@ -53,9 +58,15 @@ static ssize_t read_timed(int file, void *buffer, size_t count, off_t offset) {
   return result;
 }
 
+static bool is_refused(int file, off_t offset) {
+  struct stat about;
+  if (fstat(file, &about) || about.st_ino != refused_inode || about.st_dev != refused_device) return false;
+  if (refused < 0) refused = offset;
+  return true;
+}
+
 ssize_t pread(int file, void *buffer, size_t count, off_t offset) {
-  if (__builtin_expect(fails_reads, 0)) {
-    if (refused < 0) refused = offset;
+  if (__builtin_expect(refused_inode != 0, 0) && is_refused(file, offset)) {
     errno = ENODATA;
     return -1;
   }

@@ -32,11 +32,17 @@ void *leafcutter_quiet_handler(void);
 /* cursor->set_key of a raw cursor. */
 void leafcutter_set_raw_key(void *set_key, void *cursor, const void *bytes, size_t count);
 
-/* cursor->search_near for a raw key, with this thread's reads failing meanwhile (`fail_reads` of the
+struct leafcutter_file_identity {
+  uint64_t device, inode;
+};
+
+typedef void (*leafcutter_refuse_reads)(uint64_t device, uint64_t inode);
+
+/* cursor->search_near for a raw key, with this thread's reads of a file refused meanwhile (`refuse_reads` of the
  * hold library, or NULL to read as usual), and cursor->reset where it found something. Returns
  * search_near's result. */
-int leafcutter_visit(void *set_key, void *search_near, void *reset, void (*fail_reads)(int),
-                     void *cursor, const void *key, size_t count);
+int leafcutter_visit(void *set_key, void *search_near, void *reset, leafcutter_refuse_reads refuse_reads,
+                     struct leafcutter_file_identity file, void *cursor, const void *key, size_t count);
 
 /* cursor->get_key and cursor->get_value of a cursor whose key and value are texts. */
 int leafcutter_get_texts(void *get_key, void *get_value, void *cursor, const char **key,
@@ -55,10 +61,6 @@ bool leafcutter_reads_directly(const char *directory);
 
 /* eventfd(2), non-blocking and close-on-exec. */
 int leafcutter_extension_eventfd(void);
-
-struct leafcutter_file_identity {
-  uint64_t device, inode;
-};
 
 /* The regular files that this process has open, at most `capacity` of them. Returns how many there are, or
  * SIZE_MAX where they cannot be looked at. */
@@ -84,7 +86,7 @@ struct leafcutter_hold_functions {
   int (*abi)(void);
   int (*check)(const char **what);
   int (*check_move)(void);
-  void (*fail_reads)(int on);
+  leafcutter_refuse_reads refuse_reads;
   int (*open)(size_t capacity, size_t filling);
   int (*close)(void);
   int (*pin)(size_t piece_bytes);

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define LEAFCUTTER_HOLD_ABI 4
+#define LEAFCUTTER_HOLD_ABI 5
 
 struct leafcutter_hold_piece {
   uint64_t address; /* in this process */
@@ -51,11 +51,13 @@ int leafcutter_hold_check(const char **what);
  * the program for one. */
 int leafcutter_hold_check_move(void);
 
-/* While on is set for the calling thread, its pread(2)s fail with ENODATA and read nothing. */
-void leafcutter_hold_fail_reads(int on);
+/* From now on the calling thread's pread(2)s of one file fail with ENODATA and read nothing; with inode 0 no
+ * file's do. Only that file's: in the middle of a search the engine may write a page out, for which it reads
+ * others, such as its history store, and one that cannot be read there ends the database (WT_PANIC). */
+void leafcutter_hold_refuse_reads(uint64_t device, uint64_t inode);
 
-/* Where the first of the calling thread's reads would have begun that have failed since that was set last,
- * in bytes from the start of its file; -1 where none has. */
+/* Where the first of the calling thread's reads would have begun that have been refused since a file was named
+ * last, in bytes from the start of that file; -1 where none has. */
 int64_t leafcutter_hold_refused_read(void);
 
 /* While on is set for the calling thread, its pread(2)s do not count among the program's own. */
