@@ -29,6 +29,7 @@ bool has_content(WT_CURSOR *documents, uint64_t number, uint64_t content);
 void check(int code, const char *what);
 
 /* Commands; each answers with one line. The argument is what follows the command's name. */
+void set_statistics(const char *argument);
 void warm(const char *argument);
 void first(const char *argument);
 void take_sessions(const char *argument);

@@ -18,6 +18,13 @@ static uint64_t statistic(const char *uri, const char *configuration, const char
   return found;
 }
 
+void set_statistics(const char *argument) {
+  char configuration[64];
+  snprintf(configuration, sizeof configuration, "statistics=(%s)", argument);
+  check(connection->reconfigure(connection, configuration), "reconfigure");
+  printf("ok\n");
+}
+
 void warm(const char *argument) {
   (void)argument;
   uint64_t seen = 0;

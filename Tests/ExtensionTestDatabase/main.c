@@ -14,6 +14,7 @@
  *   pin         leaves a transaction open that has read a document
  *   leaves      leaf pages in the cache, by WiredTiger's own walk
  *   cache       "ok CACHE_SIZE BYTES_IN_CACHE"
+ *   statistics all|none  switches the engine's statistics on or off
  *   verify      reads and compares every document; "ok N BAD"
  *   slots       the words of WT_CONNECTION, WT_SESSION and WT_CURSOR at which the methods lie that
  *               Leafcutter uses, with the first one's and the one behind the last's, by the header
@@ -147,6 +148,7 @@ static const struct {
   const char *name;
   void (*run)(const char *argument);
 } commands[] = {
+    {"statistics", set_statistics},
     {"warm", warm},
     {"first", first},
     {"sessions", take_sessions},

@@ -41,14 +41,8 @@ extension Engine {
 
   /// The same where statistics are switched off: they are on for as long as it takes.
   func cacheUsageAnyway() throws(EngineError) -> CacheUsage {
-    do throws(EngineError) {
-      return try cacheUsage()
-    } catch  where error.code == EINVAL {
-      // A cursor on statistics is refused only where they are off, so that is what they go back to.
-      try reconfigure("statistics=(fast)")
-      defer { try? reconfigure("statistics=(none)") }
-      return try cacheUsage()
-    }
+    let statistics = try StatisticsInUse(self)
+    return try withExtendedLifetime(statistics) { () throws(EngineError) in try cacheUsage() }
   }
 
   private static let cacheStatistics = [
@@ -57,13 +51,8 @@ extension Engine {
     "cache: eviction currently operating in aggressive mode",
   ]
 
+  /// - Throws: ``EngineError``; with EINVAL the engine may have taken a part of it all the same.
   func setCacheSize(_ bytes: UInt64) throws(EngineError) {
-    do throws(EngineError) {
-      try reconfigure("cache_size=\(bytes)")
-    } catch  where error.code == EINVAL {
-      // A database that was opened with `log=(enabled)`, without a value, is refused any change that
-      // does not name the log.
-      try reconfigure("cache_size=\(bytes),log=(enabled=true)")
-    }
+    try reconfigure("cache_size=\(bytes)")
   }
 }

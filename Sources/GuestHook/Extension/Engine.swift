@@ -57,7 +57,18 @@ struct UnknownEngine: Error, CustomStringConvertible {
     return unsafe text.map { unsafe String(cString: $0) } ?? "."
   }
 
+  /// Changes settings of the connection.
   func reconfigure(_ configuration: String) throws(EngineError) {
+    do throws(EngineError) {
+      try reconfigureExactly(configuration)
+    } catch  where error.code == EINVAL {
+      // 3.2.1 refuses a database that was opened with `log=(enabled)`, without a value, any change that does
+      // not name the log.
+      try reconfigureExactly(configuration + ",log=(enabled=true)")
+    }
+  }
+
+  private func reconfigureExactly(_ configuration: String) throws(EngineError) {
     typealias Reconfigure =
       @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>) -> Int32
     let code = unsafe method(

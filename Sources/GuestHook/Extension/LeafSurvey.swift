@@ -110,40 +110,55 @@ struct LeafSurvey: Sendable {
 }
 
 /// Whether reads are really refused, seen from the engine's own count of pages that it read. They are not
-/// where it does not read by pread(2): with `mmap_all`, or through a file system that the program gave it.
+/// where it does not read by pread(2): with `mmap_all`, in a database that is only read (`mmap`), or through a
+/// file system that the program gave it.
 final class ReadCheck: Sendable {
-  /// So many searches without a refused read make one wonder.
+  /// The engine's count is looked at after so many searches each.
   private static let searches = 512
-  private static let pagesRead = "cache: pages read into cache"
+  /// 11.3.1 does not count mapped blocks among the pages.
+  private static let pagesRead = [
+    "cache: pages read into cache", "block-manager: mapped blocks read",
+  ]
+
+  private struct State {
+    var asked = 0
+    var refused = 0
+    /// Of the engine, at the last look; nil where statistics are off.
+    var pagesRead: UInt64?
+    var hasFailed = false
+  }
 
   private let engine: Engine
-  private let before: UInt64?
-  private let asked = Counter()
-  private let refused = Counter()
-  private let failed = Atomic(false)
+  /// nil where they are off and cannot be switched on.
+  private let statistics: StatisticsInUse?
+  private let state: Locked<State>
 
   init(_ engine: Engine) {
     self.engine = engine
-    before = ReadCheck.count(engine)
+    statistics = try? StatisticsInUse(engine)
+    state = Locked(State(pagesRead: ReadCheck.count(engine)))
   }
 
-  /// The first searches found everything in the cache, and the engine has read about as many pages.
-  var hasFailed: Bool { failed.load(ordering: .relaxed) }
+  /// So many searches found everything in the cache, and the engine has read about as many pages meanwhile.
+  var hasFailed: Bool { state.use { $0.hasFailed } }
 
-  func note(asked count: Int, refused refusals: Int) {
-    _ = refused.take(refusals)
-    let already = asked.take(count)
-    guard already < ReadCheck.searches, already + count >= ReadCheck.searches, refused.taken == 0,
-      let before, let now = ReadCheck.count(engine)
-    else { return }
-    if now > before, now - before > ReadCheck.searches / 2 {
-      failed.store(true, ordering: .relaxed)
+  func note(asked: Int, refused: Int) {
+    state.use { state in
+      state.asked += asked
+      state.refused += refused
+      guard state.asked >= ReadCheck.searches else { return }
+      let now = ReadCheck.count(engine)
+      if state.refused == 0, let before = state.pagesRead, let now,
+        now >= before + UInt64(ReadCheck.searches / 2)
+      {
+        state.hasFailed = true
+      }
+      state = State(pagesRead: now, hasFailed: state.hasFailed)
     }
   }
 
-  /// nil where the program has statistics switched off.
   private static func count(_ engine: Engine) -> UInt64? {
-    (try? engine.statistics([pagesRead]))?.first ?? nil
+    (try? engine.statistics(pagesRead))?.reduce(0) { $0 &+ ($1 ?? 0) }
   }
 }
 

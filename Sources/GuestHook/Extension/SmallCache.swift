@@ -29,7 +29,8 @@ final class SmallCache: Sendable {
     var wasRaised = false
   }
   private let state: Locked<State>
-  private let hasSwitchedStatisticsOn: Bool
+  /// Which the watch needs.
+  private let statistics = Locked<StatisticsInUse?>(nil)
   private let stop = Signal()
   private let watch: Crew?
 
@@ -59,10 +60,15 @@ final class SmallCache: Sendable {
       } catch  where error.code == EINVAL {
         size = size.multipliedReportingOverflow(by: 2).overflow ? original : size * 2
       } catch {
-        stop.raise()
-        watch?.join()
+        endWatch()
+        _ = SmallCache.giveBack(original, to: engine, unless: Signal())
         throw error
       }
+    }
+    if !isSet, watch != nil,
+      let failure = SmallCache.giveBack(original, to: engine, unless: Signal())
+    {
+      notes.append("the cache could not be given its size back: \(failure)")
     }
     if !isSet, wanted < original {
       notes.append(
@@ -71,14 +77,12 @@ final class SmallCache: Sendable {
           : "the cache could not be shrunk; only what the allocator keeps free is held")
     }
     guard isSet else {
-      hasSwitchedStatisticsOn = false
       endWatch()
       return
     }
     state.use { $0.size = size }
-    var isOff = false
-    do throws(EngineError) { _ = try engine.cacheUsage() } catch { isOff = error.code == EINVAL }
-    hasSwitchedStatisticsOn = isOff && (try? engine.reconfigure("statistics=(fast)")) != nil
+    let inUse = try? StatisticsInUse(engine)
+    statistics.use { $0 = inUse }
   }
 
   /// It must be there before the cache is small, and does nothing until then. nil where no thread is to be
@@ -121,20 +125,29 @@ final class SmallCache: Sendable {
   /// - Returns: why it could not be, or nil.
   func restore(unless stop: Signal) -> EngineError? {
     endWatch()
+    // Where the engine does not say what it is, it is what was set here.
+    let limit = try? engine.cacheUsage().limit
+    let isOurs = size != original && limit ?? size == size
+    let failure = isOurs ? SmallCache.giveBack(original, to: engine, unless: stop) : nil
+    statistics.use { $0 = nil }
+    return failure
+  }
+
+  /// Sets the cache's size until the engine takes it, within bounds. After a size that it refused, too: an
+  /// engine may have taken that all the same, and not the threshold for which it was refused.
+  private static func giveBack(
+    _ size: UInt64, to engine: Engine, unless stop: Signal
+  ) -> EngineError? {
     var failure: EngineError?
     for _ in 0..<SmallCache.restoring.attempts {
       do throws(EngineError) {
-        // Where the engine does not say what it is, it is what was set here.
-        let limit = try? engine.cacheUsage().limit
-        if size != original, limit ?? size == size { try engine.setCacheSize(original) }
-        failure = nil
-        break
+        try engine.setCacheSize(size)
+        return nil
       } catch {
         failure = error
       }
       if stop.wait(milliseconds: SmallCache.restoring.pause) { break }
     }
-    if hasSwitchedStatisticsOn { try? engine.reconfigure("statistics=(none)") }
     return failure
   }
 
