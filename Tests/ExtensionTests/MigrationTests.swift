@@ -12,6 +12,35 @@ import Testing
     (["none", "snappy"] + (engine == .debian ? ["zlib"] : [])).map { (engine, $0) }
   }
 
+  /// RELEASE comes while the database is at work on PREPARE, as after migrate_cancel.
+  @Test(arguments: TestEngine.present)
+  func aMigrationThatIsOverBeforeItsLeavesAreEvictedLeavesThemInTheCache(
+    engine: TestEngine
+  ) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: MigrationTests.documents))
+    defer { database.remove() }
+    let size = try database.tell("cache")[0]
+    try guardian.prepare()
+    try guardian.send(LocalMessage.Release())
+    let (held, prepared) = try guardian.prepared()
+    #expect(held == nil && prepared.leavesEvicted == 0, "\(prepared)")
+    guard case .released = try guardian.next() else {
+      Issue.record("it does not say that its frames are released")
+      return
+    }
+    #expect(try database.tell("cache")[0] == size)
+    #expect(database.memory("VmPin") == 0)
+    try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
+    let resumed = try guardian.resumed()
+    #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 800)
+    // And the next one is as any.
+    try guardian.prepare()
+    #expect(try guardian.prepared().held != nil)
+    try guardian.releaseAndResume()
+    try database.expectClean()
+  }
+
   @Test(arguments: compressors)
   func everyResidentLeafIsListedEvictedHeldAndReadBack(
     engine: TestEngine, compressor: String

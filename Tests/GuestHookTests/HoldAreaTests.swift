@@ -56,6 +56,18 @@ struct HoldAreaTests {
     #expect(held.present == 8000)
   }
 
+  @Test func noMoreIsCaughtThanTheCallerAllows() throws {
+    let library = try HoldLibraryInProcess()
+    let mark = try MarkPageWriter(migration: .random())
+    let most = HoldAreaTests.bytes / 4
+    // With holes, because one long range is moved at once or not at all.
+    let held = try library.hold(
+      bytes: HoldAreaTests.bytes, mark: mark.memory, hole: 32, most: most)
+    defer { try? library.release() }
+    #expect(held.pinned.isSubset(of: held.frames) && held.pagesLeft == 0)
+    #expect(held.pinned.count > most / 4096 - 64 && held.pinned.count <= most / 4096)
+  }
+
   /// Holes are filled only where mremap moves the pages, and UFFDIO_MOVE leaves them behind.
   @Test(.enabled(if: ImmovableMemory.one != nil))
   func oneMappingThatCannotBeMovedDoesNotEndMremapForTheOthers() throws {

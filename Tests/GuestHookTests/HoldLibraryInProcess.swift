@@ -6,7 +6,7 @@ import Glibc
 /// The hold library in this process, loaded late: nothing but what is given to it here goes through it.
 @safe final class HoldLibraryInProcess: @unchecked Sendable {
   private typealias Function = @convention(c) () -> Int32
-  private typealias Open = @convention(c) (Int, Int) -> Int32
+  private typealias Open = @convention(c) (Int, Int, Int) -> Int32
   private typealias Pieces = @convention(c) (UnsafeMutableRawPointer?, Int) -> Int
   private typealias Pin = @convention(c) (Int) -> Int32
   private typealias Switch = @convention(c) (Int32) -> Void
@@ -33,7 +33,7 @@ import Glibc
   deinit { HoldLibraryInProcess.turn.signal() }
 
   /// Opens a window of 1 MiB; an errno value where that fails.
-  func open() -> Int32 { function("leafcutter_hold_open", Open.self)(1 << 20, 0) }
+  func open() -> Int32 { function("leafcutter_hold_open", Open.self)(1 << 20, .max, 0) }
 
   /// Whether it says RELEASED before it lets go without a guardian.
   var saysReleasedFirst: Bool {
@@ -60,12 +60,14 @@ import Glibc
   ///
   /// - Parameters:
   ///   - hole: leaves the last page of each so many untouched.
+  ///   - most: bytes that may be caught.
   ///   - filling: bytes that may be taken to fill holes.
   ///   - piece: bytes that are pinned together at most.
   ///   - failure: what pinning fails with.
   ///   - immovable: memory that is given back before, if any.
   func hold(
-    bytes: Int, mark: Descriptor, hole: Int = .max, filling: Int = 0, piece: Int = 32 << 20,
+    bytes: Int, mark: Descriptor, hole: Int = .max, most: Int = .max, filling: Int = 0,
+    piece: Int = 32 << 20,
     failure: Int32 = 0, before immovable: ImmovableMemory? = nil
   ) throws -> Held {
     // A new private mapping, which the library moves away from.
@@ -84,7 +86,7 @@ import Glibc
     let first = UInt64(UInt(bitPattern: memory)) / 4096
     // A page that is not there has frame 0.
     let frames = LostPages.frames(of: first..<first + UInt64(pages)).subtracting([0])
-    try check(function("leafcutter_hold_open", Open.self)(4 * bytes, filling), "open the window")
+    try check(function("leafcutter_hold_open", Open.self)(4 * bytes, most, filling), "open the window")
     try check(
       function("leafcutter_hold_set_mark", SetMark.self)(mark.number), "map the mark")
     if let immovable {

@@ -21,25 +21,32 @@ extension DatabaseControl {
 
   /// Evicts leaf by leaf, so that the small cache afterwards finds nothing to do: the program's threads
   /// are made to help where a cache is too full, and wait for it.
-  func evictByKey(_ found: Found, threads: Int, _ watch: inout Stopwatch) {
+  func evictByKey(
+    _ found: Found, threads: Int, catching window: HoldWindow?, _ watch: inout Stopwatch
+  ) {
     guard let hold, engine.evictsByKey else { return }
-    for _ in 0..<DatabaseControl.passes {
+    let stop = Signal()
+    for _ in 0..<DatabaseControl.passes where !stop.isRaised {
       let eviction = LeafEviction(
         of: found.leaving, home: agent.home, engine: engine, hold: hold, threads: threads,
-        stop: agent.stop)
+        stop: stop)
       // What is freed is caught while the rest is evicted.
-      while !eviction.join(milliseconds: Int32(DatabaseControl.purgeInterval / 1_000_000)) {
-        hold.purge()
+      var purged = monotonicNanoseconds()
+      while !eviction.join(milliseconds: DatabaseControl.pollInterval) {
+        if isGivenUp { stop.raise() }
+        guard monotonicNanoseconds() - purged > DatabaseControl.purgeInterval else { continue }
+        giveBackFree(window)
+        purged = monotonicNanoseconds()
       }
-      if eviction.met <= found.leavingCount / 100 || agent.stop.isRaised { break }
+      if eviction.met <= found.leavingCount / 100 || isGivenUp { break }
     }
     watch.lap("evict by key")
   }
 
   /// Waits until the cache has shrunk. The pages that a cache of that size keeps are allowed to stay.
   func evict(
-    _ found: Found?, from usage: CacheUsage, to budget: CacheBudget, _ watch: inout Stopwatch,
-    _ notes: inout [String]
+    _ found: Found?, from usage: CacheUsage, to budget: CacheBudget,
+    catching window: HoldWindow?, _ watch: inout Stopwatch, _ notes: inout [String]
   ) {
     // The engine may have taken a larger size only.
     let size = smallCache?.size ?? usage.limit
@@ -66,7 +73,7 @@ extension DatabaseControl {
     var shrinkage = Shrinkage()
     var last = UInt64.max
     var purged = began
-    while !agent.stop.isRaised, link.map({ !$0.isLost }) ?? false {
+    while !isGivenUp {
       let now = monotonicNanoseconds()
       guard let (amount, enough) = measure() else { break }
       // An engine goes on below its limit until it is at its target.
@@ -77,7 +84,7 @@ extension DatabaseControl {
       if now - began > DatabaseControl.evictionLimit { break }
       if now - purged > DatabaseControl.purgeInterval {
         purged = now
-        hold?.purge()
+        giveBackFree(window)
       }
       agent.stop.wait(milliseconds: DatabaseControl.pollInterval)
     }
@@ -85,8 +92,29 @@ extension DatabaseControl {
     watch.lap("evict")
   }
 
-  /// How many of the leaves have, or may have, stayed.
-  func countLeft(_ tables: [LeafManifest.Table], threads: Int) -> Int? {
+  /// Has the allocator give back what it keeps, to the window or else to the kernel.
+  private func giveBackFree(_ window: HoldWindow?) {
+    if let window { window.purge() } else { hold?.purge() }
+  }
+
+  /// Has the allocator give back all that it keeps, until it does.
+  ///
+  /// - Returns: how many of the leaves have, or may have, stayed; nil where that is not known.
+  func purge(
+    _ found: Found?, threads: Int, catching window: HoldWindow?, _ watch: inout Stopwatch
+  ) -> Int? {
+    let final = window.map { window in
+      Crew("leafcutter-hold", count: 1) { [stop = agent.stop] _ in
+        window.purgeCompletely(unless: stop)
+      }
+    }
+    let left = found.flatMap { countLeft($0.resident, threads: threads) }
+    final?.join()
+    watch.lap("purge and probe again")
+    return left
+  }
+
+  private func countLeft(_ tables: [LeafManifest.Table], threads: Int) -> Int? {
     hold.map {
       let left = Residency(
         of: tables, home: agent.home, engine: engine, hold: $0, threads: threads, stop: agent.stop)

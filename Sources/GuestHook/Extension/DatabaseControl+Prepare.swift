@@ -8,8 +8,6 @@ extension DatabaseControl {
   /// io_uring's limit for one buffer.
   private static let largestPiece = 1 << 30
   private static let fewPieces = 2048
-  /// Holes in what is held may be filled with so small a part of the memory that is to spare.
-  private static let spareMemoryPerFilling: UInt64 = 4
   private static let addressSpace =
     "the process is granted no more address space (vm.overcommit_memory=2, or RLIMIT_AS)"
 
@@ -18,7 +16,7 @@ extension DatabaseControl {
   ) throws(StepFailure) {
     let mark = link?.takeDescriptor()
     defer { if let mark { close(mark) } }
-    guard smallCache == nil, !isHolding else {
+    guard !isPrepared, !isHolding else {
       throw StepFailure("prepare", "the database is prepared already; it must be resumed first")
     }
     try expectFiles()
@@ -31,21 +29,22 @@ extension DatabaseControl {
     let found = try findResident(
       threads: threads, keepPercent: Int(request.keepPercent), &watch, &notes)
     let manifest = writeManifest(found)
-    let catches = openWindow(mark: mark, &notes)
+    let window = openWindow(mark: mark, for: usage, &notes)
     do throws(StepFailure) {
-      if let found { evictByKey(found, threads: threads, &watch) }
-      try shrink(to: budget, &notes)
-      evict(found, from: usage, to: budget, &watch, &notes)
-      let final =
-        catches
-        ? Crew("leafcutter-hold", count: 1) { [hold, stop = agent.stop] _ in
-          hold?.purgeCompletely(unless: stop)
-        } : nil
-      let left = found.flatMap { countLeft($0.resident, threads: threads) }
-      final?.join()
-      watch.lap("purge and probe again")
-      if catches, let note = strangeAllocator(since: usage) { notes.append(note) }
-      let held = catches ? pin(&watch, &notes) : nil
+      isPrepared = true
+      if let found { evictByKey(found, threads: threads, catching: window, &watch) }
+      // Nobody waits for the rest of a migration that is over, and what has left is read back at RESUME.
+      if !isGivenUp {
+        try shrink(to: budget, &notes)
+        evict(found, from: usage, to: budget, catching: window, &watch, &notes)
+      }
+      let left = isGivenUp ? nil : purge(found, threads: threads, catching: window, &watch)
+      if window != nil, let note = strangeAllocator(since: usage) { notes.append(note) }
+      if window?.hasClosedEarly == true {
+        notes.append("memory became short meanwhile, so what was freed last is not held")
+      }
+      var held: LocalMessage.HeldMemory?
+      if window != nil { if isGivenUp { hold?.release() } else { held = pin(&watch, &notes) } }
       manifest?.crew.join()
       watch.lap("wait for manifest")
       if let reason = manifest?.outcome.use({ $0 }) { throw StepFailure("manifest", reason) }
@@ -65,8 +64,9 @@ extension DatabaseControl {
     } catch {
       manifest?.crew.join()
       // Nothing has been reported, so nobody relies on the frames.
-      if catches { hold?.release() }
+      if window != nil { hold?.release() }
       restoreCache(&notes)
+      isPrepared = false
       throw error
     }
   }
@@ -76,7 +76,7 @@ extension DatabaseControl {
     guard hold != nil else {
       throw StepFailure("save", "libleafcutter_hold.so is not preloaded, so no leaves are listed")
     }
-    guard smallCache == nil else {
+    guard !isPrepared else {
       throw StepFailure("save", "the cache has been evicted for a migration; save when it is over")
     }
     var watch = Stopwatch()
@@ -106,36 +106,39 @@ extension DatabaseControl {
     return (crew, outcome)
   }
 
-  private func openWindow(mark: Int32?, _ notes: inout [String]) -> Bool {
-    guard let hold else { return false }
+  /// nil where no frames can be held.
+  private func openWindow(
+    mark: Int32?, for usage: CacheUsage, _ notes: inout [String]
+  ) -> HoldWindow? {
+    guard let hold else { return nil }
     if agent.askKernel() { link?.send(agent.registration, for: .none) }
     if let obstacle = agent.obstacle {
       notes.append(obstacle)
-      return false
+      return nil
     }
     guard let mark else {
       notes.append("the guardian sent no mark page, so no frames are held")
-      return false
+      return nil
     }
+    let spare = SpareMemory.now()
     do throws(EngineError) {
       // First, because it fails where another database of this process holds: the mark page is its own.
-      let tight = try hold.open(
-        filling: SpareMemory.now() / DatabaseControl.spareMemoryPerFilling)
+      let tight = try hold.open(expecting: usage.used, spare: spare)
       if let tight {
         notes.append("no more than \(tight >> 20) MiB can be held: \(DatabaseControl.addressSpace)")
       }
     } catch {
       let remedy = error.code == ENOMEM ? "; \(DatabaseControl.addressSpace)" : ""
       notes.append("no frames are held: \(error)\(remedy)")
-      return false
+      return nil
     }
     do throws(EngineError) {
       try hold.setMark(mark)
-      return true
+      return HoldWindow(hold, spare: spare)
     } catch {
       hold.release()
       notes.append("no frames are held: \(error)")
-      return false
+      return nil
     }
   }
 
@@ -165,9 +168,11 @@ extension DatabaseControl {
     let statistics = hold.statistics
     if statistics.failures > 0 {
       let reason =
-        statistics.last_errno == ENOSYS
-        ? "short ones take UFFDIO_MOVE: Linux 6.8, and userfaultfd allowed"
-        : "errno \(statistics.last_errno)"
+        switch statistics.last_errno {
+        case ENOSYS: "short ones take UFFDIO_MOVE: Linux 6.8, and userfaultfd allowed"
+        case ENOMEM: "as much is held as the guest's memory and its address space allow"
+        default: "errno \(statistics.last_errno)"
+        }
       notes.append(
         """
         \(statistics.failures) ranges could not be held (\(reason)) and went back to the kernel

@@ -36,7 +36,8 @@ extension DatabaseControl {
     guard !isHolding else {
       throw StepFailure("resume", "the held frames have not been released; release them first")
     }
-    let prepared = smallCache != nil
+    let prepared = isPrepared
+    isPrepared = false
     var notes: [String] = []
     restoreCache(&notes)
     guard prepared else { throw StepFailure("resume", "the database has not been prepared") }
@@ -56,7 +57,7 @@ extension DatabaseControl {
   }
 
   func load(_ speed: Speed) throws(StepFailure) -> LocalMessage.DatabaseResumed {
-    guard smallCache == nil else {
+    guard !isPrepared else {
       throw StepFailure("load", "the cache has been evicted for a migration; load when it is over")
     }
     var watch = Stopwatch()

@@ -18,6 +18,8 @@ final class DatabaseControl {
   private(set) var migration = MigrationID.none
   /// Frames have been reported and are ours to keep.
   var isHolding = false
+  /// Leaves have been made to leave the cache, and RESUME brings them back.
+  var isPrepared = false
   /// The cache is kept small.
   var smallCache: SmallCache?
   /// A checkpoint that took too long and goes on.
@@ -25,6 +27,13 @@ final class DatabaseControl {
 
   var engine: Engine { agent.engine }
   var hold: HoldLibrary? { agent.hold }
+
+  /// Nobody waits any more for what is being done: the migration is over, or the guardian or the database goes
+  /// away.
+  var isGivenUp: Bool {
+    guard let link, !agent.stop.isRaised else { return true }
+    return link.hasReceived(LocalMessage.Release.code) || link.isLost
+  }
 
   init(_ agent: DatabaseAgent) { self.agent = agent }
 
@@ -140,7 +149,7 @@ final class DatabaseControl {
       isHolding = false
     }
     // Nobody is left to ask for it, or to be told how it went.
-    if smallCache != nil { _ = try? resume(Speed(2, 0, yields: true)) }
+    if isPrepared { _ = try? resume(Speed(2, 0, yields: true)) }
   }
 
   /// Leaves of a database in memory (`in_memory=true`) are nowhere else: a small cache would only fail its

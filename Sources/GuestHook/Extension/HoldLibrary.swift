@@ -6,11 +6,10 @@ import HookLink
 @safe struct HoldLibrary: @unchecked Sendable {
   // `@unchecked` and `@safe`: pointers to functions of a library that is never unloaded.
   let functions: leafcutter_hold_functions
-  /// Longer than a thread that purges is mostly kept from its processor.
-  private static let purgePause: Int32 = 20
-  private static let purgeLimit: UInt64 = 2_000_000_000
-  /// Bytes that a program frees in that time, and that are not worth another round.
-  private static let keptFree = 4 << 20
+  /// Holes in what is held may be filled with so small a part of the memory that is to spare.
+  private static let sparePerFilling: UInt64 = 4
+  /// What a program frees while its cache is small was taken anew, and may take so much of it.
+  private static let sparePerCatch: UInt64 = 2
 
   /// "jemalloc", "tcmalloc" or "glibc".
   let allocator: String
@@ -35,9 +34,11 @@ import HookLink
 
   /// Opens the window, over as much address space as is to be had of what is good for this process.
   ///
-  /// - Parameter filling: bytes of memory that may be taken to fill holes between the pages that are held.
+  /// - Parameters:
+  ///   - expecting: bytes in the cache, which allocators keep in up to a quarter more of memory.
+  ///   - spare: bytes of memory that nobody uses.
   /// - Returns: how many bytes of address space that is, where it may not be enough; else nil.
-  func open(filling: UInt64) throws(EngineError) -> Int? {
+  func open(expecting: UInt64, spare: UInt64) throws(EngineError) -> Int? {
     var usage = rusage()
     // A structure of our own, alive during the call. ru_maxrss is in KiB.
     _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
@@ -46,13 +47,15 @@ import HookLink
     // where the kernel overcommits none (vm.overcommit_memory=2), and has a limit of its own (RLIMIT_AS).
     let ample = peak * 3 + 256 << 20
     let tight = peak + peak / 4
-    let filling = Int(clamping: filling)
-    let code = functions.open(ample, filling)
+    let most = Int(
+      clamping: expecting + expecting / 4 + spare / HoldLibrary.sparePerCatch + UInt64(keptFree))
+    let filling = Int(clamping: spare / HoldLibrary.sparePerFilling)
+    let code = functions.open(ample, most, filling)
     guard code == ENOMEM else {
       try check(code, "open the hold window")
       return nil
     }
-    try check(functions.open(tight, filling), "open the hold window")
+    try check(functions.open(tight, most, filling), "open the hold window")
     return tight
   }
 
@@ -61,23 +64,8 @@ import HookLink
   /// Asks the allocator for the free memory it keeps.
   func purge() { _ = functions.purge() }
 
-  /// Asks until it keeps next to nothing, within bounds.
-  ///
-  /// While one thread purges an arena of jemalloc's, every other one's purge of it returns at once and
-  /// says nothing (`pac_decay_to_limit` in src/pac.c), and the program's threads purge by themselves
-  /// every now and then. So the allocator is asked what it still keeps, and where it does not tell, what
-  /// is caught while this thread waits is another's purge.
-  func purgeCompletely(unless stop: Signal) {
-    let end = monotonicNanoseconds() + HoldLibrary.purgeLimit
-    var caught: UInt64
-    repeat {
-      purge()
-      caught = statistics.moved_bytes
-    } while !stop.wait(milliseconds: HoldLibrary.purgePause)
-      && (statistics.moved_bytes != caught
-        || functions.kept_free() > max(HoldLibrary.keptFree, Int(caught / 64)))
-      && monotonicNanoseconds() < end
-  }
+  /// Bytes of free memory that the allocator keeps all the same; 0 where it does not tell.
+  var keptFree: Int { functions.kept_free() }
 
   func pin(pieceBytes: Int) throws(EngineError) {
     try check(functions.pin(pieceBytes), "pin the held memory")

@@ -143,16 +143,16 @@ static int make_gate(void) {
 /* Whoever has opened it, of all databases in this process. */
 static atomic_flag is_owned = ATOMIC_FLAG_INIT;
 
-static int open_area(size_t capacity, size_t filling);
+static int open_area(size_t capacity, size_t most, size_t filling);
 
-int leafcutter_hold_open(size_t capacity, size_t filling) {
+int leafcutter_hold_open(size_t capacity, size_t most, size_t filling) {
   if (atomic_flag_test_and_set(&is_owned)) return EBUSY;
-  int failed = open_area(capacity, filling);
+  int failed = open_area(capacity, most, filling);
   if (failed) atomic_flag_clear(&is_owned);
   return failed;
 }
 
-static int open_area(size_t capacity, size_t filling) {
+static int open_area(size_t capacity, size_t most, size_t filling) {
   int failed = make_gate();
   if (failed) return failed;
   capacity = (capacity + HOLD_HUGE_PAGE - 1) & ~(HOLD_HUGE_PAGE - 1);
@@ -188,6 +188,7 @@ static int open_area(size_t capacity, size_t filling) {
   }
   hold.area = area;
   hold.capacity = capacity;
+  hold.most = most;
   hold.reservation = reservation;
   hold.reserved = reserved;
   hold.uffd = uffd;

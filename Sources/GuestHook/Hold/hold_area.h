@@ -30,7 +30,8 @@ struct hold_state {
   int pagemap;
   /* How many mappings mremap may still make. */
   atomic_long mappings_left;
-  /* How many bytes of holes may still be filled. */
+  /* How many bytes may be caught, and how many of holes may still be filled. */
+  size_t most;
   atomic_long filling_left;
   /* Parts of the reservation that may be somebody else's by now, or still ours: never touched. */
   struct { uintptr_t start, end; } lost[HOLD_MAXIMUM_LOST];

@@ -87,7 +87,7 @@ struct leafcutter_hold_functions {
   int (*check)(const char **what);
   int (*check_move)(void);
   leafcutter_refuse_reads refuse_reads;
-  int (*open)(size_t capacity, size_t filling);
+  int (*open)(size_t capacity, size_t most, size_t filling);
   int (*close)(void);
   int (*pin)(size_t piece_bytes);
   size_t (*pieces)(struct leafcutter_hold_piece *out, size_t max);

@@ -75,10 +75,11 @@ struct leafcutter_hold_read_times {
 /* Since the library was loaded. */
 void leafcutter_hold_get_read_times(struct leafcutter_hold_read_times *out);
 
-/* Opens the window: reserves a hold area of capacity bytes of address space and begins to catch. Pages
+/* Opens the window: reserves a hold area of capacity bytes of address space and begins to catch, most bytes of
+ * memory altogether; what is given back beyond them goes to the kernel and counts as a failure with ENOMEM. Pages
  * with small holes between them are moved together, which needs far fewer mappings and TLB flushes, and
  * the holes are filled: with filling bytes of memory at most, and 0 has every run moved by itself. */
-int leafcutter_hold_open(size_t capacity, size_t filling);
+int leafcutter_hold_open(size_t capacity, size_t most, size_t filling);
 
 /* Stops catching; what was caught stays held. */
 int leafcutter_hold_close(void);
