@@ -86,7 +86,8 @@ import Glibc
     let first = UInt64(UInt(bitPattern: memory)) / 4096
     // A page that is not there has frame 0.
     let frames = LostPages.frames(of: first..<first + UInt64(pages)).subtracting([0])
-    try check(function("leafcutter_hold_open", Open.self)(4 * bytes, most, filling), "open the window")
+    try check(
+      function("leafcutter_hold_open", Open.self)(4 * bytes, most, filling), "open the window")
     try check(
       function("leafcutter_hold_set_mark", SetMark.self)(mark.number), "map the mark")
     if let immovable {
