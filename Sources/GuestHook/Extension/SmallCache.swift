@@ -94,12 +94,15 @@ final class SmallCache: Sendable {
       var eviction = EvictionInVain()
       while !stop.wait(milliseconds: SmallCache.interval) {
         guard let usage = try? engine.cacheUsage() else { continue }
-        state.use { state in
-          // Otherwise the program has its own idea of the size now.
-          guard usage.limit == state.size, state.size < original else { return }
-          SmallCache.makeRoom(
-            &state, usage, isInVain: eviction.isInVain(usage), below: original, engine)
-        }
+        // Not inside `state`: the engine lets a checkpoint that goes on come to its end first.
+        let now = state.use { $0 }
+        // Otherwise the program has its own idea of the size now.
+        guard usage.limit == now.size, now.size < original,
+          let size = SmallCache.largerSize(
+            than: now, usage, isInVain: eviction.isInVain(usage), below: original),
+          (try? engine.setCacheSize(size)) != nil
+        else { continue }
+        state.use { $0 = State(size: size, wasRaised: true) }
       }
     }
   }
@@ -163,19 +166,17 @@ final class SmallCache: Sendable {
     return overflows ? wanted : min(wanted, most)
   }
 
-  private static func makeRoom(
-    _ state: inout State, _ usage: CacheUsage, isInVain: Bool, below original: UInt64,
-    _ engine: Engine
-  ) {
+  /// The size that writers need; nil where the cache has it.
+  private static func largerSize(
+    than state: State, _ usage: CacheUsage, isInVain: Bool, below original: UInt64
+  ) -> UInt64? {
     let dirty = usage.dirty.multipliedReportingOverflow(by: timesDirty)
     let needed = max(dirty.overflow ? original : dirty.partialValue, usage.used / 4 * 5)
     // Once a writer was in distress, it is kept ahead of.
-    guard isInVain || state.wasRaised && needed > state.size else { return }
+    guard isInVain || state.wasRaised && needed > state.size else { return nil }
     let wanted = min(
       original, max(needed, state.size.multipliedReportingOverflow(by: 2).partialValue))
     let size = within(SpareMemory.inControlGroups, wanted, used: usage.used)
-    guard size > state.size, (try? engine.setCacheSize(size)) != nil else { return }
-    state.size = size
-    state.wasRaised = true
+    return size > state.size ? size : nil
   }
 }
