@@ -75,7 +75,6 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       path: "Sources/GuestHook/Command", swiftSettings: strict),
-    .systemLibrary(name: "CWiredTiger"),
     // Loaded into programs that know nothing of Swift: nothing of its runtime may come along.
     .target(
       name: "CHold", path: "Sources/GuestHook/Hold", cSettings: strictC,
@@ -83,11 +82,10 @@ let package = Package(
         .unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xlinker", "--as-needed"])
       ]),
     .target(
-      name: "CExtensionShims", dependencies: ["CWiredTiger"],
-      path: "Sources/GuestHook/ExtensionShims", cSettings: strictC),
+      name: "CExtensionShims", path: "Sources/GuestHook/ExtensionShims", cSettings: strictC),
     .target(
       name: "WiredTigerExtension",
-      dependencies: ["HookLink", "LeafManifest", "CWiredTiger", "CExtensionShims"],
+      dependencies: ["HookLink", "LeafManifest", "CExtensionShims"],
       path: "Sources/GuestHook/Extension", swiftSettings: strict),
     // Apart, because its linker settings reach every product that it is linked into, tests too.
     .target(

@@ -41,6 +41,8 @@ struct TortureRun {
       let plan = RoundPlan(seed: seed, number: number, only: only, plain: plain)
       let round = Round(plan: plan, bench: bench, expectedSeconds: expectedSeconds)
       let result = round.execute(here)
+      // What an interrupt ends is no round.
+      if Cleanup.hasBegun { break }
       guest = result.guest
       count(plan, result)
       report(plan, result, began)
@@ -53,6 +55,7 @@ struct TortureRun {
       do throws(LabError) {
         return try bench.bootGuest("guest\(number)")
       } catch {
+        if Cleanup.hasBegun { throw error }
         failures += 1
         tally.add(.hang(error.sentence))
         Terminal.complain("no guest boots: \(error)")
