@@ -1,5 +1,6 @@
 import PageFilter
 import StreamSamples
+import Synchronization
 import Testing
 
 @Suite struct DeadPagesTests {
@@ -56,23 +57,28 @@ import Testing
     sample.records.contains { $0.headerLength > 8 && sample.range(of: $0).contains(cut) }
   }
 
-  /// The editor reads bits while another thread clears them: a page that has been taken out before
-  /// its record was made is never dropped.
-  @Test func aRemovalOnAnotherThreadIsSeenByEveryLaterRecord() async {
-    var build = StreamBuilder("one page over and over")
-    build.begin()
-    build.startRAM([.init("pc.ram", pages: 64)])
-    build.endOfSection()
-    build.reopen(2, id: 2)
-    for page in 0..<64 { build.page(0, page) }
-    let sample = build.sample
-    for _ in 0..<200 {
-      let dead = sample.deadPages(Set((0..<64).map { .init(0, $0) }))
-      async let removed: Void = dead.remove(0..<64, block: 0)
-      _ = EditorRun(sample.bytes) { $1.install(dead) }
-      await removed
-      let after = EditorRun(sample.bytes) { $1.install(dead) }
-      #expect(after.counters.droppedPages == 0)
+  /// What a page record that is made after a removal rests on (``DeadPages``).
+  @Test func noLookupThatBeginsAfterARemovalOnAnotherThreadFindsThePage() async {
+    final class Removal: Sendable {
+      let isDone = Atomic(false)
+    }
+    for _ in 0..<500 {
+      let dead = DeadPages(pagesPerBlock: [64])
+      dead.insert(0..<64, block: 0)
+      let removal = Removal()
+      async let found: Int = {
+        var (found, looks, page) = (0, 0, 0)
+        while looks < 64 {
+          let isLater = removal.isDone.load(ordering: .acquiring)
+          if dead.contains(page, block: 0), isLater { found += 1 }
+          if isLater { looks += 1 }
+          page = (page + 1) % 64
+        }
+        return found
+      }()
+      dead.remove(0..<64, block: 0)
+      removal.isDone.store(true, ordering: .releasing)
+      #expect(await found == 0)
     }
   }
 
