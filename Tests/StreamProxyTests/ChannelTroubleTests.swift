@@ -43,11 +43,15 @@ import Threads
     #expect(scene.destination?.receivedElsewhere.withLock { $0 } == pageBytes)
   }
 
-  @Test(arguments: [true, false])
-  func aMigrationThatWasGivenUpEndsThoughTheDestinationHasStalled(encrypted: Bool) async throws {
+  @Test(arguments: [true, false], [true, false])
+  func aMigrationThatWasGivenUpEndsThoughTheDestinationHasStalled(
+    encrypted: Bool, overTCP: Bool
+  ) async throws {
+    let addresses = try overTCP ? (freeTCPAddress(), freeTCPAddress()) : nil
     let scene = try Scene(set: {
       $0.hook = nil
       $0.closingTime = .seconds(1)
+      if let addresses { ($0.listen, $0.connect) = addresses }
     })
     scene.destination?.pause.withLock { $0 = .seconds(60) }
     let summary = try await scene.play { scene in

@@ -1,3 +1,4 @@
+import Glibc
 import HookLink
 import Synchronization
 import Threads
@@ -158,6 +159,16 @@ extension Socket {
     }
     return false
   }
+}
+
+/// A TCP address of this host's at which nobody listens.
+func freeTCPAddress() throws -> SocketAddress {
+  for _ in 0..<50 {
+    let address = SocketAddress.tcp(
+      host: "127.0.0.1", port: "\(Int.random(in: 20_000..<30_000))")
+    if (try? Listener(address, receiveBuffer: 4096)) != nil { return address }
+  }
+  throw SystemError("find a free port", code: EADDRINUSE)
 }
 
 /// Looks again and again.

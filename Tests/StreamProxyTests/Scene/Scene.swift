@@ -37,13 +37,13 @@ final class Scene: Sendable {
     let folder = folder
     func socket(_ name: String) -> SocketAddress { .unix(path: "\(folder)/\(name)") }
     qmp = try FakeQMP(at: socket("qmp"), fixture: fixture)
-    destination = try destinationListens ? FakeDestination(at: socket("dst")) : nil
     guest = try FakeGuest(at: socket("hook"), whenAsked: whenAsked)
     var options = MigrationProxy.Options(
       listen: socket("src"), connect: socket("dst"), qmp: socket("qmp"))
     options.hook = socket("hook")
     change(&options)
     self.options = options
+    destination = try destinationListens ? FakeDestination(at: options.connect) : nil
   }
 
   deinit {

@@ -228,11 +228,7 @@ struct MultifdChannel: ~Copyable {
 
   private mutating func write(_ bytes: [UInt8]) throws(ChannelFailure) {
     guard !bytes.isEmpty else { return }
-    do throws(SystemError) {
-      try channel.destination.writeAll(bytes)
-    } catch {
-      throw .destination(error)
-    }
+    try channel.outgoing.write(bytes, to: channel.destination)
     snapshot.bytesWritten += bytes.count
     snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
   }
