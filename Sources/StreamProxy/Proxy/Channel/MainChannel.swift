@@ -69,6 +69,7 @@ struct MainChannel: ~Copyable {
       snapshot.bytesWritten = writer.bytesWritten
       snapshot.parsingNanoseconds = clock.nanoseconds
       snapshot.wireRate = writer.rate.bytesPerSecond
+      snapshot.wireWindows = writer.rate.windows
       inFlight.follow(writer.rate)
       snapshot.inFlight = inFlight.bytes
       publish(snapshot)

@@ -56,6 +56,7 @@ struct MultifdChannel: ~Copyable {
       snapshot.counters.markCopies = editor.counters.markCopies
       snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
       snapshot.wireRate = writer.rate.bytesPerSecond
+      snapshot.wireWindows = writer.rate.windows
       inFlight.follow(writer.rate)
       snapshot.inFlight = inFlight.bytes
       publish(snapshot)
