@@ -49,9 +49,12 @@ extension MigrationProxy {
   func carryMain(
     _ channel: Channel, relay: () throws(ChannelFailure) -> String?
   ) -> MigrationOutcome? {
-    let path = ReturnPath(destination: channel.destination, source: channel.source) {
-      [pointOfNoReturn] in pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
-    }
+    shut.withLock { $0 = nil }
+    let path = ReturnPath(
+      destination: channel.destination, source: channel.source,
+      lastWord: { [pointOfNoReturn] in
+        pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
+      }, heardShut: { value in self.shut.withLock { $0 = value } })
     let returnPath = shortage.thread("return-path", for: channel.source) { path.relayUntilEnd() }
     let truncation: String?
     do throws(ChannelFailure) {

@@ -26,27 +26,36 @@ extension MigrationProxy {
   /// The source has closed: QEMU knows whether because all is done.
   func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome? {
     if pointOfNoReturn.isInterrupted { return .interrupted }
-    let (status, explanation) = finalStatus()
-    if let status, MigrationStatus.broken.contains(status) { return waitForRecovery() }
-    if status == "cancelled" { return MigrationProxy.cancelled }
-    if status != "completed", let failure = secondaryFailure.withLock({ $0 }) {
-      return outcome(of: failure)
+    let final = finalStatus()
+    if let status = final.status {
+      if MigrationStatus.broken.contains(status) { return waitForRecovery() }
+      // QEMU stays in `cancelling` for as long as its devices take.
+      if status.hasPrefix("cancel") { return MigrationProxy.cancelled }
     }
-    switch status {
-    case "completed": return .completed
-    case "failed":
-      let reason = explanation ?? truncation ?? "the source reports that the migration failed"
-      return pointOfNoReturn.isPassed
-        ? .destinationEnded(reason) : .sourceEnded(reason)
-    default:
-      if pointOfNoReturn.isPassed, truncation == nil { return .completed }
-      let reason = truncation ?? "the source closed the connection"
-      guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
-        return .sourceEnded(reason)
-      }
-      // Nobody cancelled, and what has crossed is no whole guest.
-      return .failed("\(reason), after pages had been dropped")
+    let shut = shut.withLock { $0 }
+    if final.status == "completed" || final.status != "failed" && shut == 0 { return .completed }
+    if let failure = secondaryFailure.withLock({ $0 }) { return outcome(of: failure) }
+    let reason = truncation ?? "the source closed the connection"
+    if final.status == "failed" {
+      let reason = final.explanation ?? truncation ?? "the source reports that the migration failed"
+      return pointOfNoReturn.isPassed ? .destinationEnded(reason) : .sourceEnded(reason)
     }
+    if shut != nil { return .destinationEnded("the destination reports that it has failed") }
+    if truncation == nil, mayHaveArrived(final) { return .unknown(reason) }
+    guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
+      return .sourceEnded(reason)
+    }
+    // Nobody cancelled, and what has crossed is no whole guest.
+    return .failed("\(reason), after pages had been dropped")
+  }
+
+  /// Whether what has crossed may be a whole guest, where the stream does not show that it is not.
+  private func mayHaveArrived(_ final: FinalStatus) -> Bool {
+    if pointOfNoReturn.isPassed { return true }
+    // Nobody sees the point in a stream that is not parsed.
+    guard progress.now.isBlind else { return false }
+    guard final.isCurrent, let status = final.status else { return true }
+    return !MigrationStatus.beforeSwitchover.contains(status)
   }
 
   /// A post-copy whose connections broke: the guest runs at the destination, and the operator can
@@ -71,16 +80,25 @@ extension MigrationProxy {
     return nil
   }
 
+  struct FinalStatus {
+    var status: String?
+    var explanation: String?
+    /// QEMU was there to be asked; otherwise it is what it said last.
+    var isCurrent: Bool
+  }
+
   /// What QEMU says the migration came to, as soon as it says so. Asked and not awaited as an event,
   /// because the capability `events` may be off.
-  func finalStatus() -> (status: String?, explanation: String?) {
+  func finalStatus() -> FinalStatus {
     let deadline = ContinuousClock.now + MigrationProxy.verdictTime
     while true {
       let answer = try? qmp.queryMigrate()
       let status = answer?.status
       let isFinal = status.map { MigrationStatus.lasting.contains($0) } ?? true
       guard !isFinal, ContinuousClock.now < deadline else {
-        return (status ?? qmp.events.observation.migrationStatus, answer?.errorDescription)
+        return FinalStatus(
+          status: status ?? qmp.events.observation.migrationStatus,
+          explanation: answer?.errorDescription, isCurrent: status != nil)
       }
       usleep(20_000)
     }

@@ -72,6 +72,8 @@ public final class MigrationProxy: Sendable {
   let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
   let secondaryFailure = Mutex<ChannelFailure?>(nil)
+  /// What the destination has said on the main channel's return path (``ReturnPathReader``).
+  let shut = Mutex<UInt32?>(nil)
 
   /// Opens everything that the migration will need. The source's settings are changed last, so that
   /// a refusal leaves nothing behind.
@@ -188,7 +190,7 @@ public final class MigrationProxy: Sendable {
     let outcome = channels.awaitOutcome()
     listener.cancel()
     // The others end with the main one; those that do not are ended.
-    if outcome == .completed { awaitEndWhileBytesMove() }
+    if outcome.mayBeComplete { awaitEndWhileBytesMove() }
     channels.shutDownAll()
     channels.awaitEnd(for: options.closingTime)
     return outcome

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import HookLink
 import Logging
 import StreamSamples
@@ -30,6 +31,8 @@ final class Scene: Sendable {
     whenAsked: @escaping @Sendable (MigrationID) -> [any Message] = Scene.report,
     set change: (inout MigrationProxy.Options) -> Void = { _ in }
   ) throws {
+    // As the program does: splice(2) has no MSG_NOSIGNAL.
+    signal(SIGPIPE, SIG_IGN)
     folder =
       FileManager.default.temporaryDirectory
       .appending(path: "leafcutter-\(UUID().uuidString.prefix(8))").path
