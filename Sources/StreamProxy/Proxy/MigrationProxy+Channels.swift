@@ -81,7 +81,13 @@ extension MigrationProxy {
       // QEMU is asked only now: one that writes its devices' state answers nothing before the write
       // has ended, which nobody reads any more.
       let outcome = outcome(of: error)
-      return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
+      switch error {
+      case .closeBoth, .refusedSwitchover:
+        return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
+      case .destination, .source:
+        // Of a stream that is not read nobody has seen the switchover, and QEMU knows of it.
+        return !pointOfNoReturn.isAbandoned && isBroken() ? waitForRecovery() : outcome
+      }
     }
     channel.destination.shutDownWriting()
     returnPath?.join(for: options.closingTime)

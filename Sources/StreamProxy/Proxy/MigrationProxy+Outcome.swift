@@ -61,7 +61,12 @@ extension MigrationProxy {
   /// A post-copy whose connections broke: the guest runs at the destination, and the operator can
   /// have the rest sent over new ones (`migrate` with resume, `migrate-recover`).
   func isBroken() -> Bool {
-    finalStatus().status.map(MigrationStatus.broken.contains) ?? false
+    if !pointOfNoReturn.isPassed, let status = try? qmp.queryMigrate().status,
+      MigrationStatus.beforeSwitchover.contains(status)
+    {
+      return false
+    }
+    return finalStatus().status.map(MigrationStatus.broken.contains) ?? false
   }
 
   /// No outcome yet: the next main channel is the recovery's. What broke says nothing about those that
