@@ -16,10 +16,15 @@ extension MigrationProxy {
       shared: shared, marks: marks, logger: logger)
     defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
-      try relay.relay(handler: &control) { snapshot in
-        progress.update { $0.channel = snapshot }
+      do throws(ChannelFailure) {
+        try relay.relay(handler: &control) { snapshot in
+          progress.update { $0.channel = snapshot }
+        }
+        return SourceEnd(truncation: relay.truncation())
+      } catch {
+        guard case .source(let failure) = error else { throw error }
+        return SourceEnd(truncation: relay.truncation(), failure: failure)
       }
-      return relay.truncation()
     }
   }
 
@@ -40,14 +45,19 @@ extension MigrationProxy {
       $0.awaitsRecovery = false
     }
     return carryMain(channel) { () throws(ChannelFailure) in
-      if kind == .encrypted { try relayEncrypted(channel) } else { try relayRaw(channel) }
-      return nil
+      do throws(ChannelFailure) {
+        if kind == .encrypted { try relayEncrypted(channel) } else { try relayRaw(channel) }
+        return SourceEnd()
+      } catch {
+        guard case .source(let failure) = error else { throw error }
+        return SourceEnd(failure: failure)
+      }
     }
   }
 
   /// Runs the return path beside `relay`, and passes the end of either side on.
   func carryMain(
-    _ channel: Channel, relay: () throws(ChannelFailure) -> String?
+    _ channel: Channel, relay: () throws(ChannelFailure) -> SourceEnd
   ) -> MigrationOutcome? {
     shut.withLock { $0 = nil }
     let path = ReturnPath(
@@ -56,15 +66,15 @@ extension MigrationProxy {
         pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
       }, heardShut: { value in self.shut.withLock { $0 = value } })
     let returnPath = shortage.thread("return-path", for: channel.source) { path.relayUntilEnd() }
-    let truncation: String?
+    let end: SourceEnd
     do throws(ChannelFailure) {
-      truncation = try relay()
+      end = try relay()
       channels.ending(channel)
     } catch {
       channels.ending(channel)
       switch error {
       // Only this thread passes the point.
-      case .closeBoth where !pointOfNoReturn.isPassed:
+      case .closeBoth where !pointOfNoReturn.isPassed, .channelEnded:
         // Nobody may take what has crossed for a whole guest.
         channels.shutDownAll()
       case .refusedSwitchover:
@@ -82,7 +92,7 @@ extension MigrationProxy {
       // has ended, which nobody reads any more.
       let outcome = outcome(of: error)
       switch error {
-      case .closeBoth, .refusedSwitchover:
+      case .closeBoth, .channelEnded, .refusedSwitchover:
         return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
       case .destination, .source:
         // Of a stream that is not read nobody has seen the switchover, and QEMU knows of it.
@@ -92,7 +102,7 @@ extension MigrationProxy {
     channel.destination.shutDownWriting()
     returnPath?.join(for: options.closingTime)
     channel.shutDown()
-    return outcome(afterSourceEnded: truncation)
+    return outcome(after: end)
   }
 
   // MARK: On the other channels' threads
@@ -109,6 +119,7 @@ extension MigrationProxy {
       case .encrypted: try relayEncrypted(channel)
       default: try relayRaw(channel)
       }
+      if channel.role == .multifd { shared.ended(channel.id) }
       channel.destination.shutDownWriting()
       back?.join(for: options.closingTime)
     } catch {
@@ -121,6 +132,8 @@ extension MigrationProxy {
       } else {
         secondaryFailure.withLock { if $0 == nil { $0 = error } }
       }
+      // Behind the reason, which the main channel looks for then.
+      if channel.role == .multifd { shared.ended(channel.id) }
     }
     channel.shutDown()
     return nil

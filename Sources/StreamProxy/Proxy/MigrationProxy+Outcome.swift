@@ -9,14 +9,27 @@ extension MigrationProxy {
 
   func outcome(of failure: ChannelFailure) -> MigrationOutcome {
     if pointOfNoReturn.isInterrupted { return .interrupted }
-    if case .closeBoth(let reason) = secondaryFailure.withLock({ $0 }) { return .failed(reason) }
+    let secondary = secondaryFailure.withLock { $0 }
+    if case .closeBoth(let reason) = secondary { return .failed(reason) }
     switch failure {
     case .closeBoth(let reason), .refusedSwitchover(let reason): return .failed(reason)
+    case .channelEnded(let reason):
+      guard case .destination(let error) = secondary else { return .failed(reason) }
+      return isCancelled ? MigrationProxy.cancelled : .destinationEnded(error.description)
     // A destination that is told of a cancelled migration by one channel closes the others.
     case .destination where isCancelled, .source where isCancelled: return MigrationProxy.cancelled
     case .destination(let error): return .destinationEnded(error.description)
-    case .source(let error): return .sourceEnded(error.description)
+    case .source(let error): return sourceEnded(error.description)
     }
+  }
+
+  /// It ended before the stream was whole.
+  private func sourceEnded(_ reason: String) -> MigrationOutcome {
+    guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
+      return .sourceEnded(reason)
+    }
+    // Nobody cancelled, and what has crossed is no whole guest.
+    return .failed("\(reason), after pages had been dropped")
   }
 
   private var isCancelled: Bool {
@@ -24,7 +37,7 @@ extension MigrationProxy {
   }
 
   /// The source has closed: QEMU knows whether because all is done.
-  func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome? {
+  func outcome(after end: SourceEnd) -> MigrationOutcome? {
     if pointOfNoReturn.isInterrupted { return .interrupted }
     let final = finalStatus()
     if let status = final.status {
@@ -35,18 +48,14 @@ extension MigrationProxy {
     let shut = shut.withLock { $0 }
     if final.status == "completed" || final.status != "failed" && shut == 0 { return .completed }
     if let failure = secondaryFailure.withLock({ $0 }) { return outcome(of: failure) }
-    let reason = truncation ?? "the source closed the connection"
     if final.status == "failed" {
-      let reason = final.explanation ?? truncation ?? "the source reports that the migration failed"
+      let reason =
+        final.explanation ?? end.truncation ?? "the source reports that the migration failed"
       return pointOfNoReturn.isPassed ? .destinationEnded(reason) : .sourceEnded(reason)
     }
     if shut != nil { return .destinationEnded("the destination reports that it has failed") }
-    if truncation == nil, mayHaveArrived(final) { return .unknown(reason) }
-    guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
-      return .sourceEnded(reason)
-    }
-    // Nobody cancelled, and what has crossed is no whole guest.
-    return .failed("\(reason), after pages had been dropped")
+    if end.truncation == nil, mayHaveArrived(final) { return .unknown(end.reason) }
+    return sourceEnded(end.reason)
   }
 
   /// Whether what has crossed may be a whole guest, where the stream does not show that it is not.

@@ -33,9 +33,8 @@ struct MultifdChannel: ~Copyable {
     session.joined(channel.id)
   }
 
-  /// Relays until the source ends the channel.
+  /// Relays until the source ends the channel, of which its owner tells the session.
   mutating func relayUntilEnd(publish: (ChannelSnapshot) -> Void) throws(ChannelFailure) {
-    defer { session.ended(channel.id) }
     var header: [UInt8] = []
     header.reserveCapacity(2048)
     var isFirst = true
