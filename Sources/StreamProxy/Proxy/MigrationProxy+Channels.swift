@@ -32,7 +32,13 @@ extension MigrationProxy {
     let reason =
       kind == .recovery
       ? BypassReason.postcopyRecovery.description : EncryptedPreparation.reason
-    logger.warning("forwarding everything unedited: \(reason)")
+    // What was dropped before a recovery stays dropped.
+    let isUnedited = progress.now.total.counters.droppedPages == 0
+    if kind == .recovery {
+      logger.notice("the main channel of the recovery is passed on unedited")
+    } else {
+      logger.warning("forwarding everything unedited: \(reason)")
+    }
     // The guest of a recovery runs at the destination, whoever carried it there.
     if kind == .recovery, !pointOfNoReturn.pass() { return .interrupted }
     // Others are decided on when the guest has been asked, if it is.
@@ -40,8 +46,10 @@ extension MigrationProxy {
     defer { shared.finish() }
     progress.update {
       if $0.connectedAt == nil { $0.connectedAt = .now }
-      if $0.uneditedReason == nil { $0.uneditedReason = reason }
-      $0.channel.bypassReason = reason
+      if isUnedited {
+        if $0.uneditedReason == nil { $0.uneditedReason = reason }
+        $0.channel.bypassReason = reason
+      }
       $0.awaitsRecovery = false
     }
     return carryMain(channel) { () throws(ChannelFailure) in
