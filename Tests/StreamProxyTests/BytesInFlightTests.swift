@@ -83,6 +83,12 @@ struct BytesInFlightTests {
     return Int(value)
   }
 
+  /// The return path's pages requests and the last word of a migration are a few bytes each.
+  @Test func whatIsSaidToASourceGoesOutAtOnce() throws {
+    let accepted = try connection().accepted
+    #expect(option(accepted, Int32(IPPROTO_TCP), TCP_NODELAY) == 1)
+  }
+
   /// How many bytes wait to be read when the peer can send no more.
   private func waiting(in connection: (accepted: Socket, connected: Socket)) -> Int {
     let block = [UInt8](repeating: 7, count: 64 * 1024)

@@ -43,11 +43,51 @@ import Threads
     #expect(scene.destination?.receivedElsewhere.withLock { $0 } == pageBytes)
   }
 
-  @Test(arguments: [true, false])
-  func aMigrationThatWasGivenUpEndsThoughTheDestinationHasStalled(encrypted: Bool) async throws {
+  @Test func aDestinationThatDiesOnAMultifdChannelBeforeTheEndOfRAMIsNamed() async throws {
+    let scene = try Scene()
+    scene.qmp.state.withLock { state in
+      state.capabilities["multifd"] = true
+      state.otherParameters = #","multifd-channels":1"#
+    }
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      var build = Scene.beginning()
+      try source.write(build.sample.bytes)
+      let channel = try scene.connect()
+      var pages = MultifdStream(channel: 0)
+      pages.pages("pc.ram", normal: [1000, 1001])
+      try channel.write(pages.bytes)
+      let migration = scene.guest.awaitPrepare() ?? .none
+      var sent = build.offset
+      build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
+      try source.write(Array(build.sample.bytes[sent...]))
+      let all = pages.bytes.count
+      #expect(soon { scene.destination?.receivedElsewhere.withLock { $0.count } == all })
+      scene.destination?.dieElsewhere()
+      repeat {
+        sent = pages.bytes.count
+        pages.pages("pc.ram", normal: [1002])
+      } while (try? channel.write(Array(pages.bytes[sent...]))) != nil
+      scene.qmp.raise("STOP")
+      sent = build.offset
+      build.sceneEnd(mark: Scene.copy(of: migration))
+      try? source.write(Array(build.sample.bytes[sent...]))
+      #expect(source.awaitEnd())
+      source.shutDown()
+    }
+    #expect(summary.pagesDropped > 0)
+    #expect(summary.exitCode == ExitStatus.destinationEnded, "\(summary.reason ?? "")")
+  }
+
+  @Test(arguments: [true, false], [true, false])
+  func aMigrationThatWasGivenUpEndsThoughTheDestinationHasStalled(
+    encrypted: Bool, overTCP: Bool
+  ) async throws {
+    let addresses = try overTCP ? (freeTCPAddress(), freeTCPAddress()) : nil
     let scene = try Scene(set: {
       $0.hook = nil
       $0.closingTime = .seconds(1)
+      if let addresses { ($0.listen, $0.connect) = addresses }
     })
     scene.destination?.pause.withLock { $0 = .seconds(60) }
     let summary = try await scene.play { scene in

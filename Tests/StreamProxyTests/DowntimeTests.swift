@@ -168,6 +168,39 @@ import Testing
     await ticking.value
   }
 
+  /// Only windows in which the destination pushes back say what the wire takes.
+  @Test func aWireThatPushesBackNoMoreIsTakenForAsFastAsWhatPasses() async throws {
+    let source = try Source(isOld: false)
+    let progress = SharedProgress()
+    let task = ControlTask(
+      progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
+      setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
+      logger: Logger(label: "test"))
+    let ticking = Task { await task.run() }
+    progress.update {
+      $0.connectedAt = .now
+      $0.channel = self.snapshot(40e6, written: 10e6, rate: 10e6)
+    }
+    #expect(await settles { (progress.now.pinnedBandwidth ?? .max) < 10_000_000 })
+    let start = ContinuousClock.now
+    var pinned: UInt64 = 0
+    while pinned < 80_000_000, start.duration(to: .now) < .seconds(20) {
+      let seconds = start.duration(to: .now) / .seconds(1)
+      progress.update {
+        $0.channel = self.snapshot(
+          40e6 + 400e6 * seconds, written: 10e6 + 100e6 * seconds, rate: 10e6)
+      }
+      try await Task.sleep(for: .milliseconds(5))
+      pinned = progress.now.pinnedBandwidth ?? 0
+    }
+    #expect((80_000_000..<100_000_000).contains(pinned))
+    // It pushes back once more.
+    progress.update { $0.channel.wireWindows += 1 }
+    #expect(await settles { (progress.now.pinnedBandwidth ?? .max) < 10_000_000 })
+    ticking.cancel()
+    await ticking.value
+  }
+
   @Test func theLimitIsScaledFromTheOperatorsAndPutBack() throws {
     let source = try Source()
     #expect(try source.setup.pin(bytesPerSecond: 1) == .unsupported)

@@ -60,6 +60,32 @@ struct GuestSessionTests {
     #expect(zeroed.offence == nil)
   }
 
+  /// What cannot be reported is filled with zeroes, beside what is reported.
+  @Test func pagesFilledWithZeroesAreBelievedAsFarAsThereAreAsMany() throws {
+    let blocks = [RAMBlock(name: "pc.ram", usedLength: 5 << 30)]
+    for asksForReport in [true, false] {
+      let pages =
+        try asksForReport
+        ? ReportedPages(map: MemoryFixture.i440fx5G.map(), streamBlocks: blocks) : nil
+      let most = pages?.pageCount ?? 1 << 52
+      for (zeroed, isBelieved) in [(2048, true), (most, true), (most + 1, false), (.max, false)] {
+        var session = GuestSession(migration: migration, pages: pages)
+        say(
+          GuestMessage.Mark(guestPhysicalAddress: 1 << 21, time: 1, guardianVersion: "a test"),
+          in: &session)
+        say(
+          GuestMessage.ReportEnd(
+            pages: 0, pagesZeroed: zeroed, probes: [], leavesListed: 0, leavesInManifest: 0,
+            leavesEvicted: 0, steps: [], notes: []), in: &session)
+        if case .complete = session.report {
+          #expect(isBelieved, "\(zeroed)")
+        } else {
+          #expect(!isBelieved, "\(zeroed)")
+        }
+      }
+    }
+  }
+
   @Test func pagesAreTakenBackOneByOneAsFarAsThatTakesNoTime() throws {
     var (session, pages) = try reported()
     let one = [PageRange(first: 300, count: 1)]

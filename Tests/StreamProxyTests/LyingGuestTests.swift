@@ -131,6 +131,16 @@ import Testing
     #expect(summary.uneditedReason?.contains("did not report within 0.3 s") == true)
   }
 
+  @Test func whoClaimsToHaveFilledMorePagesThanThereAreIsNotBelieved() async throws {
+    let scene = try Scene(whenAsked: { _ in
+      [Scene.mark(), Scene.held(), Scene.end(zeroed: .max)]
+    })
+    let (summary, result, received) = try await scene.play(patient)
+    #expect(summary.exitCode == 0 && summary.pagesDropped == 0)
+    #expect(summary.uneditedReason?.contains("18446744073709551615 filled with zeroes") == true)
+    #expect(received == result.marked)
+  }
+
   /// A source that does not end before its first round has crossed, however long the report takes.
   private var patient: SourceScript {
     var script = SourceScript()

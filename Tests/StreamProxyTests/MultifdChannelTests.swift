@@ -106,7 +106,7 @@ import Threads
         var channel = try MultifdChannel(
           Channel(
             id: 1, role: .multifd, source: source, destination: destination,
-            outgoing: OutgoingWait(source: source) { false },
+            outgoing: OutgoingWait(source: source) { _ in false },
             shortage: Shortage(logger: Logger(label: "test"))),
           session: session, marks: MarkLedger(), within: DowntimeLimit(), running: { 0 })
         try channel.relayUntilEnd { snapshot in counted.withLock { $0 = snapshot } }

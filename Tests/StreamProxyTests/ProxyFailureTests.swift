@@ -121,6 +121,31 @@ import Threads
     #expect(summary.reason?.contains("after pages had been dropped") == true)
   }
 
+  /// It is noticed while the proxy waits for the destination to take more.
+  @Test func aSourceThatDiesWhileTheDestinationStallsHasDroppedPagesToo() async throws {
+    let scene = try Scene(set: { $0.closingTime = .seconds(1) })
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      var build = Scene.beginning()
+      try source.write(build.sample.bytes)
+      let migration = scene.guest.awaitPrepare() ?? .none
+      var sent = build.offset
+      build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
+      try source.write(Array(build.sample.bytes[sent...]))
+      #expect(scene.destination?.awaitBytes(8000) == true)
+      scene.destination?.pause.withLock { $0 = .seconds(60) }
+      sent = build.offset
+      build.reopen(2, id: 2)
+      for page in 1000..<3000 { build.page(0, page) }
+      let bytes = Array(build.sample.bytes[sent...])
+      let writer = BlockingThread("source") { try? source.write(bytes) }
+      #expect(!writer.join(for: .milliseconds(500)))
+      source.shutDown()
+    }
+    #expect(summary.exitCode == ExitStatus.failed)
+    #expect(summary.reason?.contains("after pages had been dropped") == true)
+  }
+
   @Test func aStreamCutBeforeTheFirstDropIsTheSourcesEnd() async throws {
     let scene = try Scene(whenAsked: { _ in [Scene.mark(), Scene.end(0)] })
     let summary = try await cut(scene)
@@ -128,9 +153,11 @@ import Threads
     #expect(summary.reason?.contains("ended inside a RAM section") == true)
   }
 
-  @Test func aSourceThatCancelsIsNoFailureOfTheProxy() async throws {
+  /// The status before may stand for a while, where devices take their time.
+  @Test(arguments: ["cancelled", "cancelling"])
+  func aSourceThatCancelsIsNoFailureOfTheProxy(status: String) async throws {
     let scene = try Scene()
-    let summary = try await cut(scene, status: "cancelled")
+    let summary = try await cut(scene, status: status)
     #expect(summary.exitCode == ExitStatus.sourceEnded)
     #expect(summary.reason?.contains("cancelled at the source") == true)
     #expect(scene.guest.state.withLock { $0.abort } != nil)

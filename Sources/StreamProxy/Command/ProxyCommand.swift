@@ -16,7 +16,8 @@ struct ProxyCommand: AsyncParsableCommand {
       guest goes on, but where a post-copy was refused with a source before QEMU 10.0 or with \
       release-ram it may stay stopped until QEMU is ended; 4 the destination refused, failed or \
       died; 5 the source cancelled or failed, or closed or died before a page had been dropped; \
-      6 stopped by its operator; 64 wrong flags.
+      6 stopped by its operator; 7 not known which side has the guest: ask both QEMUs with query-status \
+      before you start either guest; 64 wrong flags.
       """)
 
   @Option(

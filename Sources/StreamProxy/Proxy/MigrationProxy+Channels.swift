@@ -16,10 +16,15 @@ extension MigrationProxy {
       shared: shared, marks: marks, logger: logger)
     defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
-      try relay.relay(handler: &control) { snapshot in
-        progress.update { $0.channel = snapshot }
+      do throws(ChannelFailure) {
+        try relay.relay(handler: &control) { snapshot in
+          progress.update { $0.channel = snapshot }
+        }
+        return SourceEnd(truncation: relay.truncation())
+      } catch {
+        guard case .source(let failure) = error else { throw error }
+        return SourceEnd(truncation: relay.truncation(), failure: failure)
       }
-      return relay.truncation()
     }
   }
 
@@ -27,7 +32,13 @@ extension MigrationProxy {
     let reason =
       kind == .recovery
       ? BypassReason.postcopyRecovery.description : EncryptedPreparation.reason
-    logger.warning("forwarding everything unedited: \(reason)")
+    // What was dropped before a recovery stays dropped.
+    let isUnedited = progress.now.total.counters.droppedPages == 0
+    if kind == .recovery {
+      logger.notice("the main channel of the recovery is passed on unedited")
+    } else {
+      logger.warning("forwarding everything unedited: \(reason)")
+    }
     // The guest of a recovery runs at the destination, whoever carried it there.
     if kind == .recovery, !pointOfNoReturn.pass() { return .interrupted }
     // Others are decided on when the guest has been asked, if it is.
@@ -35,33 +46,43 @@ extension MigrationProxy {
     defer { shared.finish() }
     progress.update {
       if $0.connectedAt == nil { $0.connectedAt = .now }
-      if $0.uneditedReason == nil { $0.uneditedReason = reason }
-      $0.channel.bypassReason = reason
+      if isUnedited {
+        if $0.uneditedReason == nil { $0.uneditedReason = reason }
+        $0.channel.bypassReason = reason
+      }
       $0.awaitsRecovery = false
     }
     return carryMain(channel) { () throws(ChannelFailure) in
-      if kind == .encrypted { try relayEncrypted(channel) } else { try relayRaw(channel) }
-      return nil
+      do throws(ChannelFailure) {
+        if kind == .encrypted { try relayEncrypted(channel) } else { try relayRaw(channel) }
+        return SourceEnd()
+      } catch {
+        guard case .source(let failure) = error else { throw error }
+        return SourceEnd(failure: failure)
+      }
     }
   }
 
   /// Runs the return path beside `relay`, and passes the end of either side on.
   func carryMain(
-    _ channel: Channel, relay: () throws(ChannelFailure) -> String?
+    _ channel: Channel, relay: () throws(ChannelFailure) -> SourceEnd
   ) -> MigrationOutcome? {
-    let path = ReturnPath(destination: channel.destination, source: channel.source) {
-      [pointOfNoReturn] in pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
-    }
+    shut.withLock { $0 = nil }
+    let path = ReturnPath(
+      destination: channel.destination, source: channel.source,
+      lastWord: { [pointOfNoReturn] in
+        pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
+      }, heardShut: { value in self.shut.withLock { $0 = value } })
     let returnPath = shortage.thread("return-path", for: channel.source) { path.relayUntilEnd() }
-    let truncation: String?
+    let end: SourceEnd
     do throws(ChannelFailure) {
-      truncation = try relay()
+      end = try relay()
       channels.ending(channel)
     } catch {
       channels.ending(channel)
       switch error {
       // Only this thread passes the point.
-      case .closeBoth where !pointOfNoReturn.isPassed:
+      case .closeBoth where !pointOfNoReturn.isPassed, .channelEnded:
         // Nobody may take what has crossed for a whole guest.
         channels.shutDownAll()
       case .refusedSwitchover:
@@ -78,12 +99,18 @@ extension MigrationProxy {
       // QEMU is asked only now: one that writes its devices' state answers nothing before the write
       // has ended, which nobody reads any more.
       let outcome = outcome(of: error)
-      return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
+      switch error {
+      case .closeBoth, .channelEnded, .refusedSwitchover:
+        return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
+      case .destination, .source:
+        // Of a stream that is not read nobody has seen the switchover, and QEMU knows of it.
+        return !pointOfNoReturn.isAbandoned && isBroken() ? waitForRecovery() : outcome
+      }
     }
     channel.destination.shutDownWriting()
     returnPath?.join(for: options.closingTime)
     channel.shutDown()
-    return outcome(afterSourceEnded: truncation)
+    return outcome(after: end)
   }
 
   // MARK: On the other channels' threads
@@ -100,6 +127,7 @@ extension MigrationProxy {
       case .encrypted: try relayEncrypted(channel)
       default: try relayRaw(channel)
       }
+      if channel.role == .multifd { shared.ended(channel.id) }
       channel.destination.shutDownWriting()
       back?.join(for: options.closingTime)
     } catch {
@@ -112,6 +140,8 @@ extension MigrationProxy {
       } else {
         secondaryFailure.withLock { if $0 == nil { $0 = error } }
       }
+      // Behind the reason, which the main channel looks for then.
+      if channel.role == .multifd { shared.ended(channel.id) }
     }
     channel.shutDown()
     return nil

@@ -9,14 +9,27 @@ extension MigrationProxy {
 
   func outcome(of failure: ChannelFailure) -> MigrationOutcome {
     if pointOfNoReturn.isInterrupted { return .interrupted }
-    if case .closeBoth(let reason) = secondaryFailure.withLock({ $0 }) { return .failed(reason) }
+    let secondary = secondaryFailure.withLock { $0 }
+    if case .closeBoth(let reason) = secondary { return .failed(reason) }
     switch failure {
     case .closeBoth(let reason), .refusedSwitchover(let reason): return .failed(reason)
+    case .channelEnded(let reason):
+      guard case .destination(let error) = secondary else { return .failed(reason) }
+      return isCancelled ? MigrationProxy.cancelled : .destinationEnded(error.description)
     // A destination that is told of a cancelled migration by one channel closes the others.
     case .destination where isCancelled, .source where isCancelled: return MigrationProxy.cancelled
     case .destination(let error): return .destinationEnded(error.description)
-    case .source(let error): return .sourceEnded(error.description)
+    case .source(let error): return sourceEnded(error.description)
     }
+  }
+
+  /// It ended before the stream was whole.
+  private func sourceEnded(_ reason: String) -> MigrationOutcome {
+    guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
+      return .sourceEnded(reason)
+    }
+    // Nobody cancelled, and what has crossed is no whole guest.
+    return .failed("\(reason), after pages had been dropped")
   }
 
   private var isCancelled: Bool {
@@ -24,35 +37,45 @@ extension MigrationProxy {
   }
 
   /// The source has closed: QEMU knows whether because all is done.
-  func outcome(afterSourceEnded truncation: String?) -> MigrationOutcome? {
+  func outcome(after end: SourceEnd) -> MigrationOutcome? {
     if pointOfNoReturn.isInterrupted { return .interrupted }
-    let (status, explanation) = finalStatus()
-    if let status, MigrationStatus.broken.contains(status) { return waitForRecovery() }
-    if status == "cancelled" { return MigrationProxy.cancelled }
-    if status != "completed", let failure = secondaryFailure.withLock({ $0 }) {
-      return outcome(of: failure)
+    let final = finalStatus()
+    if let status = final.status {
+      if MigrationStatus.broken.contains(status) { return waitForRecovery() }
+      // QEMU stays in `cancelling` for as long as its devices take.
+      if status.hasPrefix("cancel") { return MigrationProxy.cancelled }
     }
-    switch status {
-    case "completed": return .completed
-    case "failed":
-      let reason = explanation ?? truncation ?? "the source reports that the migration failed"
-      return pointOfNoReturn.isPassed
-        ? .destinationEnded(reason) : .sourceEnded(reason)
-    default:
-      if pointOfNoReturn.isPassed, truncation == nil { return .completed }
-      let reason = truncation ?? "the source closed the connection"
-      guard progress.now.total.counters.droppedPages > 0, !pointOfNoReturn.isPassed else {
-        return .sourceEnded(reason)
-      }
-      // Nobody cancelled, and what has crossed is no whole guest.
-      return .failed("\(reason), after pages had been dropped")
+    let shut = shut.withLock { $0 }
+    if final.status == "completed" || final.status != "failed" && shut == 0 { return .completed }
+    if let failure = secondaryFailure.withLock({ $0 }) { return outcome(of: failure) }
+    if final.status == "failed" {
+      let reason =
+        final.explanation ?? end.truncation ?? "the source reports that the migration failed"
+      return pointOfNoReturn.isPassed ? .destinationEnded(reason) : .sourceEnded(reason)
     }
+    if shut != nil { return .destinationEnded("the destination reports that it has failed") }
+    if end.truncation == nil, mayHaveArrived(final) { return .unknown(end.reason) }
+    return sourceEnded(end.reason)
+  }
+
+  /// Whether what has crossed may be a whole guest, where the stream does not show that it is not.
+  private func mayHaveArrived(_ final: FinalStatus) -> Bool {
+    if pointOfNoReturn.isPassed { return true }
+    // Nobody sees the point in a stream that is not parsed.
+    guard progress.now.isBlind else { return false }
+    guard final.isCurrent, let status = final.status else { return true }
+    return !MigrationStatus.beforeSwitchover.contains(status)
   }
 
   /// A post-copy whose connections broke: the guest runs at the destination, and the operator can
   /// have the rest sent over new ones (`migrate` with resume, `migrate-recover`).
   func isBroken() -> Bool {
-    finalStatus().status.map(MigrationStatus.broken.contains) ?? false
+    if !pointOfNoReturn.isPassed, let status = try? qmp.queryMigrate().status,
+      MigrationStatus.beforeSwitchover.contains(status)
+    {
+      return false
+    }
+    return finalStatus().status.map(MigrationStatus.broken.contains) ?? false
   }
 
   /// No outcome yet: the next main channel is the recovery's. What broke says nothing about those that
@@ -71,16 +94,25 @@ extension MigrationProxy {
     return nil
   }
 
+  struct FinalStatus {
+    var status: String?
+    var explanation: String?
+    /// QEMU was there to be asked; otherwise it is what it said last.
+    var isCurrent: Bool
+  }
+
   /// What QEMU says the migration came to, as soon as it says so. Asked and not awaited as an event,
   /// because the capability `events` may be off.
-  func finalStatus() -> (status: String?, explanation: String?) {
+  func finalStatus() -> FinalStatus {
     let deadline = ContinuousClock.now + MigrationProxy.verdictTime
     while true {
       let answer = try? qmp.queryMigrate()
       let status = answer?.status
       let isFinal = status.map { MigrationStatus.lasting.contains($0) } ?? true
       guard !isFinal, ContinuousClock.now < deadline else {
-        return (status ?? qmp.events.observation.migrationStatus, answer?.errorDescription)
+        return FinalStatus(
+          status: status ?? qmp.events.observation.migrationStatus,
+          explanation: answer?.errorDescription, isCurrent: status != nil)
       }
       usleep(20_000)
     }

@@ -49,6 +49,8 @@ public final class MigrationProxy: Sendable {
 
   /// How long the source may take to say what its migration came to once its stream has ended.
   static let verdictTime = Duration.seconds(5)
+  /// How long a question may hold up bytes that somebody may be waiting for.
+  private static let questionTime = Duration.milliseconds(250)
   /// How long the guest is given to hear an ABORT before its port is closed.
   private static let abortTime = Duration.seconds(3)
 
@@ -70,6 +72,8 @@ public final class MigrationProxy: Sendable {
   let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
   let secondaryFailure = Mutex<ChannelFailure?>(nil)
+  /// What the destination has said on the main channel's return path (``ReturnPathReader``).
+  let shut = Mutex<UInt32?>(nil)
 
   /// Opens everything that the migration will need. The source's settings are changed last, so that
   /// a refusal leaves nothing behind.
@@ -102,8 +106,13 @@ public final class MigrationProxy: Sendable {
       // Again, because an operator sets it before they migrate.
       downtimeLimit.learn(try? qmp.migrateParameters().downtimeLimit)
       return ChannelRoster.Expectation(reading: qmp)
-    } isGivenUp: { [qmp] in
-      (try? qmp.queryMigrate().status).map(MigrationStatus.givenUp.contains) ?? false
+    } isGivenUp: { [qmp] hasClosed in
+      if hasClosed {
+        return (try? qmp.queryMigrate().status).map(MigrationStatus.givenUp.contains) ?? false
+      }
+      // QEMU may wait for the very bytes that are held up by this question.
+      let status = try? qmp.queryMigrate(timeout: MigrationProxy.questionTime).status
+      return status.map(MigrationStatus.givenUpByAll.contains) ?? false
     }
     let preparation = try setup.prepare(changing: !options.leaveSettings && hook != nil)
     downtimeLimit.learn(preparation.capabilities.parameters.downtimeLimit)
@@ -181,7 +190,7 @@ public final class MigrationProxy: Sendable {
     let outcome = channels.awaitOutcome()
     listener.cancel()
     // The others end with the main one; those that do not are ended.
-    if outcome == .completed { awaitEndWhileBytesMove() }
+    if outcome.mayBeComplete { awaitEndWhileBytesMove() }
     channels.shutDownAll()
     channels.awaitEnd(for: options.closingTime)
     return outcome

@@ -1,3 +1,4 @@
+import Glibc
 import HookLink
 import Synchronization
 import Threads
@@ -14,6 +15,7 @@ final class FakeDestination: Sendable {
   let pause = Mutex(Duration.zero)
   private let neverRaised = WakeUp()
   private let connection = Mutex<Socket?>(nil)
+  private let others = Mutex<[Socket]>([])
   private let listener: Listener
   let ended = WakeUp()
 
@@ -24,6 +26,7 @@ final class FakeDestination: Sendable {
       connection.withLock { $0 = source }
       _ = BlockingThread("fake-others") { [self] in
         while let other = try? listener.accept() {
+          others.withLock { $0.append(other) }
           _ = BlockingThread("fake-other") { [self] in
             read(other) { bytes in receivedElsewhere.withLock { $0 += bytes } }
           }
@@ -45,6 +48,9 @@ final class FakeDestination: Sendable {
 
   /// Dies: both directions end at once.
   func die() { connection.withLock { $0?.shutDown() } }
+
+  /// The same on all connections but the first.
+  func dieElsewhere() { others.withLock { for other in $0 { other.shutDown() } } }
 
   func say(_ bytes: [UInt8]) throws {
     try connection.withLock { try $0?.write(bytes) }
@@ -158,6 +164,16 @@ extension Socket {
     }
     return false
   }
+}
+
+/// A TCP address of this host's at which nobody listens.
+func freeTCPAddress() throws -> SocketAddress {
+  for _ in 0..<50 {
+    let address = SocketAddress.tcp(
+      host: "127.0.0.1", port: "\(Int.random(in: 20_000..<30_000))")
+    if (try? Listener(address, receiveBuffer: 4096)) != nil { return address }
+  }
+  throw SystemError("find a free port", code: EADDRINUSE)
 }
 
 /// Looks again and again.

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import HookLink
 import Logging
 import StreamSamples
@@ -30,6 +31,8 @@ final class Scene: Sendable {
     whenAsked: @escaping @Sendable (MigrationID) -> [any Message] = Scene.report,
     set change: (inout MigrationProxy.Options) -> Void = { _ in }
   ) throws {
+    // As the program does: splice(2) has no MSG_NOSIGNAL.
+    signal(SIGPIPE, SIG_IGN)
     folder =
       FileManager.default.temporaryDirectory
       .appending(path: "leafcutter-\(UUID().uuidString.prefix(8))").path
@@ -37,13 +40,13 @@ final class Scene: Sendable {
     let folder = folder
     func socket(_ name: String) -> SocketAddress { .unix(path: "\(folder)/\(name)") }
     qmp = try FakeQMP(at: socket("qmp"), fixture: fixture)
-    destination = try destinationListens ? FakeDestination(at: socket("dst")) : nil
     guest = try FakeGuest(at: socket("hook"), whenAsked: whenAsked)
     var options = MigrationProxy.Options(
       listen: socket("src"), connect: socket("dst"), qmp: socket("qmp"))
     options.hook = socket("hook")
     change(&options)
     self.options = options
+    destination = try destinationListens ? FakeDestination(at: options.connect) : nil
   }
 
   deinit {

@@ -26,13 +26,13 @@ final class ChannelSet: Sendable {
   private let mostUndecided: Int
   /// What the source's settings announce; asked when the main channel has spoken. May block.
   private let expectation: @Sendable () -> ChannelRoster.Expectation
-  /// Whether the source says that its connections are of no use any more. May block.
-  private let isGivenUp: @Sendable () -> Bool
+  /// Whether the source says that its connections are of no use any more (``OutgoingWait``). May block.
+  private let isGivenUp: @Sendable (_ hasClosed: Bool) -> Bool
 
   init(
     destination: DestinationLeg, pointOfNoReturn: PointOfNoReturn, shortage: Shortage,
     mostUndecided: Int, expectation: @escaping @Sendable () -> ChannelRoster.Expectation,
-    isGivenUp: @escaping @Sendable () -> Bool
+    isGivenUp: @escaping @Sendable (_ hasClosed: Bool) -> Bool
   ) {
     self.destination = destination
     self.pointOfNoReturn = pointOfNoReturn

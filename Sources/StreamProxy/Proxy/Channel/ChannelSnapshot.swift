@@ -6,6 +6,8 @@ public struct ChannelSnapshot: Sendable {
   public var bytesWritten = 0
   /// Bytes per second that the destination takes while it pushes back.
   public var wireRate: Double?
+  /// In how many windows of time it has pushed back (``WireRate``).
+  public var wireWindows = 0
   /// CPU time the editor took (``ParsingClock``), in nanoseconds.
   public var parsingNanoseconds: UInt64 = 0
   public var bypassReason: String?
@@ -43,5 +45,6 @@ public struct ChannelSnapshot: Sendable {
     bypassReason = bypassReason ?? other.bypassReason
     // They share the wire, so what each gets while it is full adds up.
     if let rate = other.wireRate { wireRate = (wireRate ?? 0) + rate }
+    wireWindows += other.wireWindows
   }
 }

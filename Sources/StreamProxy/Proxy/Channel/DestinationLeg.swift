@@ -4,6 +4,10 @@ import Synchronization
 /// that says nothing makes `-incoming` QEMU exit or block (`migration.c`,
 /// migration_ioc_process_incoming).
 final class DestinationLeg: Sendable {
+  /// How long one write may block. splice(2) can be bounded in no other way, and whoever is blocked in it
+  /// does not see that the source has closed (``OutgoingWait``).
+  private static let writingTime = Duration.milliseconds(250)
+
   private let target: Mutex<SocketAddress>
 
   init(address: SocketAddress) { target = Mutex(address) }
@@ -17,6 +21,7 @@ final class DestinationLeg: Sendable {
   func dial() throws(SystemError) -> Socket {
     let address = address
     let socket = try Socket.connect(to: address)
+    socket.limitWriting(to: DestinationLeg.writingTime)
     if case .tcp = address {
       socket.sendAtOnce()
       socket.limitUnsent(to: Int32(BytesInFlight.smallestBuffer))

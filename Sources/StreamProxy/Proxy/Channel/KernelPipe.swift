@@ -51,6 +51,7 @@ struct KernelPipe: ~Copyable {
   ) throws(ChannelFailure) -> Int {
     let taken = try take(min(count, KernelPipe.capacity))
     var left = taken
+    var blocked = Duration.zero
     while left > 0 {
       let from = ContinuousClock.now
       // Not tried first: splice(2) heeds O_NONBLOCK of the socket, which its readers do not bear, and not its
@@ -58,15 +59,18 @@ struct KernelPipe: ~Copyable {
       try outgoing.room(at: destination)
       let ready = ContinuousClock.now
       let moved = leafcutter_splice(readEnd, destination.descriptor, left)
-      guard moved > 0 else {
-        if moved < 0 && errno == EINTR { continue }
-        throw .destination(SystemError("write to the destination"))
-      }
+      let code = errno
       let now = ContinuousClock.now
       // A call that only copies takes less; a longer one has waited for the peer.
       let inside = ready.duration(to: now)
-      let blocked = from.duration(to: ready) + (inside > .milliseconds(1) ? inside : .zero)
+      blocked += from.duration(to: ready) + (inside > .milliseconds(1) ? inside : .zero)
+      guard moved > 0 else {
+        // EAGAIN: there was room for less than all, and the limit of a write's time is over.
+        if moved < 0 && (code == EINTR || code == EAGAIN) { continue }
+        throw .destination(SystemError("write to the destination", code: code))
+      }
       rate.wrote(moved, at: now, blockedFor: blocked)
+      blocked = .zero
       left -= moved
     }
     return taken

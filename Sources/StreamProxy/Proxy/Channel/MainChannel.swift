@@ -21,10 +21,24 @@ struct NothingToDecide: StopPointHandler {
 enum ChannelFailure: Error {
   /// Ours: both legs are to be closed.
   case closeBoth(String)
+  /// The same, because another channel has ended; why that did explains more.
+  case channelEnded(String)
   /// Ours, at post-copy's point of no return (see ``RefusedSwitchover``).
   case refusedSwitchover(String)
   case destination(SystemError)
   case source(SystemError)
+}
+
+/// How a source has ended its main channel.
+struct SourceEnd {
+  /// In the middle of what, where that can be seen.
+  var truncation: String?
+  /// Where it is no clean end.
+  var failure: SystemError?
+
+  var reason: String {
+    failure?.description ?? truncation ?? "the source closed the connection"
+  }
 }
 
 /// The main channel, or post-copy's preempt channel, source to destination: reads, lets the editor
@@ -69,6 +83,7 @@ struct MainChannel: ~Copyable {
       snapshot.bytesWritten = writer.bytesWritten
       snapshot.parsingNanoseconds = clock.nanoseconds
       snapshot.wireRate = writer.rate.bytesPerSecond
+      snapshot.wireWindows = writer.rate.windows
       inFlight.follow(writer.rate)
       snapshot.inFlight = inFlight.bytes
       publish(snapshot)

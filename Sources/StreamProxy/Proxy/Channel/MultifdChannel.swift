@@ -33,9 +33,8 @@ struct MultifdChannel: ~Copyable {
     session.joined(channel.id)
   }
 
-  /// Relays until the source ends the channel.
+  /// Relays until the source ends the channel, of which its owner tells the session.
   mutating func relayUntilEnd(publish: (ChannelSnapshot) -> Void) throws(ChannelFailure) {
-    defer { session.ended(channel.id) }
     var header: [UInt8] = []
     header.reserveCapacity(2048)
     var isFirst = true
@@ -56,6 +55,7 @@ struct MultifdChannel: ~Copyable {
       snapshot.counters.markCopies = editor.counters.markCopies
       snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
       snapshot.wireRate = writer.rate.bytesPerSecond
+      snapshot.wireWindows = writer.rate.windows
       inFlight.follow(writer.rate)
       snapshot.inFlight = inFlight.bytes
       publish(snapshot)
@@ -228,11 +228,7 @@ struct MultifdChannel: ~Copyable {
 
   private mutating func write(_ bytes: [UInt8]) throws(ChannelFailure) {
     guard !bytes.isEmpty else { return }
-    do throws(SystemError) {
-      try channel.destination.writeAll(bytes)
-    } catch {
-      throw .destination(error)
-    }
+    try channel.outgoing.write(bytes, to: channel.destination)
     snapshot.bytesWritten += bytes.count
     snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
   }

@@ -11,13 +11,14 @@ struct WireRate {
   private var bytes = 0
   private var blocked = Duration.zero
   private var samples: [Double] = []
-  private var next = 0
 
   init(now: ContinuousClock.Instant) { start = now }
 
   /// Median of the last ten windows that counted, in bytes per second; nil before the first. It is
   /// asked for behind every write, so it is found when a window ends.
   private(set) var bytesPerSecond: Double?
+  /// How many windows have counted.
+  private(set) var windows = 0
   /// What the destination is known to take, in bytes per second: what it took in the last window that
   /// counted, or more where more has passed since without its pushing back. nil in the first window.
   private(set) var capacity: Double?
@@ -35,12 +36,12 @@ struct WireRate {
       capacity = max(capacity ?? 0, sample)
     } else {
       capacity = sample
+      windows += 1
       if samples.count < WireRate.remembered {
         samples.append(sample)
       } else {
-        samples[next % WireRate.remembered] = sample
+        samples[(windows - 1) % WireRate.remembered] = sample
       }
-      next += 1
       bytesPerSecond = samples.sorted()[samples.count / 2]
     }
     start = now

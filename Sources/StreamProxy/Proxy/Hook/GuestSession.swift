@@ -39,6 +39,8 @@ struct GuestSession {
   private var pagesTakenBack: UInt64 = 0
   /// As many times as there are pages: an honest guest takes each back once, and some with their pieces.
   private static let mostTakenBack: UInt64 = 4
+  /// As many as have addresses; for where nobody knows the guest's memory.
+  private static let mostPages = UInt64(1) << 52
 
   init(migration: MigrationID, pages: ReportedPages?, rules: SafetyRules = SafetyRules()) {
     self.migration = migration
@@ -148,6 +150,15 @@ struct GuestSession {
     }
     guard end.pages == pagesNamed else {
       refuse("the guest's report says \(end.pages) pages and names \(pagesNamed)")
+      return
+    }
+    let most = pages?.pageCount ?? GuestSession.mostPages
+    guard end.pages <= most, end.pagesZeroed <= most - end.pages else {
+      refuse(
+        """
+        the guest's report says \(end.pages) pages and \(end.pagesZeroed) filled with zeroes, more \
+        than there are
+        """)
       return
     }
     do throws(ReportError) {

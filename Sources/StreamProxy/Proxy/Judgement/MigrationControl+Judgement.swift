@@ -37,7 +37,7 @@ extension MigrationControl {
       throw .source(
         SystemError("wait for the multifd channels: the source has closed", code: ECONNRESET))
     }
-    throw .closeBoth(reason)
+    throw .channelEnded(reason)
   }
 
   /// What was reported and never dropped, because no probe has shown where it is. Not an offence: a

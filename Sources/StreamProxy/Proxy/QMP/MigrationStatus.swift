@@ -53,6 +53,8 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
   static let atSource: Set<String> = ["cancelling", "cancelled", "failed"]
   /// States in which nothing is wanted any more of what the connections so far still carry.
   static let givenUp = atSource.union(broken)
+  /// The same for connections that the source has not closed, because they may be a recovery's.
+  static let givenUpByAll = atSource.union(["postcopy-paused"])
   /// States that last: the migration is over, or its connections are.
   static let lasting: Set<String> = broken.union(["completed", "failed", "cancelled"])
 

@@ -69,7 +69,9 @@ extension QMPClient {
     try execute("query-status", timeout: timeout)
   }
 
-  public func queryMigrate() throws(QMPError) -> MigrationStatus { try execute("query-migrate") }
+  public func queryMigrate(timeout: Duration = .seconds(10)) throws(QMPError) -> MigrationStatus {
+    try execute("query-migrate", timeout: timeout)
+  }
 
   public func queryMemoryDevices() throws(QMPError) -> [MemoryDevice] {
     try execute("query-memory-devices")

@@ -48,13 +48,14 @@ struct ControlTask: Sendable {
     _ values: SharedProgress.Values, _ correction: inout Correction
   ) async {
     let scale = correction.scale.enter(values.total, at: .now)
+    correction.unresisted.enter(values.total, at: .now)
     // A burst of pages to drop may be over in a moment: whatever can be done is done before it.
     guard let rate = values.total.wireRate,
       values.total.counters.droppedPages > 0 || values.report.map({ $0.pages > 0 }) == true,
       !values.total.counters.ramEnded, !pointOfNoReturn.isPassed
     else { return }
     if correction.takesBandwidth {
-      await pinBandwidth(rate, values, &correction)
+      await pinBandwidth(max(rate, correction.unresisted.bytesPerSecond), values, &correction)
     } else if let scale, correction.isDue(scale) {
       await scaleDowntimeLimit(by: scale)
     }
@@ -100,6 +101,7 @@ struct ControlTask: Sendable {
     /// The rate of the wire from which it was told a bandwidth last.
     var toldRate: Double?
     var scale = DowntimeScale()
+    var unresisted = UnresistedRate()
     private var lastFactor = 1.0
     private var lastScaled = ContinuousClock.now
 

@@ -9,6 +9,9 @@ public enum MigrationOutcome: Equatable, Sendable {
   case destinationEnded(String)
   /// The source cancelled, reported a failure, or ended the stream before it was complete.
   case sourceEnded(String)
+  /// The source has ended behind the point of no return, or where nobody saw that point, and neither it
+  /// nor the destination says what the migration came to.
+  case unknown(String)
   /// The operator stopped the proxy before the point of no return.
   case interrupted
 
@@ -20,6 +23,7 @@ public enum MigrationOutcome: Equatable, Sendable {
     case .destinationEnded: ExitStatus.destinationEnded
     case .sourceEnded: ExitStatus.sourceEnded
     case .interrupted: ExitStatus.interrupted
+    case .unknown: ExitStatus.unknown
     }
   }
 
@@ -31,6 +35,7 @@ public enum MigrationOutcome: Equatable, Sendable {
     case .destinationEnded: "destination-ended"
     case .sourceEnded: "source-ended"
     case .interrupted: "interrupted"
+    case .unknown: "unknown"
     }
   }
 
@@ -38,7 +43,20 @@ public enum MigrationOutcome: Equatable, Sendable {
     switch self {
     case .completed: nil
     case .failed(let reason), .destinationEnded(let reason), .sourceEnded(let reason): reason
+    case .unknown(let reason):
+      """
+      it is not known which side has the guest: \(reason), and neither QMP nor the destination says what \
+      the migration came to; ask both QEMUs with query-status before you start either guest
+      """
     case .interrupted: "the proxy was stopped by its operator"
+    }
+  }
+
+  /// The destination may have the guest, so what is still under way to it has to arrive.
+  var mayBeComplete: Bool {
+    switch self {
+    case .completed, .unknown: true
+    case .failed, .destinationEnded, .sourceEnded, .interrupted: false
     }
   }
 }
@@ -52,4 +70,6 @@ public enum ExitStatus {
   public static let destinationEnded: Int32 = 4
   public static let sourceEnded: Int32 = 5
   public static let interrupted: Int32 = 6
+  /// Not known which side has the guest.
+  public static let unknown: Int32 = 7
 }

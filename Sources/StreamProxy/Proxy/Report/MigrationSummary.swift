@@ -107,7 +107,8 @@ public struct MigrationSummary: Encodable, Sendable {
     guest = values.report.map { report in
       GuestReport(
         prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1),
-        pagesHeld: report.pages + report.pagesZeroed,
+        // The guest's word; GuestSession has bounded it.
+        pagesHeld: report.pages &+ report.pagesZeroed,
         pagesZeroed: report.pagesZeroed,
         leavesListed: report.leavesListed, leavesInManifest: report.leavesInManifest,
         leavesEvicted: report.leavesEvicted,

@@ -58,7 +58,10 @@ public final class Listener: Sendable {
       let accepted = leafcutter_accept(descriptor)
       if accepted >= 0 {
         setSocketOption(accepted, SOL_SOCKET, SO_RCVBUF, receiveBuffer)
-        return Socket(owning: accepted)
+        let socket = Socket(owning: accepted)
+        // The return path's page requests are small, and a guest waits for each.
+        if case .tcp = address { socket.sendAtOnce() }
+        return socket
       }
       guard errno == EINTR || Listener.pending.contains(errno) else {
         throw SystemError("accept a connection on \(address)")

@@ -30,13 +30,23 @@ public final class Socket: Sendable {
   /// Says "end of stream" to the peer and goes on reading.
   public func shutDownWriting() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
 
-  /// For a leg towards a destination: small writes go out at once.
+  /// For a TCP leg: small writes go out at once.
   public func sendAtOnce() { setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
 
   /// For a TCP leg towards a destination: at most `unsent` bytes wait unsent in the kernel (tcp(7),
   /// TCP_NOTSENT_LOWAT), because QEMU takes what is absorbed for sent.
   public func limitUnsent(to unsent: Int32) {
     setSocketOption(descriptor, Int32(IPPROTO_TCP), notSentLowWaterMark, unsent)
+  }
+
+  /// A write that blocks for longer ends with what it has moved, or with EAGAIN (socket(7), SO_SNDTIMEO);
+  /// ``writeAll(_:)`` must not be used then.
+  func limitWriting(to time: Duration) {
+    let microseconds = Int(time / .microseconds(1))
+    var limit = timeval(tv_sec: microseconds / 1_000_000, tv_usec: microseconds % 1_000_000)
+    // The option's value is a timeval, alive during the call.
+    _ = unsafe setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
   /// For a TCP leg from a source: about as many bytes wait in the kernel for being read.
