@@ -63,10 +63,10 @@ import Glibc
   ///   - filling: bytes that may be taken to fill holes.
   ///   - piece: bytes that are pinned together at most.
   ///   - failure: what pinning fails with.
-  ///   - immovable: memory that is given back before, if any.
+  ///   - other: memory that is given back before, if any.
   func hold(
     bytes: Int, mark: Descriptor, hole: Int = .max, filling: Int = 0, piece: Int = 32 << 20,
-    failure: Int32 = 0, before immovable: ImmovableMemory? = nil
+    failure: Int32 = 0, before other: UnusualMemory? = nil
   ) throws -> Held {
     // A new private mapping, which the library moves away from.
     let memory = unsafe mmap(
@@ -87,10 +87,10 @@ import Glibc
     try check(function("leafcutter_hold_open", Open.self)(4 * bytes, filling), "open the window")
     try check(
       function("leafcutter_hold_set_mark", SetMark.self)(mark.number), "map the mark")
-    if let immovable {
+    if let other {
       let status = unsafe function("madvise", Advise.self)(
-        immovable.address, ImmovableMemory.bytes, MADV_DONTNEED)
-      try check(status, "give back what cannot be moved")
+        other.address, UnusualMemory.bytes, MADV_DONTNEED)
+      try check(status, "give back other memory")
     }
     try check(unsafe function("madvise", Advise.self)(memory, bytes, MADV_DONTNEED), "give back")
     try check(function("leafcutter_hold_close", Function.self)(), "close the window")

@@ -15,6 +15,8 @@
 /* As many as one message to the guardian names (LocalMessage.HeldMemory). */
 #define MAXIMUM_PIECES 8000
 #define RUNS_PER_SCAN 64
+/* Nothing shorter is moved by mremap, which is what brings memory that cannot be pinned. */
+#define LEAST_SPLIT (16ul << 10)
 
 #ifndef IORING_RSRC_REGISTER_SPARSE
 #define IORING_RSRC_REGISTER_SPARSE (1u << 0)
@@ -54,15 +56,40 @@ static int set_slot(int slot, void *address, size_t length) {
   return done == 1 ? 0 : done < 0 ? errno : EIO;
 }
 
+/* Such memory is never pinned: what mremap has brought keeps the protection and the file that it had. Any
+ * other reason is a limit, which the rest would meet as well. */
+static bool is_refused(int reason) {
+  return reason == EFAULT || reason == EOPNOTSUPP || reason == EINVAL;
+}
+
+/* Pins a piece. Of one that has such memory in it everything else is pinned, in halves of halves, and that
+ * memory goes back to the kernel. */
+static int pin_piece(uintptr_t start, size_t length) {
+  if (pins.count == MAXIMUM_PIECES) return ENOSPC;
+  int failed = set_slot(pins.count, (void *)start, length);
+  if (!failed) {
+    pins.pieces[pins.count++] = (struct leafcutter_hold_piece){start, length};
+  } else if (!is_refused(failed)) {
+    return failed;
+  } else if (length > LEAST_SPLIT) {
+    size_t half = length / 2 & ~(HOLD_PAGE - 1);
+    failed = pin_piece(start, half);
+    return failed ? failed : pin_piece(start + half, length - half);
+  } else {
+    hold_drop(start, length);
+    atomic_fetch_add(&hold.failures, 1);
+    atomic_store(&hold.last_errno, failed);
+  }
+  pins.pinned_to = start + length;
+  return 0;
+}
+
 static int pin_run(uintptr_t start, uintptr_t end, size_t piece_bytes) {
   while (start < end) {
-    if (pins.count == MAXIMUM_PIECES) return ENOSPC;
     size_t length = end - start < piece_bytes ? end - start : piece_bytes;
-    int failed = set_slot(pins.count, (void *)start, length);
+    int failed = pin_piece(start, length);
     if (failed) return failed;
-    pins.pieces[pins.count++] = (struct leafcutter_hold_piece){start, length};
     start += length;
-    pins.pinned_to = start;
   }
   return 0;
 }

@@ -81,7 +81,9 @@ int leafcutter_hold_open(size_t capacity, size_t filling);
 /* Stops catching; what was caught stays held. */
 int leafcutter_hold_close(void);
 
-/* Pins all that was caught since the last pin, in pieces of piece_bytes at most. */
+/* Pins all that was caught since the last pin, in pieces of piece_bytes at most. What cannot be pinned (memory
+ * that the program had made read-only) goes back to the kernel, and counts as a failure; where a limit is met,
+ * all that is left goes back. */
 int leafcutter_hold_pin(size_t piece_bytes);
 
 /* Copies up to max pinned pieces to out, in the order of their buffer slots in the ring; returns how
