@@ -119,6 +119,21 @@ import Glibc
     try check(function("leafcutter_hold_release", Function.self)(), "release")
   }
 
+  /// Asks whose allocator serves the process; afterwards the library is to look no name up any more.
+  ///
+  /// - Returns: has that allocator give back what it keeps, and asks what it still has.
+  func purging() -> @Sendable () -> Void {
+    typealias Name = @convention(c) () -> UnsafePointer<CChar>?
+    typealias Count = @convention(c) () -> Int
+    _ = unsafe function("leafcutter_hold_allocator", Name.self)()
+    let purge = function("leafcutter_hold_purge", Function.self)
+    let count = function("leafcutter_hold_kept_free", Count.self)
+    return {
+      _ = purge()
+      _ = count()
+    }
+  }
+
   /// Reads eight bytes of a file through the library.
   func read(_ file: Descriptor) -> Int {
     typealias Read = @convention(c) (Int32, UnsafeMutableRawPointer?, Int, Int) -> Int

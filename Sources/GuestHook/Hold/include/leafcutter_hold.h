@@ -100,7 +100,8 @@ int leafcutter_hold_release_piece(uint64_t address);
 int leafcutter_hold_release(void);
 
 /* The allocator that serves this process: "jemalloc", "tcmalloc" or "glibc". glibc's malloc gives
- * memory back without going through the interposed functions, so with it nothing is caught. */
+ * memory back without going through the interposed functions, so with it nothing is caught. The first call looks it
+ * up (dlsym), and none after that. */
 const char *leafcutter_hold_allocator(void);
 
 /* Asks that allocator to give back all the free memory it keeps. */
