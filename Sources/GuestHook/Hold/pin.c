@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -23,7 +22,7 @@
 #endif
 
 static struct {
-  int ring;
+  atomic_int ring;
   int count; /* slots in use, released ones included */
   struct leafcutter_hold_piece pieces[MAXIMUM_PIECES];
   uintptr_t pinned_to; /* everything of the area below is pinned or was empty */
@@ -33,16 +32,17 @@ static int open_ring(void) {
   struct io_uring_params params = {0};
   int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
   if (ring < 0) return errno;
+  /* At once: whoever forks from now on has a child that closes it. */
+  pins.ring = ring;
   fcntl(ring, F_SETFD, FD_CLOEXEC);
   /* A table of empty slots (Linux 5.19), so that pieces can come and go one by one. */
   struct io_uring_rsrc_register table = {.nr = MAXIMUM_PIECES,
                                          .flags = IORING_RSRC_REGISTER_SPARSE};
   if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS2, &table, sizeof table)) {
     int reason = errno;
-    close(ring);
+    hold_close(&pins.ring);
     return reason;
   }
-  pins.ring = ring;
   return 0;
 }
 
@@ -178,9 +178,12 @@ void hold_unpin_all(void) {
   if (pins.ring < 0) return;
   /* Not left to close: the guardian's duplicate would keep the pins. */
   syscall(SYS_io_uring_register, pins.ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
-  close(pins.ring);
-  memset(&pins, 0, sizeof pins);
-  pins.ring = -1;
+  hold_forget_pins();
+}
+
+void hold_forget_pins(void) {
+  hold_close(&pins.ring);
+  pins.count = 0;
 }
 
 void hold_pin_stats(struct leafcutter_hold_stats *out) {
