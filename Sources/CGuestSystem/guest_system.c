@@ -6,6 +6,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -91,6 +93,14 @@ int leafcutter_guest_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open,
 
 int leafcutter_guest_take_descriptor(int pidfd, int descriptor) {
   return (int)syscall(SYS_pidfd_getfd, pidfd, descriptor, 0);
+}
+
+bool leafcutter_guest_is_ring(int descriptor) {
+  static const char name[] = "anon_inode:[io_uring]";
+  char path[32], target[sizeof name];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+  return readlink(path, target, sizeof target) == sizeof name - 1 &&
+         memcmp(target, name, sizeof name - 1) == 0;
 }
 
 int leafcutter_guest_unlimit_memlock(pid_t pid) {

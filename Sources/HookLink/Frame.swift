@@ -96,6 +96,9 @@ public struct FrameDecoder: Sendable {
 
   public init() {}
 
+  /// Whether there is nothing of a frame that has not been taken out.
+  public var isEmpty: Bool { start == buffer.count }
+
   /// Adds bytes read from the link; take the frames out with ``next()`` before adding more.
   public mutating func append(_ bytes: some Sequence<UInt8>) {
     if start > 0 {

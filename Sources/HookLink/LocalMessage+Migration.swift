@@ -79,8 +79,19 @@ extension LocalMessage {
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
       ring = try payload.integer("ring")
+      var total: UInt64 = 0
       pieces = try payload.list("pieces", minimumSize: 16) { reader throws(MessageError) in
-        AddressRange(address: try reader.integer("address"), length: try reader.integer("length"))
+        let piece = AddressRange(
+          address: try reader.integer("address"), length: try reader.integer("length"))
+        let room = AddressRange.addressSpace - min(piece.address, AddressRange.addressSpace)
+        guard piece.address % HeldPages.pageSize == 0, room > 0 else {
+          throw .outOfRange(field: "address", value: piece.address)
+        }
+        guard piece.length > 0, piece.length % HeldPages.pageSize == 0,
+          piece.length <= min(room, AddressRange.addressSpace - total)
+        else { throw .outOfRange(field: "length", value: piece.length) }
+        total += piece.length
+        return piece
       }
     }
   }
@@ -89,6 +100,10 @@ extension LocalMessage {
   public struct AddressRange: Equatable, Sendable {
     public var address: UInt64
     public var length: UInt64
+
+    /// Where the part of it that is a program's ends at the latest (x86-64 with five levels). All pieces of a
+    /// message together are no longer.
+    static let addressSpace: UInt64 = 1 << 56
 
     public init(address: UInt64, length: UInt64) {
       self.address = address
@@ -126,9 +141,9 @@ extension LocalMessage {
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
-      leavesListed = try payload.integer("leaves listed")
-      leavesInManifest = try payload.integer("leaves in manifest")
-      leavesEvicted = try payload.integer("leaves evicted")
+      leavesListed = try payload.leaves("leaves listed")
+      leavesInManifest = try payload.leaves("leaves in manifest")
+      leavesEvicted = try payload.leaves("leaves evicted")
       steps = try StepTime.read(from: &payload)
       notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
         try reader.text("note")
@@ -231,13 +246,21 @@ extension LocalMessage {
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
-      leavesInManifest = try payload.integer("leaves in manifest")
-      leavesRefaulted = try payload.integer("leaves refaulted")
-      leavesResident = try payload.integer("leaves resident")
+      leavesInManifest = try payload.leaves("leaves in manifest")
+      leavesRefaulted = try payload.leaves("leaves refaulted")
+      leavesResident = try payload.leaves("leaves resident")
       steps = try StepTime.read(from: &payload)
       notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
         try reader.text("note")
       }
     }
+  }
+}
+
+extension PayloadReader {
+  fileprivate mutating func leaves(_ field: StaticString) throws(MessageError) -> UInt64 {
+    let count: UInt64 = try integer(field)
+    guard count <= LocalMessage.maximumLeaves else { throw .outOfRange(field: field, value: count) }
+    return count
   }
 }

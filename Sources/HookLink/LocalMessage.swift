@@ -39,6 +39,9 @@ public enum LocalMessage: Equatable, Sendable {
   case keep(Keep)
   case letGo(LetGo)
 
+  /// No database has more leaves; so the sum of what all of them say is a number.
+  public static let maximumLeaves: UInt64 = 1 << 48
+
   public static let defaultSocket = "/run/leafcutter/guardian.sock"
 
   public init(_ frame: Frame) throws(MessageError) {

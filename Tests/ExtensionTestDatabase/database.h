@@ -44,6 +44,7 @@ void print_owners(const char *argument);
 void add_table(const char *argument);
 void drop_table(const char *argument);
 void empty_table(const char *argument);
+void cut_table(const char *argument);
 void verify_table(const char *argument);
 void check_table(const char *argument);
 void add_many(const char *argument);

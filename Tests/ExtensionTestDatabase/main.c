@@ -24,6 +24,7 @@
  *   table NAME row|column|encrypted ROWS    makes a further table
  *   drop NAME   drops it; "ok 0" where it is gone
  *   empty NAME  truncates it; "ok CODE"
+ *   cut NAME FROM TO  truncates the rows with keys from one to the other; "ok CODE"
  *   alone NAME  verifies it, for which nobody else may have it open; "ok CODE"
  *   rows NAME   reads it all; "ok ROWS", as many as are what was written
  *   many N ROWS makes N tables with an index of the engine's own each
@@ -164,6 +165,7 @@ static const struct {
     {"table", add_table},
     {"drop", drop_table},
     {"empty", empty_table},
+    {"cut", cut_table},
     {"alone", verify_table},
     {"rows", check_table},
     {"many", add_many},

@@ -52,6 +52,24 @@ void empty_table(const char *argument) {
   printf("ok %d\n", session->truncate(session, uri, NULL, NULL, NULL));
 }
 
+/* cut NAME FROM TO: "ok CODE" */
+void cut_table(const char *argument) {
+  char name[32], uri[64], from[KEY_SIZE], to[KEY_SIZE];
+  WT_CURSOR *first, *last;
+  if (sscanf(argument, "%31s %23s %23s", name, from, to) != 3) {
+    printf("error cut NAME FROM TO\n");
+    return;
+  }
+  snprintf(uri, sizeof uri, "table:%s", name);
+  check(session->open_cursor(session, uri, NULL, NULL, &first), "open");
+  check(session->open_cursor(session, uri, NULL, NULL, &last), "open");
+  first->set_key(first, from);
+  last->set_key(last, to);
+  printf("ok %d\n", session->truncate(session, NULL, first, last, NULL));
+  check(first->close(first), "close");
+  check(last->close(last), "close");
+}
+
 /* alone NAME: "ok CODE" */
 void verify_table(const char *argument) {
   char uri[64];

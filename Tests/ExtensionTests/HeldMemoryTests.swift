@@ -118,6 +118,35 @@ import Testing
     try expectResumed(database, guardian, resident)
   }
 
+  /// A child that had them would keep the frames of a database that is killed.
+  @Test func aForkedChildHasNothingByWhichFramesAreHeld() throws {
+    let (database, guardian, resident) = try openWarm()
+    defer { database.remove() }
+    try guardian.prepare()
+    let pieces = try #require(try guardian.prepared().held).pieces
+    let bytes = pieces.reduce(0) { $0 + Int($1.length) }
+    let child = pid_t(try database.tell("fork")[0])
+    #expect(holders(of: database.identifier).count == 3)
+    // It may not have run yet.
+    for _ in 0..<200 where !holders(of: child).isEmpty { usleep(10_000) }
+    #expect(holders(of: child) == [])
+    #expect(database.memory("VmPin") == bytes)
+    #expect(try database.tell("endchild") == [1])
+    #expect(holders(of: database.identifier).count == 3)
+    try expectResumed(database, guardian, resident)
+  }
+
+  /// The ring, the userfaultfd and the page map that a process has open.
+  private func holders(of process: pid_t) -> [String] {
+    let directory = "/proc/\(process)/fd"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    return names.compactMap {
+      try? FileManager.default.destinationOfSymbolicLink(atPath: directory + "/" + $0)
+    }.filter { target in
+      ["[io_uring]", "[userfaultfd]", "/pagemap"].contains { target.hasSuffix($0) }
+    }
+  }
+
   @Test func theMemoryOfAProcessThatIsGoneCannotBeOpened() throws {
     let (database, _, _) = try openWarm()
     let process = Descriptor(owning: leafcutter_guest_pidfd_open(database.identifier))

@@ -49,6 +49,29 @@ import Testing
     #expect(try database.tell("verify")[1] == 0)
   }
 
+  /// The engine deletes leaves without reading them, and writes into the page above by whom and when.
+  @Test(arguments: TestEngine.present)
+  func leavesBesideTruncatedOnesThatAReaderStillSeesAreListed(engine: TestEngine) throws {
+    let setup = DatabaseProcess.Setup(engine: engine, documents: 2000)
+    let directory = try DatabaseProcess.fill(setup, ["table shortened row 20000"])
+    let (database, guardian) = try DatabaseProcess.openWarm(setup, directory: directory)
+    defer { database.remove() }
+    #expect(try database.tell("rows shortened") == [20_000])
+    try database.tell("pin")
+    #expect(try database.tell("cut shortened user4 user8") == [0])
+    try guardian.prepare()
+    let (_, prepared) = try guardian.prepared()
+    #expect(prepared.notes == [])
+    let manifest = try LeafManifest.read(fromHome: database.home)
+    let table = try #require(manifest.tables.first { $0.uri == "file:shortened.wt" })
+    // Less than 40 rows fill a leaf, and a quarter of them is gone.
+    #expect(table.leaves.count > 15_000 / 40, "\(table.leaves.count) leaves")
+    #expect(prepared.leavesEvicted > prepared.leavesInManifest * 9 / 10)
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
   @Test(arguments: TestEngine.present)
   func aTableThatIsDroppedDuringPrepareHarmsNothing(engine: TestEngine) throws {
     let (database, guardian) = try DatabaseProcess.openWarm(

@@ -69,9 +69,9 @@ struct HoldAreaTests {
   }
 
   /// Holes are filled only where mremap moves the pages, and UFFDIO_MOVE leaves them behind.
-  @Test(.enabled(if: ImmovableMemory.one != nil))
+  @Test(.enabled(if: UnusualMemory.immovable != nil))
   func oneMappingThatCannotBeMovedDoesNotEndMremapForTheOthers() throws {
-    let immovable = try #require(ImmovableMemory.one)
+    let immovable = try #require(UnusualMemory.immovable)
     let library = try HoldLibraryInProcess()
     let mark = try MarkPageWriter(migration: .random())
     defer { try? library.release() }
@@ -80,6 +80,21 @@ struct HoldAreaTests {
       before: immovable)
     #expect(held.frames.subtracting(held.pinned).count == 0)
     #expect(held.pinned.count >= HoldAreaTests.pages - 8)
+  }
+
+  /// As a program unmaps code, or a library's constants.
+  @Test func memoryThatCannotBePinnedGoesBackAloneAndTheRestIsHeld() throws {
+    let readable = try #require(UnusualMemory.readOnly())
+    let library = try HoldLibraryInProcess()
+    let mark = try MarkPageWriter(migration: .random())
+    defer { try? library.release() }
+    let held = try library.hold(
+      bytes: HoldAreaTests.bytes, mark: mark.memory, before: readable)
+    #expect(held.frames.count == HoldAreaTests.pages)
+    // What is refused is found to within 16 KiB.
+    #expect(held.frames.subtracting(held.pinned).count < 4)
+    #expect(held.pinned.isSubset(of: held.frames) && held.pagesLeft == 0)
+    #expect(held.present == held.pinned.count)
   }
 
   @Test func ofTwoThatOpenTheAreaOneHasIt() throws {

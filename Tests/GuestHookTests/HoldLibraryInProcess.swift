@@ -64,11 +64,10 @@ import Glibc
   ///   - filling: bytes that may be taken to fill holes.
   ///   - piece: bytes that are pinned together at most.
   ///   - failure: what pinning fails with.
-  ///   - immovable: memory that is given back before, if any.
+  ///   - other: memory that is given back before, if any.
   func hold(
     bytes: Int, mark: Descriptor, hole: Int = .max, most: Int = .max, filling: Int = 0,
-    piece: Int = 32 << 20,
-    failure: Int32 = 0, before immovable: ImmovableMemory? = nil
+    piece: Int = 32 << 20, failure: Int32 = 0, before other: UnusualMemory? = nil
   ) throws -> Held {
     // A new private mapping, which the library moves away from.
     let memory = unsafe mmap(
@@ -90,10 +89,10 @@ import Glibc
       function("leafcutter_hold_open", Open.self)(4 * bytes, most, filling), "open the window")
     try check(
       function("leafcutter_hold_set_mark", SetMark.self)(mark.number), "map the mark")
-    if let immovable {
+    if let other {
       let status = unsafe function("madvise", Advise.self)(
-        immovable.address, ImmovableMemory.bytes, MADV_DONTNEED)
-      try check(status, "give back what cannot be moved")
+        other.address, UnusualMemory.bytes, MADV_DONTNEED)
+      try check(status, "give back other memory")
     }
     try check(unsafe function("madvise", Advise.self)(memory, bytes, MADV_DONTNEED), "give back")
     try check(function("leafcutter_hold_close", Function.self)(), "close the window")
@@ -120,6 +119,21 @@ import Glibc
 
   func release() throws {
     try check(function("leafcutter_hold_release", Function.self)(), "release")
+  }
+
+  /// Asks whose allocator serves the process; afterwards the library is to look no name up any more.
+  ///
+  /// - Returns: has that allocator give back what it keeps, and asks what it still has.
+  func purging() -> @Sendable () -> Void {
+    typealias Name = @convention(c) () -> UnsafePointer<CChar>?
+    typealias Count = @convention(c) () -> Int
+    _ = unsafe function("leafcutter_hold_allocator", Name.self)()
+    let purge = function("leafcutter_hold_purge", Function.self)
+    let count = function("leafcutter_hold_kept_free", Count.self)
+    return {
+      _ = purge()
+      _ = count()
+    }
   }
 
   /// Reads eight bytes of a file through the library.

@@ -89,6 +89,38 @@ import Testing
     #expect(try LocalMessage(try frame(body.frame(for: migration))) == .releasePieces(body))
   }
 
+  @Test func piecesThatAreNoMemoryAreRefused() throws {
+    let (page, end) = (UInt64(4096), UInt64(1 << 56))
+    let good = [(page, page), (end - page, page)]
+    for pieces in [
+      good, [(1, page)], [(page, 0)], [(page, 1)], [(end, page)], [(end - page, 2 * page)],
+      [(1 << 63, 1 << 63)], [(0 &- page, page)], [(0, end), (page, page)],
+    ] as [[(UInt64, UInt64)]] {
+      let body = LocalMessage.HeldMemory(
+        ring: 3, pieces: pieces.map { LocalMessage.AddressRange(address: $0.0, length: $0.1) })
+      let read = try? LocalMessage(try frame(body.frame(for: migration)))
+      #expect((read == .held(body)) == (pieces[0] == good[0] && pieces.count == 2), "\(pieces)")
+    }
+  }
+
+  @Test func moreLeavesThanThereCanBeAreRefused() throws {
+    for leaves in [LocalMessage.maximumLeaves, LocalMessage.maximumLeaves + 1, .max] {
+      for field in 0..<3 {
+        let counts = (0..<3).map { $0 == field ? leaves : 7 }
+        let prepared = LocalMessage.Prepared(
+          leavesListed: counts[0], leavesInManifest: counts[1], leavesEvicted: counts[2],
+          steps: [], notes: [])
+        let resumed = LocalMessage.DatabaseResumed(
+          leavesInManifest: counts[0], leavesRefaulted: counts[1], leavesResident: counts[2],
+          steps: [], notes: [])
+        let isGood = leaves == LocalMessage.maximumLeaves
+        #expect(
+          ((try? LocalMessage(try frame(prepared.frame(for: migration)))) != nil) == isGood)
+        #expect(((try? LocalMessage(try frame(resumed.frame(for: migration)))) != nil) == isGood)
+      }
+    }
+  }
+
   @Test func prepareArrivesAsItWasSent() throws {
     let body = HostMessage.Prepare(
       postcopyPossible: true, zeroHeldFrames: false, timeoutMilliseconds: 7,

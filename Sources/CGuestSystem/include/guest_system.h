@@ -52,6 +52,8 @@ int leafcutter_guest_peer_pidfd(int socket);
 int leafcutter_guest_pidfd_open(pid_t pid);
 /* pidfd_getfd(2), close-on-exec. */
 int leafcutter_guest_take_descriptor(int pidfd, int descriptor);
+/* Whether a descriptor of this process is an io_uring. */
+bool leafcutter_guest_is_ring(int descriptor);
 /* Lets a process lock as much memory as it wants (prlimit(2), RLIMIT_MEMLOCK). */
 int leafcutter_guest_unlimit_memlock(pid_t pid);
 

@@ -3,7 +3,7 @@ import LeafManifest
 /// A block of a WiredTiger file, as an address cookie names it.
 ///
 /// Formats of this file and of ``InternalPage``: WiredTiger's block_addr.c, block.h, btmem.h, cell.i and
-/// intpack.i, unchanged from 3.2 to 11.3.
+/// intpack.i, unchanged from 3.2 to 11.3 but for what ``InternalPage/explainsDeletions`` says.
 struct BlockAddress: Sendable {
   /// Bytes from the start of the file; 0 with ``size`` 0 means "no block".
   var offset: UInt64
@@ -113,6 +113,13 @@ struct InternalPage {
 
   private static let compressed: UInt8 = 0x01
   private static let encrypted: UInt8 = 0x08
+  private static let truncations: UInt8 = 0x20
+  /// What the descriptor of an address says where its leaf has been deleted.
+  private static let deleted: UInt8 = 0x00
+
+  /// Where a leaf was truncated without being read, and somebody may still see it, its address says by whom and
+  /// when (from 10.0 on).
+  private var explainsDeletions: Bool { image[25] & InternalPage.truncations != 0 }
 
   func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> { image[range] }
 
@@ -158,7 +165,7 @@ struct InternalPage {
         children += 1
         if isOverflow && !isFirst {
           leftOut += 1
-        } else if address.size > 0 && descriptor & 0xf0 != 0 {
+        } else if address.size > 0 && descriptor & 0xf0 != InternalPage.deleted {
           let isLeaf = descriptor & 0xf0 != 0x10
           try body(Child(address: address, isLeaf: isLeaf, key: isFirst ? nil : key))
         }
@@ -184,6 +191,10 @@ struct InternalPage {
       for _ in 0..<(validity & 0x7e).nonzeroBitCount {
         guard reader.integer() != nil else { throw .unsupported }
       }
+    }
+    if descriptor & 0xf0 == InternalPage.deleted && explainsDeletions {
+      // The transaction, its timestamp and its durable timestamp.
+      for _ in 0..<3 { guard reader.integer() != nil else { throw .unsupported } }
     }
     if descriptor & 0x04 != 0 { guard reader.integer() != nil else { throw .unsupported } }
     guard let length = reader.integer(), let cookie = reader.take(length) else {

@@ -91,7 +91,12 @@ final class DatabaseControl {
     migration = identity
     do throws(StepFailure) {
       switch try request(frame) {
-      case .prepare(let request): try prepare(request, for: identity)
+      case .prepare(let request):
+        // It waited while leaves were read back, and nobody wants it any more.
+        guard link?.hasReceived(LocalMessage.Release.code, for: identity) != true else {
+          throw StepFailure("prepare", "the guardian has called it off")
+        }
+        try prepare(request, for: identity)
       case .releasePieces(let request): try release(request)
       case .release: release(identity)
       case .resume(let request):

@@ -6,10 +6,18 @@ import HookLink
 final class GuardianLink {
   let descriptor: Int32
   private var decoder = FrameDecoder()
-  private var received: [Frame] = []
-  /// The last descriptor that came along; ours to close.
+  private var received: [Arrival] = []
+  /// Came with a message of which not all is there yet; negative where none did.
+  private var pending: Int32 = -1
+  /// Came with the message taken last; ours to close.
   private var passed: Int32 = -1
   private(set) var isLost = false
+
+  private struct Arrival {
+    var frame: Frame
+    /// What came with it; negative where nothing did.
+    var descriptor: Int32 = -1
+  }
 
   /// Connects to a unix socket; nil where nobody listens.
   init?(path: String) {
@@ -40,7 +48,7 @@ final class GuardianLink {
 
   deinit {
     close(descriptor)
-    if passed >= 0 { close(passed) }
+    for other in [passed, pending] + received.map(\.descriptor) where other >= 0 { close(other) }
   }
 
   /// Sends a message; a link that does not take it is lost.
@@ -60,16 +68,22 @@ final class GuardianLink {
   /// The next message if one has arrived; never waits.
   func next() -> Frame? {
     pump()
-    return received.isEmpty ? nil : received.removeFirst()
+    guard !received.isEmpty else { return nil }
+    let arrival = received.removeFirst()
+    if let unused = takeDescriptor() { close(unused) }
+    passed = arrival.descriptor
+    return arrival.frame
   }
 
-  /// Whether a message of this kind has arrived and waits.
-  func hasReceived(_ code: UInt16) -> Bool {
+  /// Whether a message of this kind has arrived and waits, of any migration or of this one.
+  func hasReceived(_ code: UInt16, for migration: MigrationID? = nil) -> Bool {
     pump()
-    return received.contains { $0.type == code }
+    return received.contains {
+      $0.frame.type == code && (migration == nil || $0.frame.migration == migration)
+    }
   }
 
-  /// The descriptor that came with the last messages, if any; the caller's to close.
+  /// The descriptor that came with the message taken last, if any; the caller's to close.
   func takeDescriptor() -> Int32? {
     defer { passed = -1 }
     return passed < 0 ? nil : passed
@@ -78,9 +92,10 @@ final class GuardianLink {
   private func pump() {
     while !isLost {
       var count = 0
+      var came: Int32 = -1
       let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, used in
         // At most as many bytes as there is room for.
-        unsafe count = leafcutter_receive(descriptor, buffer.baseAddress, 4096, &passed)
+        unsafe count = leafcutter_receive(descriptor, buffer.baseAddress, 4096, &came)
         used = max(0, count)
       }
       if count == -Int(EAGAIN) { return }
@@ -91,10 +106,33 @@ final class GuardianLink {
       }
       decoder.append(bytes)
       do throws(LinkError) {
-        while let frame = try decoder.next() { received.append(frame) }
+        try decode(with: came)
       } catch {
         isLost = true
       }
+    }
+  }
+
+  /// Takes the whole messages out. A read ends with the bytes that a descriptor came with (unix(7)), and these
+  /// are of one message: it belongs to the last message that begins in the read.
+  private func decode(with came: Int32) throws(LinkError) {
+    let first = received.count
+    defer { if came >= 0 { keep(came, of: first) } }
+    while let frame = try decoder.next() {
+      received.append(Arrival(frame: frame, descriptor: pending))
+      pending = -1
+    }
+  }
+
+  /// - Parameter first: where the messages of this read begin among those that wait.
+  private func keep(_ came: Int32, of first: Int) {
+    let last = received.count - 1
+    if last >= first, decoder.isEmpty, received[last].descriptor < 0 {
+      received[last].descriptor = came
+    } else if pending < 0 {
+      pending = came
+    } else {
+      close(came)
     }
   }
 }

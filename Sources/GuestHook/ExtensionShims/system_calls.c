@@ -28,6 +28,7 @@ ssize_t leafcutter_receive(int socket, void *buffer, size_t size, int *descripto
                            .msg_iovlen = 1,
                            .msg_control = &control,
                            .msg_controllen = sizeof control};
+  *descriptor = -1;
   ssize_t count = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (count < 0) return -errno;
   for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
@@ -36,8 +37,10 @@ ssize_t leafcutter_receive(int socket, void *buffer, size_t size, int *descripto
     for (size_t i = 0; i < descriptors; i++) {
       int received;
       memcpy(&received, CMSG_DATA(part) + i * sizeof received, sizeof received);
-      if (*descriptor >= 0) close(*descriptor);
-      *descriptor = received;
+      if (*descriptor >= 0)
+        close(received);
+      else
+        *descriptor = received;
     }
   }
   return count;

@@ -48,6 +48,11 @@ bool hold_next_part(uintptr_t from, uintptr_t limit, uintptr_t *start, uintptr_t
   return true;
 }
 
+void hold_close(atomic_int *descriptor) {
+  int number = atomic_exchange(descriptor, -1);
+  if (number >= 0) syscall(SYS_close, number);
+}
+
 void hold_drop(uintptr_t start, size_t length) {
   /* Refused where a program has locked all of its memory. */
   if (syscall(SYS_madvise, start, length, MADV_DONTNEED) == 0 || errno != EINVAL) return;
@@ -126,6 +131,28 @@ static long mapping_budget(void) {
   return strtol(text, NULL, 10) / 2;
 }
 
+/* Whoever has opened it, of all databases in this process. */
+static atomic_flag is_owned = ATOMIC_FLAG_INIT;
+
+/* What remained would keep the frames from being freed when this process is killed. Of the hold's memory the child has
+ * none (MADV_DONTFORK), and its window is closed (MADV_WIPEONFORK). System calls only: it may be any thread's
+ * child, in the middle of anything. */
+static void forget_in_child(void) {
+  hold_forget_pins();
+  hold_forget_mark();
+  hold_close(&hold.uffd);
+  hold_close(&hold.pagemap);
+  hold.reservation = NULL;
+  atomic_store(&hold.used, 0);
+  atomic_store(&hold.catching, 0);
+  atomic_flag_clear(&is_owned);
+}
+
+/* What pthread_atfork(3) calls; that itself needs an object that this library is not linked with
+ * (crtbegin.o's __dso_handle). */
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+                             void *library);
+
 static int make_gate(void) {
   if (atomic_load(&hold.gate)) return 0;
   void *page = (void *)syscall(SYS_mmap, NULL, HOLD_PAGE, PROT_READ | PROT_WRITE,
@@ -136,12 +163,15 @@ static int make_gate(void) {
     syscall(SYS_munmap, page, HOLD_PAGE);
     return reason;
   }
+  /* Once: the gate stays. */
+  int failed = __register_atfork(NULL, NULL, forget_in_child, NULL);
+  if (failed) {
+    syscall(SYS_munmap, page, HOLD_PAGE);
+    return failed;
+  }
   atomic_store(&hold.gate, (atomic_int *)page);
   return 0;
 }
-
-/* Whoever has opened it, of all databases in this process. */
-static atomic_flag is_owned = ATOMIC_FLAG_INIT;
 
 static int open_area(size_t capacity, size_t most, size_t filling);
 
@@ -226,9 +256,8 @@ int leafcutter_hold_release(void) {
       end = start + RELEASED_AT_ONCE;
     syscall(SYS_munmap, start, end - start);
   }
-  if (hold.uffd >= 0) syscall(SYS_close, hold.uffd);
-  syscall(SYS_close, hold.pagemap);
-  hold.uffd = hold.pagemap = -1;
+  hold_close(&hold.uffd);
+  hold_close(&hold.pagemap);
   hold.reservation = NULL;
   atomic_store(&hold.used, 0);
   atomic_flag_clear(&is_owned);

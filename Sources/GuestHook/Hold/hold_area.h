@@ -26,8 +26,8 @@ struct hold_state {
   atomic_size_t used;
   void *reservation;
   size_t reserved;
-  int uffd; /* negative where there is no UFFDIO_MOVE */
-  int pagemap;
+  atomic_int uffd; /* negative where there is no UFFDIO_MOVE */
+  atomic_int pagemap;
   /* How many mappings mremap may still make. */
   atomic_long mappings_left;
   /* How many bytes may be caught, and how many of holes may still be filled. */
@@ -75,6 +75,15 @@ HOLD_HIDDEN void hold_drop(uintptr_t start, size_t length);
 
 /* Unpins everything and closes the ring (pin.c). */
 HOLD_HIDDEN void hold_unpin_all(void);
+
+/* In a forked child: closes the ring and forgets what it pins (pin.c), and the mark page (mark.c). System calls
+ * only. */
+HOLD_HIDDEN void hold_forget_pins(void);
+HOLD_HIDDEN void hold_forget_mark(void);
+
+/* Closes a descriptor that a forked child would close as well: it is forgotten first, because the number may be
+ * another file's in a moment. */
+HOLD_HIDDEN void hold_close(atomic_int *descriptor);
 
 /* Adds pieces and pinned bytes to the statistics (pin.c). */
 struct leafcutter_hold_stats;

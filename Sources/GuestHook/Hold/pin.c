@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -15,13 +14,15 @@
 /* As many as one message to the guardian names (LocalMessage.HeldMemory). */
 #define MAXIMUM_PIECES 8000
 #define RUNS_PER_SCAN 64
+/* Nothing shorter is moved by mremap, which is what brings memory that cannot be pinned. */
+#define LEAST_SPLIT (16ul << 10)
 
 #ifndef IORING_RSRC_REGISTER_SPARSE
 #define IORING_RSRC_REGISTER_SPARSE (1u << 0)
 #endif
 
 static struct {
-  int ring;
+  atomic_int ring;
   int count; /* slots in use, released ones included */
   struct leafcutter_hold_piece pieces[MAXIMUM_PIECES];
   uintptr_t pinned_to; /* everything of the area below is pinned or was empty */
@@ -31,16 +32,17 @@ static int open_ring(void) {
   struct io_uring_params params = {0};
   int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
   if (ring < 0) return errno;
+  /* At once: whoever forks from now on has a child that closes it. */
+  pins.ring = ring;
   fcntl(ring, F_SETFD, FD_CLOEXEC);
   /* A table of empty slots (Linux 5.19), so that pieces can come and go one by one. */
   struct io_uring_rsrc_register table = {.nr = MAXIMUM_PIECES,
                                          .flags = IORING_RSRC_REGISTER_SPARSE};
   if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS2, &table, sizeof table)) {
     int reason = errno;
-    close(ring);
+    hold_close(&pins.ring);
     return reason;
   }
-  pins.ring = ring;
   return 0;
 }
 
@@ -54,15 +56,40 @@ static int set_slot(int slot, void *address, size_t length) {
   return done == 1 ? 0 : done < 0 ? errno : EIO;
 }
 
+/* Such memory is never pinned: what mremap has brought keeps the protection and the file that it had. Any
+ * other reason is a limit, which the rest would meet as well. */
+static bool is_refused(int reason) {
+  return reason == EFAULT || reason == EOPNOTSUPP || reason == EINVAL;
+}
+
+/* Pins a piece. Of one that has such memory in it everything else is pinned, in halves of halves, and that
+ * memory goes back to the kernel. */
+static int pin_piece(uintptr_t start, size_t length) {
+  if (pins.count == MAXIMUM_PIECES) return ENOSPC;
+  int failed = set_slot(pins.count, (void *)start, length);
+  if (!failed) {
+    pins.pieces[pins.count++] = (struct leafcutter_hold_piece){start, length};
+  } else if (!is_refused(failed)) {
+    return failed;
+  } else if (length > LEAST_SPLIT) {
+    size_t half = length / 2 & ~(HOLD_PAGE - 1);
+    failed = pin_piece(start, half);
+    return failed ? failed : pin_piece(start + half, length - half);
+  } else {
+    hold_drop(start, length);
+    atomic_fetch_add(&hold.failures, 1);
+    atomic_store(&hold.last_errno, failed);
+  }
+  pins.pinned_to = start + length;
+  return 0;
+}
+
 static int pin_run(uintptr_t start, uintptr_t end, size_t piece_bytes) {
   while (start < end) {
-    if (pins.count == MAXIMUM_PIECES) return ENOSPC;
     size_t length = end - start < piece_bytes ? end - start : piece_bytes;
-    int failed = set_slot(pins.count, (void *)start, length);
+    int failed = pin_piece(start, length);
     if (failed) return failed;
-    pins.pieces[pins.count++] = (struct leafcutter_hold_piece){start, length};
     start += length;
-    pins.pinned_to = start;
   }
   return 0;
 }
@@ -151,9 +178,12 @@ void hold_unpin_all(void) {
   if (pins.ring < 0) return;
   /* Not left to close: the guardian's duplicate would keep the pins. */
   syscall(SYS_io_uring_register, pins.ring, IORING_UNREGISTER_BUFFERS, NULL, 0);
-  close(pins.ring);
-  memset(&pins, 0, sizeof pins);
-  pins.ring = -1;
+  hold_forget_pins();
+}
+
+void hold_forget_pins(void) {
+  hold_close(&pins.ring);
+  pins.count = 0;
 }
 
 void hold_pin_stats(struct leafcutter_hold_stats *out) {

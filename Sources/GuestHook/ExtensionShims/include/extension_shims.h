@@ -52,7 +52,7 @@ int leafcutter_get_texts(void *get_key, void *get_value, void *cursor, const cha
 int leafcutter_get_statistic(void *get_value, void *cursor, const char **description,
                              uint64_t *value);
 
-/* recvmsg(2) without waiting. A descriptor that comes along is put into *descriptor (close-on-exec);
+/* recvmsg(2) without waiting. *descriptor is the descriptor that comes along (close-on-exec), or -1;
  * further ones are closed. Returns the bytes read, 0 at end of stream, or a negative errno. */
 ssize_t leafcutter_receive(int socket, void *buffer, size_t size, int *descriptor);
 

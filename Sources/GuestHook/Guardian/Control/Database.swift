@@ -80,11 +80,16 @@ final class Database {
 
   /// Takes a duplicate of the ring, so that what it pins outlives the database.
   ///
-  /// - Throws: ``SystemError``.
+  /// - Throws: ``SystemError``, also where it is none.
   func takeRing(_ number: Int32) throws(SystemError) -> Descriptor {
     let ring = leafcutter_guest_take_descriptor(process.number, number)
     guard ring >= 0 else { throw SystemError("duplicate the ring of database \(home)") }
-    return Descriptor(owning: ring)
+    let descriptor = Descriptor(owning: ring)
+    // The number is the database's word.
+    guard leafcutter_guest_is_ring(ring) else {
+      throw SystemError("take what is no ring of database \(home)", code: EINVAL)
+    }
+    return descriptor
   }
 
   /// Forgets what belongs to one migration.

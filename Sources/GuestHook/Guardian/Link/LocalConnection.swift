@@ -69,7 +69,8 @@ final class LocalConnection {
     for _ in 0..<4 {
       guard ended == nil, readOnce() else { break }
       do throws(LinkError) {
-        while let frame = try decoder.next() { each(frame) }
+        // Whoever is refused is not listened to any further.
+        while ended == nil, let frame = try decoder.next() { each(frame) }
       } catch {
         ended = error.description
       }

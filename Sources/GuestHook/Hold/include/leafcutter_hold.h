@@ -9,7 +9,8 @@
  * The WiredTiger extension finds these functions by dlsym(RTLD_DEFAULT, …) and works without them.
  * All functions return 0 or an errno value unless they say otherwise. None of them throws, logs or
  * allocates from the process's allocator inside a hold window. They are called from one thread (the
- * extension's), except the interposed ones, which run in any thread.
+ * extension's), except the interposed ones, which run in any thread. A child that the process forks has nothing of a
+ * hold, and nothing by which its frames would stay pinned.
  */
 #ifndef LEAFCUTTER_HOLD_H
 #define LEAFCUTTER_HOLD_H
@@ -84,7 +85,9 @@ int leafcutter_hold_open(size_t capacity, size_t most, size_t filling);
 /* Stops catching; what was caught stays held. */
 int leafcutter_hold_close(void);
 
-/* Pins all that was caught since the last pin, in pieces of piece_bytes at most. */
+/* Pins all that was caught since the last pin, in pieces of piece_bytes at most. What cannot be pinned (memory
+ * that the program had made read-only) goes back to the kernel, and counts as a failure; where a limit is met,
+ * all that is left goes back. */
 int leafcutter_hold_pin(size_t piece_bytes);
 
 /* Copies up to max pinned pieces to out, in the order of their buffer slots in the ring; returns how
@@ -101,7 +104,8 @@ int leafcutter_hold_release_piece(uint64_t address);
 int leafcutter_hold_release(void);
 
 /* The allocator that serves this process: "jemalloc", "tcmalloc" or "glibc". glibc's malloc gives
- * memory back without going through the interposed functions, so with it nothing is caught. */
+ * memory back without going through the interposed functions, so with it nothing is caught. The first call looks it
+ * up (dlsym), and none after that. */
 const char *leafcutter_hold_allocator(void);
 
 /* Asks that allocator to give back all the free memory it keeps. */
