@@ -50,9 +50,11 @@ import Testing
       case .prepared(let prepared): return prepared
       case .failed(let failed) where failed.reason.contains("called it off"):
         // It had not begun.
-        guard case .released = try guardian.next() else { throw Unexpected() }
+        guard case .released = try guardian.next() else {
+          throw DatabaseComplaint(line: "it does not say that its frames are released")
+        }
         pause *= 2
-      default: throw Unexpected()
+      case let other: throw DatabaseComplaint(line: "\(other)")
       }
     }
   }
