@@ -10,7 +10,13 @@ extension ChannelSet {
     // However long it stays silent: it may be libvirt's, which has not begun to migrate, or a
     // preempt channel whose turn comes.
     while true {
-      if let decision = claim(id) { return decision }
+      switch claim(id) {
+      case nil: break
+      case .reserve:
+        guard reservePreemptLeg(for: source) else { return nil }
+        continue
+      case let decision?: return decision
+      }
       switch waitReadable(source.descriptor, or: nudge) {
       case .woken, .timedOut: nudge.lower()
       case .ready:
@@ -40,7 +46,11 @@ extension ChannelSet {
   /// the same part.
   private static func claim(_ id: Int, _ state: inout State) -> ChannelRoster.Decision? {
     let decision = state.roster.decision(for: id)
-    if case .dial(let role) = decision { state.roster.dialling(id, as: role) }
+    switch decision {
+    case .dial(let role): state.roster.dialling(id, as: role)
+    case .reserve: state.roster.reserving()
+    case .refuse, nil: break
+    }
     return decision
   }
 }
