@@ -195,7 +195,8 @@ struct ChannelRoster {
 
   private func count(of role: ChannelRole) -> Int { roles.count { $0 == role } }
 
-  private var mainTaken: Bool { roles.contains(where: \.isMain) }
+  /// A main channel is carried, about to be, or being wound up.
+  var mainTaken: Bool { roles.contains(where: \.isMain) }
 
   private var roles: [ChannelRole] {
     phases.values.compactMap {

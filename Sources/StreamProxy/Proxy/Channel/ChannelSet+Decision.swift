@@ -23,9 +23,9 @@ extension ChannelSet {
         guard let kind = source.peekKind() else { return nil }
         update { $0.roster.spoke(id, as: kind) }
         while true {
-          let decision = state.wait(until: .now + .seconds(3600)) { ChannelSet.claim(id, &$0) }
-          guard let decision else { continue }
-          return isLeftover(id, source) ? nil : decision
+          let decision = state.wait(until: .now + ChannelSet.interval) { ChannelSet.claim(id, &$0) }
+          if let decision { return isLeftover(id, source) ? nil : decision }
+          if isAbandoned(kind, source) { return nil }
         }
       }
     }
@@ -36,6 +36,15 @@ extension ChannelSet {
   /// have said all that it had to.
   private func isLeftover(_ id: Int, _ source: Socket) -> Bool {
     source.peerHasClosed && state.read { $0.roster.precedesMain(id) }
+  }
+
+  /// How often a connection that waits for the main one is looked at.
+  private static let interval = Duration.seconds(1)
+
+  /// A connection of a migration that was given up before its main channel spoke, or of a recovery that
+  /// was: nothing comes that it belongs to, and it takes a thread and a descriptor.
+  private func isAbandoned(_ kind: ChannelKind, _ source: Socket) -> Bool {
+    source.peerHasClosed && (kind == .recovery || state.read { !$0.roster.mainTaken })
   }
 
   private func claim(_ id: Int) -> ChannelRoster.Decision? {
