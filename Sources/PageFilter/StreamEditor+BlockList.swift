@@ -28,6 +28,13 @@ extension StreamEditor {
     if ignoresShared {
       block.regionAddress = next
       length += 8
+      if readsOnly {
+        if listsShared == nil {
+          listsShared = marksShared(input, at: position + length, remaining: remaining - used)
+        }
+        guard let listsShared, input.byteCount > position + length else { return .needsInput }
+        if listsShared { length += 1 }
+      }
     } else if used < remaining ? next >> 56 == 0 : isHostPageSize(next) {
       // A name's length is never 0, and a page size's first byte always is.
       block.hostPageSize = next
@@ -46,5 +53,26 @@ extension StreamEditor {
   /// target page size on.
   private func isHostPageSize(_ word: UInt64) -> Bool {
     word.nonzeroBitCount == 1 && word >= 1 << targetPageBits
+  }
+
+  /// QEMU 4.0 wrote one byte more behind each address: whether the block is shared (commit b17fbbe55c has
+  /// removed it again). It is taken for that where what follows fits only behind it; nil where more has to
+  /// be seen.
+  private func marksShared(_ input: RawSpan, at position: Int, remaining: UInt64) -> Bool? {
+    guard let fitsHere = listGoesOn(input, at: position, remaining: remaining) else { return nil }
+    guard !fitsHere, input.bigEndian(UInt8.self, at: position) <= 1 else { return false }
+    return listGoesOn(input, at: position + 1, remaining: remaining)
+  }
+
+  /// Whether the next entry's name and length can stand there; behind the last one, EOS.
+  private func listGoesOn(_ input: RawSpan, at position: Int, remaining: UInt64) -> Bool? {
+    guard input.byteCount >= position + 8 else { return nil }
+    guard remaining > 0 else {
+      return input.bigEndian(UInt64.self, at: position) == StreamFormat.RecordFlag.endOfSection
+    }
+    let nameLength = Int(input.bigEndian(UInt8.self, at: position))
+    guard nameLength > 0 else { return false }
+    guard input.byteCount >= position + 1 + nameLength + 8 else { return nil }
+    return input.bigEndian(UInt64.self, at: position + 1 + nameLength) <= remaining
   }
 }

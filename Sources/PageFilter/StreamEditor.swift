@@ -65,6 +65,8 @@ public struct StreamEditor: ~Copyable {
 
   var state = State.preamble
   var ignoresShared = false
+  /// Whether the list of blocks is QEMU 4.0's; nil before its first entry, and only a reader looks.
+  var listsShared: Bool?
   var blockIndices: [[UInt8]: Int] = [:]
   var sectionIndices: [UInt32: Int] = [:]
   var ramSection: UInt32?

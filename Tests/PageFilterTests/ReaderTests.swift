@@ -69,6 +69,23 @@ import Testing
     }
   }
 
+  /// They are in no later release's.
+  @Test(arguments: [[false, false], [true, true], [false, true], [true, false]])
+  func whatQEMU4SaysOfSharedBlocksIsPassedByAtEverySplit(shared: [Bool]) {
+    let sample = SampleStream.ignoreShared(shared)
+    let without = EditorRun(SampleStream.ignoreShared().bytes, readsOnly: true)
+    var wrong: [Int] = []
+    for cut in 0...sample.bytes.count {
+      let run = EditorRun(sample.bytes, readsOnly: true, cuts: [cut])
+      let isRight =
+        run.bypassReason == nil && run.truncation == nil && run.blocks == without.blocks
+        && run.counters.normalPages == without.counters.normalPages
+        && run.counters.zeroPages == without.counters.zeroPages && same(run.output, sample.bytes)
+      if !isRight { wrong.append(cut) }
+    }
+    #expect(wrong.isEmpty)
+  }
+
   @Test(
     arguments: [
       ([0x040], [2, 0, 1, 0], "an XBZRLE record"), ([0x040], [1, 4, 1, 0], "an XBZRLE record"),

@@ -28,10 +28,17 @@ struct ChannelRosterTests {
     while changed {
       changed = false
       for id in ids {
-        guard case .dial(let role) = roster.decision(for: id) else { continue }
-        roster.dialling(id, as: role)
-        roster.established(id)
-        dialled.append(role)
+        switch roster.decision(for: id) {
+        case .dial(let role):
+          roster.dialling(id, as: role)
+          roster.established(id)
+          dialled.append(role)
+        case .reserve:
+          roster.reserving()
+          roster.reserved(true)
+          dialled.append(.preempt)
+        case .refuse, nil: continue
+        }
         changed = true
       }
     }
@@ -78,16 +85,38 @@ struct ChannelRosterTests {
     }
   }
 
-  @Test("Of silent connections behind the main one the newest is the preempt channel")
+  @Test("Whoever speaks first of those that are silent behind the main one is the preempt channel")
   func silentStrangerBehindMain() {
+    for speaker in 1...2 {
+      var roster = ChannelRoster()
+      roster.expects(.init(multifd: 0, preempt: true))
+      let ids = [roster.accepted(), roster.accepted(), roster.accepted()]
+      roster.spoke(ids[0], as: .main)
+      // The destination is given one, and no other.
+      #expect(settle(&roster, ids) == [.main, .preempt])
+      roster.spoke(ids[speaker], as: .pageRecord)
+      #expect(settle(&roster, ids) == [.preempt])
+      roster.ended(ids[3 - speaker])
+      #expect(roster.establishedRoles == [.main, .preempt])
+    }
+  }
+
+  @Test("A preempt channel that cannot be dialled is tried again, and waited for meanwhile")
+  func reservation() {
     var roster = ChannelRoster()
-    let (main, stranger, preempt) = (roster.accepted(), roster.accepted(), roster.accepted())
-    roster.spoke(main, as: .main)
     roster.expects(.init(multifd: 0, preempt: true))
-    roster.dialling(main, as: .main)
-    roster.established(main)
-    #expect(roster.decision(for: stranger) == nil)
-    #expect(roster.decision(for: preempt) == .dial(.preempt))
+    let ids = [roster.accepted(), roster.accepted(), roster.accepted()]
+    roster.spoke(ids[0], as: .main)
+    roster.dialling(ids[0], as: .main)
+    roster.established(ids[0])
+    #expect(roster.decision(for: ids[1]) == .reserve)
+    roster.reserving()
+    #expect(roster.decision(for: ids[2]) == nil)
+    roster.spoke(ids[1], as: .pageRecord)
+    #expect(roster.decision(for: ids[1]) == nil)
+    roster.reserved(false)
+    #expect(roster.decision(for: ids[2]) == .reserve)
+    #expect(roster.decision(for: ids[1]) == .dial(.preempt))
   }
 
   @Test("A silent connection waits without end where no preempt channel is announced")

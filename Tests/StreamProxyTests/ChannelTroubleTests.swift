@@ -204,6 +204,35 @@ import Threads
     #expect(said == 1)
   }
 
+  @Test func whatASourceHasLeftBehindTakesNobodysRoom() async throws {
+    let scene = try Scene(set: {
+      $0.hook = nil
+      $0.mostUndecided = 4
+    })
+    var main = Scene.beginning(returnPath: false)
+    main.sceneEnd(mark: nil)
+    let mainBytes = main.sample.bytes
+    let summary = try await scene.play { scene in
+      // Migrations that are cancelled while they are set up: their main connections say nothing.
+      for _ in 0..<4 {
+        let leftover = try scene.connect()
+        try leftover.write(MultifdStream(channel: 0).bytes)
+        leftover.shutDown()
+      }
+      let refused = try scene.connect()
+      #expect(refused.awaitEnd())
+      #expect(soon { (try? scene.connect()).map { !$0.endsWithin(.milliseconds(50)) } == true })
+      let source = try scene.connect()
+      try source.write(mainBytes)
+      #expect(scene.destination?.awaitBytes(mainBytes.count) == true)
+      scene.qmp.migration(is: "completed")
+      source.shutDownWriting()
+      #expect(source.awaitEnd())
+    }
+    #expect(summary.exitCode == 0)
+    #expect(scene.destination?.othersCount == 0)
+  }
+
   @Test func whoSaysTooLittleToBeKnownIsNotLookedAtAllTheTime() throws {
     var pair: [Int32] = [0, 0]
     // Two descriptors are written into the array.

@@ -16,14 +16,18 @@ public struct SampleStream: Sendable {
     public var pages: Int
     public var hostPageSize: UInt64?
     public var regionAddress: UInt64?
+    /// QEMU 4.0 says it behind the address.
+    public var isShared: Bool?
 
     public init(
-      _ name: String, pages: Int, hostPageSize: UInt64? = nil, regionAddress: UInt64? = nil
+      _ name: String, pages: Int, hostPageSize: UInt64? = nil, regionAddress: UInt64? = nil,
+      isShared: Bool? = nil
     ) {
       self.name = name
       self.pages = pages
       self.hostPageSize = hostPageSize
       self.regionAddress = regionAddress
+      self.isShared = isShared
     }
   }
 

@@ -56,7 +56,8 @@ extension SampleStream {
     return build.sample
   }
 
-  static func ignoreShared() -> SampleStream {
+  /// - Parameter shared: of each of the two blocks, what QEMU 4.0 says of it.
+  public static func ignoreShared(_ shared: [Bool?] = [nil, nil]) -> SampleStream {
     var build = StreamBuilder("x-ignore-shared and a UUID")
     build.magic()
     build.configuration()
@@ -64,8 +65,8 @@ extension SampleStream {
     build.uuid()
     build.command(1)
     build.startRAM([
-      .init("ram-node0", pages: 9, regionAddress: 0),
-      .init("ram-node1", pages: 2, regionAddress: 0x200_0000),
+      .init("ram-node0", pages: 9, regionAddress: 0, isShared: shared[0]),
+      .init("ram-node1", pages: 2, regionAddress: 0x200_0000, isShared: shared[1]),
     ])
     build.endOfSection()
     build.reopen(2, id: 2)

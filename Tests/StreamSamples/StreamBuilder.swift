@@ -146,6 +146,7 @@ public struct StreamBuilder {
       put(integer: UInt64(block.pages) * size)
       if let size = block.hostPageSize { put(integer: size) }
       if let address = block.regionAddress { put(integer: address) }
+      if let isShared = block.isShared { put(isShared ? 1 : 0) }
     }
     sample.stops.append(.init(.blockListKnown, at: offset))
   }

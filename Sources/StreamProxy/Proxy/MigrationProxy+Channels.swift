@@ -79,18 +79,21 @@ extension MigrationProxy {
       end = try relay()
       channels.ending(channel)
     } catch {
-      channels.ending(channel)
       switch error {
       // Only this thread passes the point.
       case .closeBoth where !pointOfNoReturn.isPassed, .channelEnded:
         // Nobody may take what has crossed for a whole guest.
+        channels.ending(channel)
         channels.shutDownAll()
       case .refusedSwitchover:
+        // What the source still says on other channels finds its place for as long as this one has one.
         channels.cutDestinationsOff()
         returnPath?.join(for: options.closingTime)
         RefusedSwitchover.drain(channel.source)
+        channels.ending(channel)
         channels.shutDownAll()
       case .closeBoth, .destination, .source:
+        channels.ending(channel)
         // Passed on: what the other side still said first, then the end.
         channel.destination.shutDownWriting()
         returnPath?.join(for: options.closingTime)
@@ -159,8 +162,7 @@ extension MigrationProxy {
   }
 
   func relayPreempt(_ channel: Channel) throws(ChannelFailure) {
-    // It says nothing before the guest runs at the destination, and then the terms are known.
-    _ = waitReadable(channel.source.descriptor, or: nil)
+    // It has said something, so the guest runs at the destination, and the terms are known.
     let terms = shared.awaitTerms()
     guard shared.awaitPageSize() == EditingSession.pageSize else { return try relayRaw(channel) }
     var editor = StreamEditor(preemptChannelOf: terms.blocks)

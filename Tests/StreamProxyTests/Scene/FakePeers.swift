@@ -49,6 +49,9 @@ final class FakeDestination: Sendable {
   /// Dies: both directions end at once.
   func die() { connection.withLock { $0?.shutDown() } }
 
+  /// Connections beside the first, those that have ended too.
+  var othersCount: Int { others.withLock { $0.count } }
+
   /// The same on all connections but the first.
   func dieElsewhere() { others.withLock { for other in $0 { other.shutDown() } } }
 

@@ -7,8 +7,10 @@
 /// multifd ones, whatever comes is the preempt channel, which never says who it is. So the main one
 /// is dialled first, every other only after it, one that has a magic number only with it in hand,
 /// and the preempt channel at once but last. A destination from 9.0 on does not start the guest
-/// before the preempt channel is there: each moment that it waits here is downtime. So the newest silent
-/// connection behind the main one is taken for it.
+/// before the preempt channel is there: each moment that it waits here is downtime. So as soon as a connection
+/// behind the main one is silent, the destination is given a preempt channel; whose it is shows when one of
+/// those that are silent speaks. The destination would not take a second one in its place
+/// (`migration.c`, migration_has_all_channels), so it is no matter which of them came first, or has gone.
 struct ChannelRoster {
   /// Which channels the source's settings announce.
   struct Expectation: Equatable, Sendable {
@@ -18,6 +20,8 @@ struct ChannelRoster {
 
   enum Decision: Equatable, Sendable {
     case dial(ChannelRole)
+    /// Make the preempt channel's connection to the destination, and go on waiting for a first byte.
+    case reserve
     /// Nobody at the destination would know what to do with it.
     case refuse(String)
   }
@@ -36,9 +40,13 @@ struct ChannelRoster {
     case ending(ChannelRole)
   }
 
+  /// The preempt channel's connection to the destination, as long as it is nobody's.
+  private enum PreemptLeg { case missing, dialling, vacant }
+
   /// Connections by the order of their arrival.
   private var phases: [Int: Phase] = [:]
   private var arrivals = 0
+  private var preemptLeg = PreemptLeg.missing
   /// Known soon after the main channel has been dialled.
   private(set) var expected: Expectation?
   /// Nothing more is dialled.
@@ -54,7 +62,20 @@ struct ChannelRoster {
 
   mutating func expects(_ expectation: Expectation) { expected = expectation }
 
-  mutating func dialling(_ id: Int, as role: ChannelRole) { phases[id] = .dialling(role) }
+  mutating func dialling(_ id: Int, as role: ChannelRole) {
+    phases[id] = .dialling(role)
+    if role == .preempt { preemptLeg = .missing }
+  }
+
+  mutating func reserving() { preemptLeg = .dialling }
+
+  /// - Returns: false where there is no such connection, or the main channel has ended meanwhile.
+  @discardableResult
+  mutating func reserved(_ isDone: Bool) -> Bool {
+    guard preemptLeg == .dialling else { return false }
+    preemptLeg = isDone ? .vacant : .missing
+    return isDone
+  }
 
   mutating func established(_ id: Int) {
     if case .dialling(let role) = phases[id] { phases[id] = .established(role) }
@@ -63,7 +84,9 @@ struct ChannelRoster {
   /// Nothing more comes from the source. Connections behind it belong to a recovery, whose main
   /// channel is silent at first.
   mutating func ending(_ id: Int) {
-    if case .established(let role) = phases[id] { phases[id] = .ending(role) }
+    guard case .established(let role) = phases[id] else { return }
+    phases[id] = .ending(role)
+    if role.isMain { preemptLeg = .missing }
   }
 
   /// The connection is over, or never became anything.
@@ -76,7 +99,7 @@ struct ChannelRoster {
     if isClosed { return .refuse("the migration is over") }
     switch phases[id] {
     case .silent:
-      return takesPreempt(id) ? .dial(.preempt) : nil
+      return announcesPreempt(id) ? .reserve : nil
     case .spoke(.main):
       return mainTaken ? .refuse("the migration has its main channel already") : .dial(.main)
     case .spoke(.recovery):
@@ -100,7 +123,10 @@ struct ChannelRoster {
       guard let expected else { return nil }
       guard expected.preempt else { return .refuse(ChannelRoster.stranger) }
       // Behind a broken one it is the recovery's.
-      return mainAndMultifdEstablished && !roles.contains(.preempt) ? .dial(.preempt) : nil
+      guard mainAndMultifdEstablished, preemptLeg != .dialling, !roles.contains(.preempt) else {
+        return nil
+      }
+      return .dial(.preempt)
     case .dialling, .established, .ending, nil:
       return nil
     }
@@ -137,15 +163,15 @@ struct ChannelRoster {
     }
   }
 
-  private func takesPreempt(_ id: Int) -> Bool {
+  private func announcesPreempt(_ id: Int) -> Bool {
     guard let expected, expected.preempt, mainAndMultifdEstablished else { return false }
     // Behind an encrypted main channel all others begin with a handshake, and a source up to 7.2
     // answers nothing before it is over: who is silent there is only slow.
     guard !roles.contains(.opaqueMain(.encrypted)) else { return false }
     // QEMU makes it behind the main one (migration/postcopy-ram.c, postcopy_preempt_setup), so an older one is a
-    // stranger's, a health check's for instance. Of those behind it the newest is likeliest to be QEMU's.
+    // stranger's, a health check's for instance.
     guard !precedesMain(id) else { return false }
-    return !roles.contains(.preempt) && id == silent.last
+    return preemptLeg == .missing && !roles.contains(.preempt)
   }
 
   private var mainAndMultifdEstablished: Bool {
@@ -169,7 +195,8 @@ struct ChannelRoster {
 
   private func count(of role: ChannelRole) -> Int { roles.count { $0 == role } }
 
-  private var mainTaken: Bool { roles.contains(where: \.isMain) }
+  /// A main channel is carried, about to be, or being wound up.
+  var mainTaken: Bool { roles.contains(where: \.isMain) }
 
   private var roles: [ChannelRole] {
     phases.values.compactMap {

@@ -10,16 +10,22 @@ extension ChannelSet {
     // However long it stays silent: it may be libvirt's, which has not begun to migrate, or a
     // preempt channel whose turn comes.
     while true {
-      if let decision = claim(id) { return decision }
+      switch claim(id) {
+      case nil: break
+      case .reserve:
+        guard reservePreemptLeg(for: source) else { return nil }
+        continue
+      case let decision?: return decision
+      }
       switch waitReadable(source.descriptor, or: nudge) {
       case .woken, .timedOut: nudge.lower()
       case .ready:
         guard let kind = source.peekKind() else { return nil }
         update { $0.roster.spoke(id, as: kind) }
         while true {
-          let decision = state.wait(until: .now + .seconds(3600)) { ChannelSet.claim(id, &$0) }
-          guard let decision else { continue }
-          return isLeftover(id, source) ? nil : decision
+          let decision = state.wait(until: .now + ChannelSet.interval) { ChannelSet.claim(id, &$0) }
+          if let decision { return isLeftover(id, source) ? nil : decision }
+          if isAbandoned(kind, source) { return nil }
         }
       }
     }
@@ -32,6 +38,15 @@ extension ChannelSet {
     source.peerHasClosed && state.read { $0.roster.precedesMain(id) }
   }
 
+  /// How often a connection that waits for the main one is looked at.
+  private static let interval = Duration.seconds(1)
+
+  /// A connection of a migration that was given up before its main channel spoke, or of a recovery that
+  /// was: nothing comes that it belongs to, and it takes a thread and a descriptor.
+  private func isAbandoned(_ kind: ChannelKind, _ source: Socket) -> Bool {
+    source.peerHasClosed && (kind == .recovery || state.read { !$0.roster.mainTaken })
+  }
+
   private func claim(_ id: Int) -> ChannelRoster.Decision? {
     update { ChannelSet.claim(id, &$0) }
   }
@@ -40,7 +55,11 @@ extension ChannelSet {
   /// the same part.
   private static func claim(_ id: Int, _ state: inout State) -> ChannelRoster.Decision? {
     let decision = state.roster.decision(for: id)
-    if case .dial(let role) = decision { state.roster.dialling(id, as: role) }
+    switch decision {
+    case .dial(let role): state.roster.dialling(id, as: role)
+    case .reserve: state.roster.reserving()
+    case .refuse, nil: break
+    }
     return decision
   }
 }

@@ -15,6 +15,11 @@ final class ChannelSet: Sendable {
   struct State {
     var roster = ChannelRoster()
     var connections: [Int: Connection] = [:]
+    /// The preempt channel's connection to the destination, until it is known who of the silent ones it
+    /// belongs to.
+    var preemptLeg: Socket?
+    /// One that was never used; closing it while the main channel is wound up could be taken for a break.
+    var unusedLeg: Socket?
     var outcome: MigrationOutcome?
     var hasRefusedForTheirNumber = false
   }
@@ -77,6 +82,9 @@ final class ChannelSet: Sendable {
         refused(reason)
       case .dial(let role):
         self.connect(id, source, as: role, carry: carry)
+      case .reserve:
+        // Done while it is waited for the decision.
+        break
       }
     }
     guard thread == nil else { return }
@@ -135,7 +143,16 @@ final class ChannelSet: Sendable {
   var target: SocketAddress { destination.address }
 
   /// The source has ended this channel; its thread still waits for the destination.
-  func ending(_ channel: Channel) { update { $0.roster.ending(channel.id) } }
+  func ending(_ channel: Channel) {
+    update { state in
+      state.roster.ending(channel.id)
+      // A recovery has connections of its own.
+      if channel.role.isMain, let leg = state.preemptLeg {
+        state.unusedLeg = leg
+        state.preemptLeg = nil
+      }
+    }
+  }
 
   /// Ends every leg of every channel.
   func shutDownAll() {
@@ -144,11 +161,14 @@ final class ChannelSet: Sendable {
       source.shutDown()
       destination?.shutDown()
     }
+    for leg in state.read({ [$0.preemptLeg, $0.unusedLeg] }) { leg?.shutDown() }
   }
 
   /// Ends the destination's leg of every channel.
   func cutDestinationsOff() {
-    for leg in state.read({ $0.connections.values.compactMap(\.destination) }) { leg.shutDown() }
+    for leg in state.read({ $0.connections.values.map(\.destination) + [$0.preemptLeg] }) {
+      leg?.shutDown()
+    }
   }
 
   // MARK: On the connection's thread
@@ -158,7 +178,11 @@ final class ChannelSet: Sendable {
   ) {
     let leg: Socket
     do throws(SystemError) {
-      leg = try dial(for: source)
+      if role == .preempt, let vacant = takePreemptLeg() {
+        leg = vacant
+      } else {
+        leg = try dial(for: source)
+      }
     } catch {
       source.shutDown()
       // A recovery can be tried again; the guest waits at the destination meanwhile.
@@ -193,7 +217,7 @@ final class ChannelSet: Sendable {
     if role.isMain, let outcome { finish(outcome) }
   }
 
-  private func dial(for source: Socket) throws(SystemError) -> Socket {
+  func dial(for source: Socket) throws(SystemError) -> Socket {
     while true {
       do throws(SystemError) {
         return try destination.dial()
