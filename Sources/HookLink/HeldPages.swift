@@ -39,7 +39,7 @@ public struct StepTime: Equatable, Sendable {
     self.nanoseconds = nanoseconds
   }
 
-  /// Bytes of a list's elements, of which one message has one; what is more is left out.
+  /// The most bytes that the steps of one message take; later ones are left out.
   private static let listLimit = 32 * 1024
 
   static func write(_ steps: [StepTime], to payload: inout PayloadWriter) {

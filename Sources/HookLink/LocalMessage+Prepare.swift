@@ -5,7 +5,7 @@ extension LocalMessage {
   /// (SCM_RIGHTS); the hold library maps it, to write RELEASED where it must let go by itself.
   public struct PrepareDatabase: Message, Equatable {
     public static let code: UInt16 = 202
-    /// The cache is kept at this size, in bytes, beside what of it stays, until ``Resume``.
+    /// The size of the cache until ``Resume``, in bytes, not counting the share that ``keepPercent`` leaves in it.
     public var cacheBytes: UInt64
     /// Threads that probe and evict; a database takes no more than ``maximumThreads``.
     public var threads: UInt32

@@ -1,4 +1,4 @@
-/// What a message says of itself when it cannot be read.
+/// Why a message could not be decoded.
 public enum MessageError: Error, Equatable, Sendable {
   /// The payload ended before the named field was complete.
   case truncated(field: StaticString)
@@ -68,7 +68,8 @@ public struct PayloadWriter: Sendable {
     for element in list { each(&self, element) }
   }
 
-  /// Room for what one message says for people: others say it, and it has to fit into a frame.
+  /// The most bytes that a message's notes take. Other processes write them, and a message has to fit into a
+  /// frame, so a long list is cut.
   static let notesLimit = 48 * 1024
 
   public mutating func put(notes: [String]) {

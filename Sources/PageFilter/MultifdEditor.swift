@@ -19,7 +19,7 @@
 /// again and comes once more behind the next synchronisation; the last ones of all are equal.
 public struct MultifdEditor: Sendable {
   public enum Progress: Equatable, Sendable {
-    /// So many bytes from the packet's first are needed to go on.
+    /// The header needs this many bytes, counted from the packet's start.
     case needsHeader(Int)
     /// The packet carries the channel's first pages: call ``begin(blocks:dead:mark:probes:)`` and again.
     case firstPages

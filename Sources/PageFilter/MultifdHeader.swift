@@ -36,7 +36,7 @@ public enum MultifdHeader: Equatable, Sendable {
   }
 
   public enum Reading: Equatable, Sendable {
-    /// So many bytes from the header's first are needed.
+    /// The header needs this many bytes, counted from its start.
     case needs(Int)
     case header(MultifdHeader, length: Int)
   }

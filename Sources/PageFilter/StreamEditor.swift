@@ -52,8 +52,8 @@ public struct StreamEditor: ~Copyable {
   public internal(set) var bypassReason: BypassReason?
   /// Offset in the stream at which the bypass began.
   public internal(set) var bypassOffset: UInt64?
-  /// What was not known behind a point of no return, where everything is passed on whatever it is,
-  /// and its offset.
+  /// The first thing that was not recognised after a point of no return, and its offset. From there on everything
+  /// is passed on, whatever it is.
   public internal(set) var unread: (reason: BypassReason, offset: UInt64)?
   /// The last copy of the mark page as the guest wrote it; nil before the first, and where the last
   /// thing that passed for its address was no copy of it.

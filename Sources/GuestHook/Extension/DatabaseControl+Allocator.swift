@@ -2,7 +2,7 @@ import HookLink
 
 /// Whether the allocator that was found is the engine's.
 extension DatabaseControl {
-  /// What is to leave a cache before anything is said.
+  /// Where fewer bytes than these have left the cache, nothing is said about the allocator.
   private static let leastLost: UInt64 = 64 << 20
   /// Whose allocator it is gives back most of what leaves the cache (docs/measurements.md).
   private static let leastShare: UInt64 = 4

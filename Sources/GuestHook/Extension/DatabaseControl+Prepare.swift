@@ -39,9 +39,10 @@ extension DatabaseControl {
         evict(found, from: usage, to: budget, catching: window, &watch, &notes)
       }
       let left = isGivenUp ? nil : purge(found, threads: threads, catching: window, &watch)
-      if window != nil, let note = strangeAllocator(since: usage) { notes.append(note) }
       if window?.hasClosedEarly == true {
         notes.append("memory became short meanwhile, so what was freed last is not held")
+      } else if window != nil, let note = strangeAllocator(since: usage) {
+        notes.append(note)
       }
       var held: LocalMessage.HeldMemory?
       if window != nil { if isGivenUp { hold?.release() } else { held = pin(&watch, &notes) } }

@@ -106,8 +106,9 @@ extension DatabaseAgent {
     }
   }
 
-  /// The database is open, which is all that it was for; who is on his way through it gets through. Where
-  /// somebody else has put a function of his before it, it stays.
+  /// Puts the engine's own `open_session` back: ours only had to notice that the database is open. A thread that is
+  /// inside ours still finds the engine's. Where another extension has put a function of its own in front of
+  /// ours, the table is left alone.
   private func giveBackOpenSession() {
     methods.use {
       guard let slot = engine.layout.connection.slots[.openSession],

@@ -17,7 +17,7 @@ struct LeafSurvey: Sendable {
   var stale = 0
   /// Leaves and subtrees of a kind that is not listed.
   var unsupported = 0
-  /// Leaves and subtrees whose table somebody else has for himself now.
+  /// Leaves and subtrees of tables that another session has exclusively now.
   var unasked = 0
   /// See ``TableCatalog/leftOut``.
   let tablesLeftOut: Int

@@ -6,7 +6,7 @@ struct Residency: Sendable {
   /// One flag for each leaf, table by table.
   var tables: [[Bool]]
   var resident = 0
-  /// Leaves whose table somebody else had for himself, or for which there was no session. They count as not
+  /// Leaves of tables that another session had exclusively, or for which there was no session. They count as not
   /// in the cache.
   var unasked = 0
 

@@ -117,7 +117,7 @@ public final class Guardian {
     }
   }
 
-  /// Says why and goes on; what is no message of the protocol costs its sender the connection.
+  /// Answers with the reason and closes the connection of a peer that does not speak the protocol.
   func refuse(_ peer: Peer, _ reason: String) {
     logger.warning("process \(peer.pid) on the local socket: \(reason)")
     peer.connection.send(LocalMessage.Failed(step: "request", reason: reason), for: .none)

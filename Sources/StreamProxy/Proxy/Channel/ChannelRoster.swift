@@ -94,7 +94,7 @@ struct ChannelRoster {
 
   mutating func close() { isClosed = true }
 
-  /// Whether a connection may be told whose it is: nil means wait.
+  /// What is to be done with a connection; nil means wait.
   func decision(for id: Int) -> Decision? {
     if isClosed { return .refuse("the migration is over") }
     switch phases[id] {

@@ -91,7 +91,7 @@ struct MainChannel: ~Copyable {
     } while try readMore()
   }
 
-  /// In the middle of what the source ended the stream, if it did.
+  /// Where the stream was cut off; nil if it ended well.
   func truncation() -> String? { editor.truncation() }
 
   private mutating func editAndWrite(
