@@ -18,11 +18,11 @@ import Testing
     defer { database.remove() }
     #expect(try database.tell("warmversions") == [HistoryTests.rows])
     try database.tell("prepare \(HistoryTests.rows)")
-    for number in 0..<2 {
+    for _ in 0..<2 {
       try guardian.prepare()
       let (_, prepared) = try guardian.prepared()
-      // Later the engine has let some go by itself.
-      #expect(prepared.leavesInManifest > (number == 0 ? 300 : 0), "\(prepared)")
+      // They are in the cache, though no search of them succeeds. 11.3.1 itself lets some of them go.
+      #expect(prepared.leavesInManifest > (engine == .debian ? 1000 : 0), "\(prepared)")
       try guardian.releaseAndResume()
     }
     #expect(try database.tell("endprepared") == [0])

@@ -48,7 +48,7 @@ import Testing
   /// Its statistics, which would say that the engine reads all the same, are off.
   @Test(arguments: TestEngine.present)
   func aDatabaseThatMapsItsFilesIsNotReadAsAWhole(engine: TestEngine) throws {
-    var setup = DatabaseProcess.Setup(engine: engine, documents: 50_000)
+    var setup = DatabaseProcess.Setup(engine: engine, documents: 100_000)
     let directory = try DatabaseProcess.fill(setup)
     setup.configuration = "readonly=true,mmap=true"
     let database = try DatabaseProcess(setup, directory: directory)
@@ -65,7 +65,8 @@ import Testing
     #expect(prepared.notes.contains { $0.contains("no leaves are listed") }, "\(prepared.notes)")
     try guardian.releaseAndResume()
     try database.tell("statistics all")
-    #expect(try database.tell("leaves")[0] < before + 600)
+    // Of some 3500. Two threads ask for 512 each before anybody looks, and once more.
+    #expect(try database.tell("leaves")[0] < before + 4 * 512)
     try database.expectClean()
   }
 

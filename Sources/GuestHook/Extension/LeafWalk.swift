@@ -63,6 +63,8 @@ struct LeafWalk {
       findings.unsupported += 1
       return
     }
+    // Asking would read it all.
+    guard !check.hasFailed else { return }
     guard visitor.moves(to: table.uri) else {
       findings.unasked += 1
       return
@@ -101,7 +103,7 @@ struct LeafWalk {
   private mutating func ask(
     for leaves: LeafList, _ range: Range<Int>, of table: TableCatalog.Table
   ) {
-    guard !range.isEmpty else { return }
+    guard !range.isEmpty, !check.hasFailed else { return }
     guard visitor.moves(to: table.uri) else {
       findings.unasked += range.count
       return
