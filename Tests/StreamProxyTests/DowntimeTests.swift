@@ -133,6 +133,15 @@ import Testing
     #expect(SwitchoverBandwidth.bytesPerSecond(wire: 0.2, inFlight: 1, downtimeLimit: 0) == 1)
   }
 
+  /// Has the control task look after a migration until it is cancelled.
+  private func tick(_ source: Source, _ progress: SharedProgress) -> Task<Void, Never> {
+    let task = ControlTask(
+      progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
+      setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
+      logger: Logger(label: "test"))
+    return Task { await task.run() }
+  }
+
   /// Not waited for in a blocking way: the control task runs on the same few threads.
   private func settles(_ condition: () -> Bool) async -> Bool {
     for _ in 0..<8000 {
@@ -145,11 +154,7 @@ import Testing
   @Test func aWireThatProvesAFewPercentSlowerIsPassedOn() async throws {
     let source = try Source(isOld: false)
     let progress = SharedProgress()
-    let task = ControlTask(
-      progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
-      setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
-      logger: Logger(label: "test"))
-    let ticking = Task { await task.run() }
+    let ticking = tick(source, progress)
     var told: [UInt64] = []
     for rate in [104e6, 100e6] {
       progress.update {
@@ -172,11 +177,7 @@ import Testing
   @Test func aWireThatPushesBackNoMoreIsTakenForAsFastAsWhatPasses() async throws {
     let source = try Source(isOld: false)
     let progress = SharedProgress()
-    let task = ControlTask(
-      progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
-      setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
-      logger: Logger(label: "test"))
-    let ticking = Task { await task.run() }
+    let ticking = tick(source, progress)
     progress.update {
       $0.connectedAt = .now
       $0.channel = self.snapshot(40e6, written: 10e6, rate: 10e6)
@@ -232,11 +233,7 @@ import Testing
   @Test func aSourceThatKnowsTheBandwidthIsToldItAndKeepsItsLimit() async throws {
     let source = try Source(isOld: false)
     let progress = SharedProgress()
-    let task = ControlTask(
-      progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
-      setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
-      logger: Logger(label: "test"))
-    let ticking = Task { await task.run() }
+    let ticking = tick(source, progress)
     let start = ContinuousClock.now
     progress.update { $0.connectedAt = start }
     while start.duration(to: .now) < .milliseconds(2500) {
