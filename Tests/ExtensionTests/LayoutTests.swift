@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import WiredTigerExtension
@@ -22,6 +23,33 @@ import Testing
       + [layout.cursor.slots[.searchNear], layout.cursor.slots[.close]]
       + [layout.cursor.first + layout.cursor.count]
     #expect(slots.map { Optional($0) } == expected)
+  }
+
+  /// An engine of which nothing is known, in this process.
+  @Test(arguments: TestEngine.present)
+  func methodsAreFoundByWhatTheyCallThemselves(engine: TestEngine) throws {
+    let layout = try #require(EngineLayout.known.first { $0.name == engine.rawValue })
+    let home = NSTemporaryDirectory() + "/leafcutter-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: home) }
+    // The names and types are those of wiredtiger.h; the connection lives as long as this process.
+    let library = unsafe try #require(dlopen(engine.library, RTLD_NOW | RTLD_LOCAL))
+    typealias Open =
+      @convention(c) (
+        UnsafePointer<CChar>, UnsafeMutableRawPointer?, UnsafePointer<CChar>,
+        UnsafeMutablePointer<UnsafeMutableRawPointer?>
+      ) -> Int32
+    let open = unsafe unsafeBitCast(dlsym(library, "wiredtiger_open"), to: Open.self)
+    var handle: UnsafeMutableRawPointer?
+    #expect(unsafe open(home, nil, "create", &handle) == 0)
+    let unknown = unsafe try Engine(connection: #require(handle), layouts: [])
+    #expect(unknown.layout == "its own" && unknown.table == layout.connection)
+    #expect(unknown.handleTables == EngineLayout.Handles())
+    #expect(URL(filePath: unknown.home).standardized == URL(filePath: home).standardized)
+    let cursor = try unknown.openSession("").openCursor("metadata:", "")
+    #expect(unknown.handleTables == .init(session: layout.session, cursor: layout.cursor))
+    #expect(try cursor.next())
+    #expect(try cursor.texts().key == "metadata:")
   }
 
   /// Each session of the program's would take one lock for all of them.

@@ -24,6 +24,11 @@ enum TestEngine: String, CaseIterable, CustomTestStringConvertible {
       ? DatabaseProcess.products + "/ExtensionTestDatabase" : try TestEngine.newerProgram.get()
   }
 
+  /// The engine's library.
+  var library: String {
+    self == .debian ? "libwiredtiger.so.0" : directory + "/libwiredtiger.so"
+  }
+
   private static let package = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 

@@ -90,7 +90,7 @@ final class DatabaseAgent: Sendable {
       notes.append(KernelOffer.unknown)
     }
     return LocalMessage.Register(
-      home: home, engine: engine.version, layout: engine.layout.name,
+      home: home, engine: engine.version, layout: engine.layout,
       allocator: hold?.allocator ?? "", listsLeaves: hold != nil,
       holdsFrames: hold != nil && obstacle == nil, notes: notes)
   }

@@ -1,5 +1,6 @@
 import CExtensionShims
 import Glibc
+import Synchronization
 
 /// A call into the engine that did not succeed.
 struct EngineError: Error, CustomStringConvertible {
@@ -21,39 +22,81 @@ struct UnknownEngine: Error, CustomStringConvertible {
 
   var description: String {
     """
-    the function tables of '\(version)' are not known to this release of Leafcutter, which \
-    therefore leaves this database alone; use WiredTiger 3.2.1 or 11.3.1, or a release of Leafcutter \
-    that knows this engine
+    the function tables of '\(version)' are not known to this release of Leafcutter, and its methods do not \
+    tell where they are; so this database is left alone. Use WiredTiger 3.2.1 or 11.3.1, or a release of \
+    Leafcutter that knows this engine
     """
   }
 }
 
-/// A WT_CONNECTION, called through the words of its function table by an ``EngineLayout``.
+/// A WT_CONNECTION, called through the words of its function table.
 @safe final class Engine: @unchecked Sendable {
   // `@unchecked` and `@safe`: the pointer is only handed to the engine, whose connection methods may
   // be called by any thread, and is valid until the connection closes; the agent ends its use before.
   let connection: UnsafeMutableRawPointer
-  let layout: EngineLayout
+  /// The connection's table.
+  let table: EngineLayout.Table
+  /// The release whose layout its tables are, or ``EngineLayout/own``.
+  let layout: String
   /// What the engine calls itself.
   let version: String
+  /// nil where there has not been a handle yet to read them from.
+  private let handles: Mutex<EngineLayout.Handles>
 
-  /// - Throws: ``UnknownEngine`` where no layout passes its tests; nothing has been called then.
-  init(connection: UnsafeMutableRawPointer) throws(UnknownEngine) {
+  var handleTables: EngineLayout.Handles { handles.withLock { $0 } }
+
+  /// - Parameter layouts: what its tables are compared with before they are read.
+  /// - Throws: ``UnknownEngine`` where no layout passes its tests and the methods do not tell theirs; nothing
+  ///   has been called then.
+  init(
+    connection: UnsafeMutableRawPointer, layouts: [EngineLayout] = EngineLayout.known
+  ) throws(UnknownEngine) {
     unsafe self.connection = unsafe connection
     // The first word is a method in every release. The version function takes no handle.
     let reference = unsafe leafcutter_slot(connection, 0)
     let text = unsafe leafcutter_engine_version(reference)
     let name = unsafe text.map { unsafe String(cString: $0) } ?? "an engine without a version"
-    let layout = EngineLayout.known.first { unsafe $0.connection.matches(connection) }
-    guard let layout else { throw UnknownEngine(version: name) }
-    self.layout = layout
-    self.version = name
+    let known = layouts.first { unsafe $0.connection.matches(connection) }
+    guard let table = unsafe known?.connection ?? EngineLayout.Table(connection: connection) else {
+      throw UnknownEngine(version: name)
+    }
+    self.table = table
+    layout = known?.name ?? EngineLayout.own
+    handles = Mutex(EngineLayout.Handles(session: known?.session, cursor: known?.cursor))
+    version = name
+  }
+
+  /// The table of a session; nil where that is not what the engine's sessions have.
+  fileprivate func table(ofSession handle: UnsafeMutableRawPointer) -> EngineLayout.Table? {
+    if let table = handles.withLock({ $0.session }) {
+      return unsafe table.matches(handle) ? table : nil
+    }
+    let table = unsafe EngineLayout.Table(session: handle)
+    handles.withLock { $0.session = table }
+    return table
+  }
+
+  /// The table of the engine's cursors.
+  ///
+  /// - Parameter open: opens a cursor on `metadata:`, from which it is read where nobody knows it.
+  fileprivate func cursorTable(
+    _ open: () throws(EngineError) -> UnsafeMutableRawPointer
+  ) throws(EngineError) -> EngineLayout.Table {
+    if let table = handles.withLock({ $0.cursor }) { return table }
+    let handle = unsafe try open()
+    guard let table = unsafe EngineLayout.Table(cursor: handle) else {
+      // It is closed with its session.
+      throw EngineError(action: "use the engine's cursors", code: ENOSYS)
+    }
+    handles.withLock { $0.cursor = table }
+    unsafe closeCursor(handle, table)
+    return table
   }
 
   /// The database's directory as the program named it.
   var home: String {
     typealias GetHome = @convention(c) (UnsafeMutableRawPointer) -> UnsafePointer<CChar>?
-    let text = unsafe method(connection, layout.connection, .home, as: GetHome.self)(connection)
+    let text = unsafe method(connection, table, .home, as: GetHome.self)(connection)
     return unsafe text.map { unsafe String(cString: $0) } ?? "."
   }
 
@@ -72,7 +115,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
     typealias Reconfigure =
       @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>) -> Int32
     let code = unsafe method(
-      connection, layout.connection, .reconfigure, as: Reconfigure.self)(connection, configuration)
+      connection, table, .reconfigure, as: Reconfigure.self)(connection, configuration)
     guard code == 0 else { throw EngineError(action: "reconfigure \(configuration)", code: code) }
   }
 
@@ -85,7 +128,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
       ) -> Int32
     var handle: UnsafeMutableRawPointer?
     let code = unsafe method(
-      connection, layout.connection, .openSession, as: OpenSession.self)(
+      connection, table, .openSession, as: OpenSession.self)(
         connection, leafcutter_quiet_handler(), configuration, &handle)
     guard code == 0, let handle = unsafe handle else {
       throw EngineError(action: "open a session", code: code)
@@ -98,56 +141,65 @@ struct UnknownEngine: Error, CustomStringConvertible {
 @safe final class Session {
   private let handle: UnsafeMutableRawPointer
   private let engine: Engine
-  private let layout: EngineLayout
-  /// Whether its table has the shape that the layout says.
-  private let isKnown: Bool
+  /// nil where it has another shape than the engine's sessions.
+  private let knownTable: EngineLayout.Table?
 
   init(_ handle: UnsafeMutableRawPointer, of engine: Engine) {
     unsafe self.handle = unsafe handle
     self.engine = engine
-    layout = engine.layout
-    isKnown = unsafe layout.session.matches(handle)
+    knownTable = unsafe engine.table(ofSession: handle)
   }
 
   deinit {
-    guard isKnown else { return }
+    guard let knownTable else { return }
     typealias Close = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
-    _ = unsafe method(handle, layout.session, .close, as: Close.self)(handle, nil)
+    _ = unsafe method(handle, knownTable, .close, as: Close.self)(handle, nil)
   }
 
-  private func checkKnown(_ action: String) throws(EngineError) {
-    guard isKnown else { throw EngineError(action: action, code: ENOSYS) }
+  private func checkedTable(to action: String) throws(EngineError) -> EngineLayout.Table {
+    guard let knownTable else { throw EngineError(action: action, code: ENOSYS) }
+    return knownTable
   }
 
   /// Takes one where there is anything to write: a database that is only read refuses it (ENOTSUP). One in
   /// memory does too, and all that it has is dirty.
   func checkpoint() throws(EngineError) {
-    try checkKnown("checkpoint")
+    let table = try checkedTable(to: "checkpoint")
     typealias Checkpoint = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
-    let code = unsafe method(handle, layout.session, .checkpoint, as: Checkpoint.self)(handle, nil)
+    let code = unsafe method(handle, table, .checkpoint, as: Checkpoint.self)(handle, nil)
     if code == ENOTSUP, (try? engine.cacheUsageAnyway().dirty) == 0 { return }
     guard code == 0 else { throw EngineError(action: "take a checkpoint", code: code) }
   }
 
   func openCursor(_ uri: String, _ configuration: String) throws(EngineError) -> Cursor {
-    try checkKnown("open \(uri)")
+    let table = try unsafe engine.cursorTable { () throws(EngineError) in
+      unsafe try openHandle("metadata:", "")
+    }
+    let cursor = unsafe try openHandle(uri, configuration)
+    // Only a table can be searched; the other cursors have something else in that place.
+    let other: Set<EngineLayout.Method> = uri.hasPrefix("file:") ? [] : [.searchNear]
+    guard unsafe table.matches(cursor, except: other) else {
+      throw EngineError(action: "use the cursor of \(uri)", code: ENOSYS)
+    }
+    return unsafe Cursor(cursor, session: self, table: table)
+  }
+
+  private func openHandle(
+    _ uri: String, _ configuration: String
+  ) throws(EngineError) -> UnsafeMutableRawPointer {
+    let table = try checkedTable(to: "open \(uri)")
     typealias OpenCursor =
       @convention(c) (
         UnsafeMutableRawPointer, UnsafePointer<CChar>, UnsafeMutableRawPointer?,
         UnsafePointer<CChar>, UnsafeMutablePointer<UnsafeMutableRawPointer?>
       ) -> Int32
     var cursor: UnsafeMutableRawPointer?
-    let code = unsafe method(handle, layout.session, .openCursor, as: OpenCursor.self)(
+    let code = unsafe method(handle, table, .openCursor, as: OpenCursor.self)(
       handle, uri, nil, configuration, &cursor)
     guard code == 0, let cursor = unsafe cursor else {
       throw EngineError(action: "open \(uri)", code: code)
     }
-    // Only a table can be searched; the other cursors have something else in that place.
-    let other: Set<EngineLayout.Method> = uri.hasPrefix("file:") ? [] : [.searchNear]
-    guard unsafe layout.cursor.matches(cursor, except: other) else {
-      throw EngineError(action: "use the cursor of \(uri)", code: ENOSYS)
-    }
-    return unsafe Cursor(cursor, session: self, layout: layout)
+    return unsafe cursor
   }
 }
 
@@ -159,24 +211,21 @@ struct UnknownEngine: Error, CustomStringConvertible {
 
   private let handle: UnsafeMutableRawPointer
   private let session: Session
-  private let layout: EngineLayout
+  private let table: EngineLayout.Table
   private let setKey: UnsafeMutableRawPointer
   private let searchNear: UnsafeMutableRawPointer
   private let reset: UnsafeMutableRawPointer
 
-  init(_ handle: UnsafeMutableRawPointer, session: Session, layout: EngineLayout) {
+  init(_ handle: UnsafeMutableRawPointer, session: Session, table: EngineLayout.Table) {
     unsafe self.handle = unsafe handle
     self.session = session
-    self.layout = layout
-    unsafe setKey = unsafe word(handle, layout.cursor, .setKey)
-    unsafe searchNear = unsafe word(handle, layout.cursor, .searchNear)
-    unsafe reset = unsafe word(handle, layout.cursor, .reset)
+    self.table = table
+    unsafe setKey = unsafe word(handle, table, .setKey)
+    unsafe searchNear = unsafe word(handle, table, .searchNear)
+    unsafe reset = unsafe word(handle, table, .reset)
   }
 
-  deinit {
-    typealias Close = @convention(c) (UnsafeMutableRawPointer) -> Int32
-    _ = unsafe method(handle, layout.cursor, .close, as: Close.self)(handle)
-  }
+  deinit { unsafe closeCursor(handle, table) }
 
   /// Searches for a raw key and lets go of what was found.
   ///
@@ -203,7 +252,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   /// Moves to the next record; false at the end.
   func next() throws(EngineError) -> Bool {
     typealias Next = @convention(c) (UnsafeMutableRawPointer) -> Int32
-    let code = unsafe method(handle, layout.cursor, .next, as: Next.self)(handle)
+    let code = unsafe method(handle, table, .next, as: Next.self)(handle)
     guard code == 0 || code == Cursor.notFound else {
       throw EngineError(action: "read the next record", code: code)
     }
@@ -215,7 +264,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
     var key: UnsafePointer<CChar>?
     var value: UnsafePointer<CChar>?
     let code = unsafe leafcutter_get_texts(
-      word(handle, layout.cursor, .key), word(handle, layout.cursor, .value), handle, &key, &value)
+      word(handle, table, .key), word(handle, table, .value), handle, &key, &value)
     guard code == 0, let key = unsafe key, let value = unsafe value else {
       throw EngineError(action: "read the metadata", code: code)
     }
@@ -228,7 +277,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
     var description: UnsafePointer<CChar>?
     var value: UInt64 = 0
     let code = unsafe leafcutter_get_statistic(
-      word(handle, layout.cursor, .value), handle, &description, &value)
+      word(handle, table, .value), handle, &description, &value)
     guard code == 0, let description = unsafe description else {
       throw EngineError(action: "read the statistics", code: code)
     }
@@ -236,16 +285,21 @@ struct UnknownEngine: Error, CustomStringConvertible {
   }
 }
 
+private func closeCursor(_ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table) {
+  typealias Close = @convention(c) (UnsafeMutableRawPointer) -> Int32
+  _ = unsafe method(handle, table, .close, as: Close.self)(handle)
+}
+
 private func word(
   _ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table, _ method: EngineLayout.Method
 ) -> UnsafeMutableRawPointer {
   guard let slot = table.slots[method], let function = unsafe leafcutter_slot(handle, slot) else {
-    preconditionFailure("a layout names every method that is used, and its test saw them all")
+    preconditionFailure("a table names every method that is used, and was tested for them all")
   }
   return unsafe function
 }
 
-/// A method as a function. The layout was tested before, and the types are those of wiredtiger.h.
+/// A method as a function. The table was tested before, and the types are those of wiredtiger.h.
 private func method<Function>(
   _ handle: UnsafeMutableRawPointer, _ table: EngineLayout.Table, _ method: EngineLayout.Method,
   as type: Function.Type

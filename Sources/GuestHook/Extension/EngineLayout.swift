@@ -2,8 +2,8 @@
 /// handles are arrays of words; a method is known by its word's number.
 ///
 /// An engine's version number does not determine its tables (builds between releases exist), so an
-/// engine is known by the tables themselves (``Table/matches(_:except:)``). To support another engine, add
-/// a layout to ``known``.
+/// engine is known by the tables themselves (``Table/matches(_:except:)``). Those of another are read from
+/// its handles (EngineLayout+Reading.swift).
 struct EngineLayout: Sendable {
   /// The release it was read from, for people.
   var name: String
@@ -11,8 +11,14 @@ struct EngineLayout: Sendable {
   var session: Table
   var cursor: Table
 
+  /// The tables of a session and of a cursor, in which the handles of one engine are alike.
+  struct Handles: Equatable, Sendable {
+    var session: Table?
+    var cursor: Table?
+  }
+
   /// A handle's table: the word of its first method, how many follow, and the numbers of those used.
-  struct Table: Sendable {
+  struct Table: Equatable, Sendable {
     /// What the engine calls the handle.
     var handle: String
     var first: Int32
@@ -42,6 +48,9 @@ struct EngineLayout: Sendable {
       }
     }
   }
+
+  /// What an engine's tables are of that are none of these.
+  static let own = "its own"
 
   /// From wiredtiger.h of each release, which a test compares them with.
   static let known = [

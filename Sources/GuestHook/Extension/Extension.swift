@@ -57,7 +57,7 @@ extension Engine {
   func replace(
     _ method: EngineLayout.Method, by function: UnsafeMutableRawPointer
   ) -> UnsafeMutableRawPointer? {
-    guard let slot = layout.connection.slots[method] else { return nil }
+    guard let slot = table.slots[method] else { return nil }
     let original = unsafe leafcutter_slot(connection, slot)
     unsafe leafcutter_set_slot(connection, slot, function)
     return unsafe original
@@ -111,7 +111,7 @@ extension DatabaseAgent {
   /// ours, the table is left alone.
   private func giveBackOpenSession() {
     methods.use {
-      guard let slot = engine.layout.connection.slots[.openSession],
+      guard let slot = engine.table.slots[.openSession],
         let original = unsafe $0.openSession,
         unsafe leafcutter_slot(engine.connection, slot) == $0.ownOpenSession
       else { return }

@@ -1,7 +1,7 @@
 /* What a function of the engine calls itself.
  *
  * Every method of WiredTiger's interface enters with API_SESSION_INIT (src/include/api.h), which notes
- * its name for error messages, "WT_CURSOR.next". So the method's code holds the address of that text,
+ * its name for error messages, "WT_CURSOR.next". So the method's code refers to that text,
  * in releases, snapshots and stripped builds alike. Where a function begins and ends is in the table by
  * which exceptions are unwound (.eh_frame_hdr, Linux Standard Base 10.6). Nothing is called here, and only
  * what the loader has mapped as readable is read. */
@@ -90,16 +90,27 @@ bool leafcutter_is_function(const void *reference, const void *address) {
   return find_function(address, &code) && lies_in(&code, (uintptr_t)reference, 1, PF_X);
 }
 
-bool leafcutter_names_itself(const void *function, const char *name) {
+/* Whether the function's code refers to the text `wanted`, of which `length` bytes count. */
+static bool refers_to(const void *function, const char *wanted, size_t length) {
   struct code code;
-  size_t length = strlen(name) + 1;
   if (!find_function(function, &code)) return false;
-  /* lea DISTANCE(%rip),%REGISTER: the prefix (two of them, by register), 8d, and 00 REGISTER 101. */
-  for (uintptr_t at = code.address; code.end - at >= 7; at++) {
-    const uint8_t *bytes = (const uint8_t *)at;
-    if ((bytes[0] & 0xfb) != 0x48 || bytes[1] != 0x8d || (bytes[2] & 0xc7) != 0x05) continue;
-    uintptr_t text = at + 7 + (uintptr_t)(int32_t)word(at + 3);
-    if (lies_in(&code, text, length, PF_R) && memcmp((void *)text, name, length) == 0) return true;
+  /* An operand DISTANCE(%rip): its byte 00 REGISTER 101, and the distance, from the end of the instruction. lea
+   * takes the text's address; a compiler that writes two pointers at once loads it from a constant. */
+  for (uintptr_t at = code.address; code.end - at >= 5; at++) {
+    if ((*(const uint8_t *)at & 0xc7) != 0x05) continue;
+    uintptr_t place = at + 5 + (uintptr_t)(int32_t)word(at + 1);
+    if (lies_in(&code, place, length, PF_R) && memcmp((void *)place, wanted, length) == 0) return true;
+    if (place % sizeof(uintptr_t) || !lies_in(&code, place, sizeof(uintptr_t), PF_R)) continue;
+    uintptr_t text = *(const uintptr_t *)place;
+    if (lies_in(&code, text, length, PF_R) && memcmp((void *)text, wanted, length) == 0) return true;
   }
   return false;
+}
+
+bool leafcutter_names_itself(const void *function, const char *name) {
+  return refers_to(function, name, strlen(name) + 1);
+}
+
+bool leafcutter_names_any(const void *function, const char *beginning) {
+  return refers_to(function, beginning, strlen(beginning));
 }

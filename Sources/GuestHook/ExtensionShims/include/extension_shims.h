@@ -21,6 +21,9 @@ bool leafcutter_is_function(const void *reference, const void *address);
  * ("WT_CURSOR.next"). */
 bool leafcutter_names_itself(const void *function, const char *name);
 
+/* Whether it refers to any text that begins like that. */
+bool leafcutter_names_any(const void *function, const char *beginning);
+
 /* Calls wiredtiger_version of the module that holds `reference`; returns its text, or NULL where
  * that module exports no such function. */
 const char *leafcutter_engine_version(const void *reference);
