@@ -21,7 +21,7 @@ import Testing
       let address = SocketAddress.unix(path: "\(folder)/qmp")
       qmp = try FakeQMP(at: address, fixture: .i440fx5G)
       if isOld { qmp.state.withLock { $0.parameters["avail-switchover-bandwidth"] = nil } }
-      client = try QMPClient.connect(to: QMPAddress(address))
+      client = try QMPClient.connect(to: address)
       setup = MigrationSetup(client: client)
       _ = try setup.prepare()
     }

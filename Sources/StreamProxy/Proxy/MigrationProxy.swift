@@ -85,7 +85,7 @@ public final class MigrationProxy: Sendable {
     shortage = Shortage(logger: logger)
     shared = EditingSession(pointOfNoReturn: pointOfNoReturn)
     try KernelPipe.prepare()
-    qmp = try QMPClient.connect(to: QMPAddress(options.qmp))
+    qmp = try QMPClient.connect(to: options.qmp)
     binding = try NodeBinding(
       options.numa, topology: NodeTopology(), qemu: qmp.peer, logger: logger)
     hook = try options.hook.map { address in
@@ -219,15 +219,5 @@ public final class MigrationProxy: Sendable {
     // QEMU takes its capabilities back only when the migration is over.
     _ = finalStatus()
     for failure in setup.restore() { logger.warning("\(failure)") }
-  }
-}
-
-extension QMPAddress {
-  init(_ address: SocketAddress) {
-    self =
-      switch address {
-      case .unix(let path): .unix(path: path)
-      case .tcp(let host, let port): .tcp(host: host, port: UInt16(port) ?? 0)
-      }
   }
 }

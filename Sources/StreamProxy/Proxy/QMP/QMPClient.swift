@@ -29,21 +29,28 @@ public final class QMPClient: Sendable {
   /// - Parameter greetingTimeout: bounds each of connecting, greeting and the two first commands.
   /// - Throws: ``QMPError/heldByAnotherClient(address:waited:)`` when nobody greets in time.
   public static func connect(
-    to address: QMPAddress, greetingTimeout: Duration = .seconds(5)
+    to address: SocketAddress, greetingTimeout: Duration = .seconds(5)
   ) throws(QMPError) -> QMPClient {
-    let descriptor = try address.connect(within: greetingTimeout)
+    let socket: Socket
+    do {
+      socket = try Socket.connect(to: address, within: greetingTimeout)
+    } catch where error.code == EAGAIN {
+      // QEMU listens with a backlog of one, so behind a client that is served and one that queues a
+      // third cannot even connect.
+      throw .heldByAnotherClient(address: address.description, waited: greetingTimeout)
+    } catch {
+      throw .cannotConnect(address: address.description, reason: error.text)
+    }
     return try QMPClient(
-      descriptor: descriptor, address: address.description, greetingTimeout: greetingTimeout)
+      socket, address: address.description, greetingTimeout: greetingTimeout)
   }
 
-  /// The same over a stream socket that is connected already, and is taken over in every case.
-  public init(
-    descriptor: Int32, address: String, greetingTimeout: Duration = .seconds(5)
+  private init(
+    _ socket: Socket, address: String, greetingTimeout: Duration
   ) throws(QMPError) {
-    let process = leafcutter_peer(descriptor)
+    let process = leafcutter_peer(socket.descriptor)
     peer = process > 0 ? process : nil
-    let socket = try QMPSocket(descriptor: descriptor)
-    let connection = try QMPConnection(socket: socket, address: address)
+    let connection = try QMPConnection(socket: QMPSocket(socket), address: address)
     do {
       version = try connection.waitForGreeting(within: greetingTimeout)
       self.connection = connection

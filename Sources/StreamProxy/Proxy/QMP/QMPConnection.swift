@@ -64,11 +64,11 @@ final class QMPConnection: Sendable {
     if let failure = socket.write(line, until: deadline) {
       endWriting(abandoning: id)
       // A command cut off half-way would swallow the next one.
-      if failure.errno == EAGAIN, failure.written == 0 {
+      if failure.error.code == EAGAIN, failure.written == 0 {
         throw .timedOut(command: command, waited: timeout)
       }
       let reason = QMPError.connectionLost(
-        reason: "\(command) could not be written: \(systemMessage(failure.errno))")
+        reason: "\(command) could not be written: \(failure.error.text)")
       fail(reason)
       throw reason
     }
@@ -131,22 +131,9 @@ final class QMPConnection: Sendable {
   // MARK: Reading
 
   private func startReader() throws(QMPError) {
-    var thread = pthread_t()
-    let retained = unsafe Unmanaged.passRetained(self).toOpaque()
-    // The thread takes over the reference made above and is detached, so nothing of it is left to
-    // collect.
-    let code = unsafe pthread_create(
-      &thread, nil,
-      { context in
-        guard let context = unsafe context else { return nil }
-        unsafe Unmanaged<QMPConnection>.fromOpaque(context).takeRetainedValue().readAll()
-        return nil
-      }, retained)
-    guard code == 0 else {
-      unsafe Unmanaged<QMPConnection>.fromOpaque(retained).release()
-      throw .connectionLost(reason: "no thread to read with: \(systemMessage(code))")
+    guard BlockingThread.makeIfPossible("qmp", { self.readAll() }) != nil else {
+      throw .connectionLost(reason: "there is no thread to read with")
     }
-    pthread_detach(thread)
   }
 
   private func readAll() {
@@ -172,8 +159,8 @@ final class QMPConnection: Sendable {
         ticket = witness.drainsAsked()
       case .end:
         return fail(.connectionLost(reason: "QEMU closed it"))
-      case .failed(let code):
-        return fail(.connectionLost(reason: systemMessage(code)))
+      case .failed(let error):
+        return fail(.connectionLost(reason: error.text))
       }
     }
   }

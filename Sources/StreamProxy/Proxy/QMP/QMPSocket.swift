@@ -1,80 +1,49 @@
 import Glibc
+import Threads
 
 /// A connected stream socket to a QMP server: one thread reads, any thread may write.
-///
-/// The descriptors are closed when the last reference goes, so no thread can ever use a number
-/// that the kernel has given to somebody else meanwhile.
 final class QMPSocket: Sendable {
   enum ReadResult {
     case bytes(Int)
     case nothingNow
     case end
-    case failed(Int32)
+    case failed(SystemError)
   }
 
-  private let descriptor: Int32
-  /// Two ends of a socket pair: a byte written to the first gets the reader, who waits on the second,
-  /// out of ``waitForInput()``.
-  private let bell: (rope: Int32, clapper: Int32)
+  /// Non-blocking.
+  private let socket: Socket
+  /// Gets the reader out of ``waitForInput()``.
+  private let bell: WakeUp
 
-  /// Takes over `descriptor`, also when it throws.
-  init(descriptor: Int32) throws(QMPError) {
-    let flags = fcntl(descriptor, F_GETFL)
-    var pair: [Int32] = [-1, -1]
-    let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-    // socketpair fills in the two elements the array has.
-    guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0,
-      unsafe socketpair(AF_UNIX, type, 0, &pair) == 0
-    else {
-      let reason = systemMessage(errno)
-      Glibc.close(descriptor)
-      throw .connectionLost(reason: "the socket cannot be used: \(reason)")
+  /// - Parameter socket: connected within a time, so that it does not block.
+  /// - Throws: where descriptors have run out.
+  init(_ socket: Socket) throws(QMPError) {
+    guard let bell = WakeUp.makeIfPossible() else {
+      throw .connectionLost(reason: SystemError("make an eventfd").text)
     }
-    self.descriptor = descriptor
-    bell = (pair[0], pair[1])
-  }
-
-  deinit {
-    Glibc.close(descriptor)
-    Glibc.close(bell.rope)
-    Glibc.close(bell.clapper)
+    self.socket = socket
+    self.bell = bell
   }
 
   /// Ends both directions: the reader sees the end, the peer too.
-  func shutDown() { _ = Glibc.shutdown(descriptor, Int32(SHUT_RDWR)) }
+  func shutDown() { socket.shutDown() }
 
   /// Makes ``waitForInput()`` return.
-  func ring() {
-    var one: UInt8 = 1
-    // One byte from a local of one byte; a full socket has rung often enough.
-    _ = unsafe send(bell.rope, &one, 1, Int32(MSG_NOSIGNAL))
-  }
+  func ring() { bell.raise() }
 
   /// Blocks until there is something to read, or somebody rang.
   func waitForInput() {
-    var entries = [
-      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: bell.clapper, events: Int16(POLLIN), revents: 0),
-    ]
-    // As many entries as the count says; an interrupted wait only means one more round.
-    _ = unsafe poll(&entries, nfds_t(entries.count), -1)
-    var rung: UInt8 = 0
-    // One byte into a local of one byte, as often as somebody rang.
-    while unsafe Glibc.read(bell.clapper, &rung, 1) > 0 {}
+    _ = waitReadable(socket.descriptor, or: bell)
+    bell.lower()
   }
 
   /// Reads what is there, without blocking, into the beginning of `buffer`.
   func read(into buffer: inout [UInt8]) -> ReadResult {
-    while true {
-      // The buffer's own size bounds the read.
-      let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
-      if count > 0 { return .bytes(count) }
-      if count == 0 { return .end }
-      switch errno {
-      case EINTR: continue
-      case EAGAIN: return .nothingNow
-      case let code: return .failed(code)
-      }
+    do {
+      let count = try socket.read(into: &buffer, from: 0)
+      return count > 0 ? .bytes(count) : .end
+    } catch {
+      return error.code == EAGAIN ? .nothingNow : .failed(error)
     }
   }
 
@@ -84,21 +53,14 @@ final class QMPSocket: Sendable {
   func write(_ bytes: [UInt8], until deadline: SuspendingClock.Instant) -> WriteFailure? {
     var written = 0
     while written < bytes.count {
-      // The slice's own bytes and count; MSG_NOSIGNAL because a closed peer is no signal here.
-      let count = unsafe bytes[written...].withUnsafeBytes {
-        unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-      }
-      if count >= 0 {
-        written += count
-        continue
-      }
-      switch errno {
-      case EINTR: continue
-      case EAGAIN:
-        guard pollOne(descriptor, for: POLLOUT, until: deadline) else {
-          return WriteFailure(written: written, errno: EAGAIN)
+      do {
+        written += try socket.write(bytes, from: written)
+      } catch {
+        let left = SuspendingClock.now.duration(to: deadline)
+        guard error.code == EAGAIN, left > .zero else {
+          return WriteFailure(written: written, error: error)
         }
-      case let code: return WriteFailure(written: written, errno: code)
+        _ = wait(socket.descriptor, POLLOUT, or: nil, for: left)
       }
     }
     return nil
@@ -107,6 +69,6 @@ final class QMPSocket: Sendable {
   struct WriteFailure {
     var written: Int
     /// EAGAIN means that the deadline passed.
-    var errno: Int32
+    var error: SystemError
   }
 }

@@ -11,16 +11,21 @@ struct ResolvedAddress {
     _ address: SocketAddress, toListen: Bool, action: String
   ) throws(SystemError) -> [ResolvedAddress] {
     switch address {
-    case .unix(let path): [unix(path)]
+    case .unix(let path): [try unix(path, action: action)]
     case .tcp(let host, let port):
       try tcp(host: host, port: port, toListen: toListen, action: action)
     }
   }
 
-  private static func unix(_ path: String) -> ResolvedAddress {
+  private static func unix(
+    _ path: String, action: String
+  ) throws(SystemError) -> ResolvedAddress {
+    guard path.utf8.count < SocketAddress.maximumPathLength else {
+      throw SystemError(action, code: ENAMETOOLONG)
+    }
     var bytes = [UInt8](repeating: 0, count: MemoryLayout<sockaddr_un>.size)
     // sun_family is a 16-bit word in host order at the front, sun_path follows (unix(7)); the zero
-    // behind the path is there because SocketAddress limits its length.
+    // behind the path is there because its length is limited.
     bytes[0] = UInt8(AF_UNIX)
     for (index, byte) in path.utf8.enumerated() { bytes[2 + index] = byte }
     return ResolvedAddress(family: AF_UNIX, bytes: bytes)
@@ -53,8 +58,10 @@ struct ResolvedAddress {
     return addresses
   }
 
-  func makeSocket(action: String) throws(SystemError) -> Int32 {
-    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+  func makeSocket(action: String, blocks: Bool = true) throws(SystemError) -> Int32 {
+    var type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
+    if !blocks { type |= SOCK_NONBLOCK.rawValue }
+    let descriptor = socket(family, Int32(type), 0)
     guard descriptor >= 0 else { throw SystemError(action) }
     return descriptor
   }

@@ -1,5 +1,6 @@
 import CProxySystem
 import Glibc
+import Threads
 
 /// A connected stream socket. The threads of one migration share it: one reads it, another writes
 /// it, and any may shut it down, which wakes both. The descriptor is closed with the last reference,
@@ -22,6 +23,43 @@ public final class Socket: Sendable {
       failure = SystemError(action)
     }
     throw failure
+  }
+
+  /// The same with a time limit, for a socket that does not block.
+  ///
+  /// - Throws: ``SystemError``; its code is EAGAIN where a unix socket's queue of connections stayed full,
+  ///   and ETIMEDOUT where a TCP connection was not made in time.
+  static func connect(
+    to address: SocketAddress, within timeout: Duration
+  ) throws(SystemError) -> Socket {
+    let action = "connect to \(address)"
+    let deadline = SuspendingClock.now + timeout
+    var failure = SystemError(action, code: EADDRNOTAVAIL)
+    for candidate in try ResolvedAddress.resolve(address, toListen: false, action: action) {
+      let socket = Socket(owning: try candidate.makeSocket(action: action, blocks: false))
+      var code = candidate.connect(socket.descriptor) ? 0 : errno
+      // Only a full queue is worth waiting for; it has no event to poll for.
+      while code == EAGAIN || code == EINTR, SuspendingClock.now < deadline {
+        usleep(20_000)
+        code = candidate.connect(socket.descriptor) ? 0 : errno
+      }
+      if code == EINPROGRESS {
+        code = socket.finishConnecting(within: SuspendingClock.now.duration(to: deadline))
+      }
+      if code == 0 { return socket }
+      failure = SystemError(action, code: code)
+    }
+    throw failure
+  }
+
+  /// Waits for a connection under way; 0 or the reason as an errno.
+  private func finishConnecting(within timeout: Duration) -> Int32 {
+    guard wait(descriptor, POLLOUT, or: nil, for: timeout) == .ready else { return ETIMEDOUT }
+    var error: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    // SO_ERROR is an int, and `size` says that there is room for one.
+    let result = unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size)
+    return result == 0 ? error : errno
   }
 
   /// Ends both directions; everyone who is blocked on the socket wakes up.
@@ -112,6 +150,20 @@ extension Socket {
       }
     }
     return try result.get()
+  }
+
+  /// Writes once, from `start` on, what the kernel takes.
+  ///
+  /// - Returns: how many bytes it took.
+  func write(_ bytes: [UInt8], from start: Int) throws(SystemError) -> Int {
+    while true {
+      // The slice's own bytes and count; MSG_NOSIGNAL because a closed peer is no signal here.
+      let count = unsafe bytes[start...].withUnsafeBytes {
+        unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if count >= 0 { return count }
+      guard errno == EINTR else { throw SystemError("write to a socket") }
+    }
   }
 
   /// Writes everything, blocking.

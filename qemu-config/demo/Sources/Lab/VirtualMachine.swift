@@ -51,7 +51,7 @@ public final class VirtualMachine: Sendable {
     if let host { arguments = TwoHosts.inside(host, arguments) }
     let process = try ChildProcess("QEMU \(name)", arguments, log: "\(files.logs)/\(name)-qemu.log")
     self.process = process
-    let address = QMPAddress.unix(path: "\(files.sockets)/\(name)-\(Endpoint.labQMP.rawValue)")
+    let address = SocketAddress.unix(path: "\(files.sockets)/\(name)-\(Endpoint.labQMP.rawValue)")
     // QEMU makes its sockets some milliseconds after it starts.
     let client: QMPClient? = try HostClock.poll(every: 0.02, for: 20) { () throws(LabError) in
       if let ending = process.endingIfAny { throw process.error("QEMU for \(name) \(ending)") }
