@@ -78,9 +78,7 @@ public struct MultifdEditor: Sendable {
     guard input.byteCount >= MultifdFormat.prefixLength else {
       return .needsHeader(MultifdFormat.prefixLength)
     }
-    guard input.bigEndian(UInt32.self, at: 0) == MultifdFormat.magic,
-      input.bigEndian(UInt32.self, at: MultifdFormat.Offset.version) == MultifdFormat.version
-    else { throw .malformed("a multifd packet's magic or version") }
+    try MultifdFormat.checkPrefix(input)
     guard hasInit else {
       guard input.byteCount >= MultifdFormat.initLength else {
         return .needsHeader(MultifdFormat.initLength)
@@ -114,22 +112,10 @@ public struct MultifdEditor: Sendable {
   private mutating func readPages(
     _ input: RawSpan, _ packet: inout MultifdPacket, flags: UInt32
   ) throws(BypassReason) -> Progress {
-    let normal = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.normalPages))
-    let zero = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.zeroPages))
-    // Without normal pages the size is what an earlier packet left there (7.2 to 8.1).
-    let payload = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.nextPacketSize))
-    let capacity = MultifdFormat.packetBytes / pageSize
-    guard flags & ~MultifdFormat.Flag.known == 0 else {
-      throw .malformed("the flags of a multifd packet")
-    }
-    guard normal <= capacity, zero <= capacity - normal else {
-      throw .malformed("the page count of a multifd packet")
-    }
+    let counts = try MultifdFormat.pageCounts(input, flags: flags, pageSize: pageSize)
+    let (normal, zero) = (counts.normal, counts.zero)
     if normal + zero > 0 {
       guard flags & MultifdFormat.Flag.compression == 0 else { throw .compressedPages }
-      guard normal == 0 || payload == normal * pageSize else {
-        throw .malformed("the payload size of a multifd packet")
-      }
       guard began else { return .firstPages }
       let block = try readBlock(input)
       try checkOffsets(input, count: normal + zero, block: block)
@@ -151,9 +137,7 @@ public struct MultifdEditor: Sendable {
 
   private func readBlock(_ input: RawSpan) throws(BypassReason) -> Int {
     for block in blockNames.indices where isNamed(blockNames[block], input) { return block }
-    let start = MultifdFormat.Offset.block
-    let field = input.bytes(start..<start + MultifdFormat.Offset.blockLength)
-    throw .unknownBlock(String(decoding: field.prefix { $0 != 0 }, as: UTF8.self))
+    throw .unknownBlock(MultifdFormat.name(input, at: MultifdFormat.Offset.block))
   }
 
   /// Compared where it stands: this is done for every packet, and a copy would be allocated.
@@ -170,7 +154,7 @@ public struct MultifdEditor: Sendable {
     _ input: RawSpan, count: Int, block: Int
   ) throws(BypassReason) {
     for index in 0..<count {
-      let offset = pageOffset(input, index)
+      let offset = MultifdFormat.pageOffset(input, index)
       guard offset < blocks[block].usedLength else {
         throw .pageBeyondBlock(name: blocks[block].name, offset: offset)
       }
@@ -178,10 +162,6 @@ public struct MultifdEditor: Sendable {
         throw .malformed("a page's offset in a multifd packet")
       }
     }
-  }
-
-  private func pageOffset(_ input: RawSpan, _ index: Int) -> UInt64 {
-    input.bigEndian(UInt64.self, at: MultifdFormat.Offset.pages + 8 * index)
   }
 
   private mutating func claimsDropping() -> Bool {
@@ -198,18 +178,15 @@ public struct MultifdEditor: Sendable {
     _ input: RawSpan, _ packet: inout MultifdPacket, block: Int, normal: Int, zero: Int
   ) {
     let deadBits = dead?.block(block) ?? .empty
-    var nextWatched = watched.first(from: 0, in: block)
-    var last: UInt64 = 0
+    var cursor = WatchedPagesCursor(watched, block: block)
     pagesDropped.removeAll(keepingCapacity: true)
     var kept = 0
     for index in 0..<normal {
-      let offset = pageOffset(input, index)
+      let offset = MultifdFormat.pageOffset(input, index)
       let page = offset / UInt64(pageSize)
-      if page >= nextWatched || page < last { nextWatched = watched.first(from: page, in: block) }
-      last = page
-      if page == nextWatched {
+      if cursor.isWatched(page) {
         packet.append(watchedRun(page, block))
-      } else if deadBits.contains(Int(offset / UInt64(pageSize))), claimsDropping() {
+      } else if deadBits.contains(Int(page)), claimsDropping() {
         packet.append(.discard(pageSize))
         pagesDropped.append(offset)
         continue
@@ -221,16 +198,14 @@ public struct MultifdEditor: Sendable {
     }
     var place = kept
     for index in normal..<normal + zero {
-      let offset = pageOffset(input, index)
+      let offset = MultifdFormat.pageOffset(input, index)
       let page = offset / UInt64(pageSize)
-      if page >= nextWatched || page < last { nextWatched = watched.first(from: page, in: block) }
-      last = page
-      if page == nextWatched {
+      if cursor.isWatched(page) {
         if watched.kind(of: page, in: block) == .mark {
           packet.zeroesMark = true
           lastMarkCopy = nil
         }
-      } else if deadBits.contains(Int(offset / UInt64(pageSize))) {
+      } else if deadBits.contains(Int(page)) {
         counters.deadPagesMet += 1
       }
       packet.put(offset, at: MultifdFormat.Offset.pages + 8 * place)

@@ -42,3 +42,52 @@ enum MultifdFormat {
     Offset.pages + 8 * (packetBytes / pageSize)
   }
 }
+
+extension MultifdFormat {
+  /// Checks what every header begins with.
+  ///
+  /// - Precondition: `input` has ``prefixLength`` bytes.
+  static func checkPrefix(_ input: RawSpan) throws(BypassReason) {
+    guard input.bigEndian(UInt32.self, at: 0) == magic,
+      input.bigEndian(UInt32.self, at: Offset.version) == version
+    else { throw .malformed("a multifd packet's magic or version") }
+  }
+
+  /// How many pages a packet has, and the bytes that follow its header.
+  struct PageCounts {
+    var normal: Int
+    var zero: Int
+    var payload: Int
+  }
+
+  /// - Precondition: `input` has a whole header of pages, and `flags` are its own.
+  static func pageCounts(
+    _ input: RawSpan, flags: UInt32, pageSize: Int
+  ) throws(BypassReason) -> PageCounts {
+    let normal = Int(input.bigEndian(UInt32.self, at: Offset.normalPages))
+    let zero = Int(input.bigEndian(UInt32.self, at: Offset.zeroPages))
+    // Without normal pages the size is what an earlier packet left there (7.2 to 8.1).
+    let payload = normal > 0 ? Int(input.bigEndian(UInt32.self, at: Offset.nextPacketSize)) : 0
+    let capacity = packetBytes / pageSize
+    guard flags & ~Flag.known == 0 else { throw .malformed("the flags of a multifd packet") }
+    guard normal <= capacity, zero <= capacity - normal else {
+      throw .malformed("the page count of a multifd packet")
+    }
+    guard flags & Flag.compression != 0 || payload == normal * pageSize else {
+      throw .malformed("the payload size of a multifd packet")
+    }
+    return PageCounts(normal: normal, zero: zero, payload: payload)
+  }
+
+  /// The offset in its block, in bytes, of a packet's page.
+  @inline(__always)
+  static func pageOffset(_ input: RawSpan, _ index: Int) -> UInt64 {
+    input.bigEndian(UInt64.self, at: Offset.pages + 8 * index)
+  }
+
+  /// A name as these headers have it: 256 bytes, filled up with zeros.
+  static func name(_ input: RawSpan, at offset: Int) -> String {
+    let field = input.bytes(offset..<offset + Offset.blockLength)
+    return String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
+  }
+}

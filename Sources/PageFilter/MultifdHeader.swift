@@ -56,9 +56,7 @@ public enum MultifdHeader: Equatable, Sendable {
     guard input.byteCount >= MultifdFormat.prefixLength else {
       return .needs(MultifdFormat.prefixLength)
     }
-    guard input.bigEndian(UInt32.self, at: 0) == MultifdFormat.magic,
-      input.bigEndian(UInt32.self, at: MultifdFormat.Offset.version) == MultifdFormat.version
-    else { throw .malformed("a multifd packet's magic or version") }
+    try MultifdFormat.checkPrefix(input)
     if isFirst {
       guard input.byteCount >= MultifdFormat.initLength else {
         return .needs(MultifdFormat.initLength)
@@ -79,7 +77,7 @@ public enum MultifdHeader: Equatable, Sendable {
 
   private static func readDeviceState(_ input: RawSpan) -> MultifdHeader {
     .deviceState(
-      name: name(input, at: MultifdFormat.Offset.deviceName),
+      name: MultifdFormat.name(input, at: MultifdFormat.Offset.deviceName),
       instance: input.bigEndian(UInt32.self, at: MultifdFormat.Offset.deviceInstance),
       payload: Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.deviceStateSize)))
   }
@@ -87,37 +85,21 @@ public enum MultifdHeader: Equatable, Sendable {
   private static func readPages(
     _ input: RawSpan, flags: UInt32, pageSize: Int
   ) throws(BypassReason) -> MultifdHeader {
-    let normal = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.normalPages))
-    let zero = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.zeroPages))
-    let size = Int(input.bigEndian(UInt32.self, at: MultifdFormat.Offset.nextPacketSize))
-    let capacity = MultifdFormat.packetBytes / pageSize
-    guard flags & ~MultifdFormat.Flag.known == 0 else {
-      throw .malformed("the flags of a multifd packet")
-    }
-    guard normal <= capacity, zero <= capacity - normal else {
-      throw .malformed("the page count of a multifd packet")
-    }
+    let counts = try MultifdFormat.pageCounts(input, flags: flags, pageSize: pageSize)
+    let pages = counts.normal + counts.zero
     let method = Compression(rawValue: flags & MultifdFormat.Flag.compression)
-    guard let compression = method ?? (normal + zero == 0 ? Compression.none : nil) else {
+    guard let compression = method ?? (pages == 0 ? Compression.none : nil) else {
       throw .malformed("the compression method of a multifd packet")
     }
-    guard normal == 0 || compression != .none || size == normal * pageSize else {
-      throw .malformed("the payload size of a multifd packet")
-    }
-    let offsets = (0..<normal + zero).map {
-      input.bigEndian(UInt64.self, at: MultifdFormat.Offset.pages + 8 * $0)
+    var highest: UInt64?
+    for index in 0..<pages {
+      highest = max(highest ?? 0, MultifdFormat.pageOffset(input, index))
     }
     return .pages(
       Pages(
-        block: offsets.isEmpty ? "" : name(input, at: MultifdFormat.Offset.block), normal: normal,
-        zero: zero,
-        // Without normal pages the size is what an earlier packet left there (7.2 to 8.1).
-        payload: normal > 0 ? size : 0, isSync: flags & MultifdFormat.Flag.sync != 0,
-        compression: compression, highestOffset: offsets.max()))
-  }
-
-  private static func name(_ input: RawSpan, at offset: Int) -> String {
-    let field = input.bytes(offset..<offset + MultifdFormat.Offset.blockLength)
-    return String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
+        block: pages == 0 ? "" : MultifdFormat.name(input, at: MultifdFormat.Offset.block),
+        normal: counts.normal, zero: counts.zero, payload: counts.payload,
+        isSync: flags & MultifdFormat.Flag.sync != 0, compression: compression,
+        highestOffset: highest))
   }
 }

@@ -63,3 +63,24 @@ struct WatchedPages: Sendable {
     kinds[PageAddress(block: block, page: Int(page))]
   }
 }
+
+/// Goes along the pages of one block and tells which are watched.
+struct WatchedPagesCursor {
+  private let watched: WatchedPages
+  private let block: Int
+  private var next: UInt64
+  private var last: UInt64 = 0
+
+  init(_ watched: WatchedPages, block: Int) {
+    self.watched = watched
+    self.block = block
+    next = watched.first(from: 0, in: block)
+  }
+
+  @inline(__always)
+  mutating func isWatched(_ page: UInt64) -> Bool {
+    if page >= next || page < last { next = watched.first(from: page, in: block) }
+    last = page
+    return page == next
+  }
+}
