@@ -34,7 +34,8 @@ let package = Package(
   ],
   targets: [
     .target(name: "PageFilter", swiftSettings: strict),
-    .target(name: "HookLink", swiftSettings: strict),
+    .target(name: "Checksum", swiftSettings: strict),
+    .target(name: "HookLink", dependencies: ["Checksum"], swiftSettings: strict),
 
     // What blocks, and what wakes it: the proxy's and the guardian's.
     .target(name: "CThreads", cSettings: strictC),
@@ -59,7 +60,8 @@ let package = Package(
 
     .target(name: "CGuestSystem", cSettings: strictC),
     .target(
-      name: "LeafManifest", path: "Sources/GuestHook/Manifest", swiftSettings: strict),
+      name: "LeafManifest", dependencies: ["Checksum"], path: "Sources/GuestHook/Manifest",
+      swiftSettings: strict),
     .target(
       name: "Guardian",
       dependencies: [
@@ -85,7 +87,7 @@ let package = Package(
       name: "CExtensionShims", path: "Sources/GuestHook/ExtensionShims", cSettings: strictC),
     .target(
       name: "WiredTigerExtension",
-      dependencies: ["HookLink", "LeafManifest", "CExtensionShims"],
+      dependencies: ["Checksum", "HookLink", "LeafManifest", "CExtensionShims"],
       path: "Sources/GuestHook/Extension", swiftSettings: strict),
     // Apart, because its linker settings reach every product that it is linked into, tests too.
     .target(
@@ -97,11 +99,13 @@ let package = Package(
     .testTarget(
       name: "PageFilterTests", dependencies: ["PageFilter", "StreamSamples"],
       swiftSettings: strict),
-    .testTarget(name: "HookLinkTests", dependencies: ["HookLink"], swiftSettings: strict),
+    .testTarget(
+      name: "HookLinkTests", dependencies: ["HookLink", "Checksum"], swiftSettings: strict),
     .testTarget(
       name: "StreamProxyTests",
       dependencies: [
-        "StreamProxy", "PageFilter", "HookLink", "Threads", "StreamSamples", "leafcutter",
+        "StreamProxy", "PageFilter", "HookLink", "Checksum", "Threads", "StreamSamples",
+        "leafcutter",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -144,8 +148,8 @@ let package = Package(
     .testTarget(
       name: "GuestHookTests",
       dependencies: [
-        "Guardian", "LeafManifest", "HookLink", "Threads", "CGuestSystem", "leafcutter-guest",
-        "StreamProxy",
+        "Guardian", "LeafManifest", "HookLink", "Checksum", "Threads", "CGuestSystem",
+        "leafcutter-guest", "StreamProxy",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),

@@ -1,3 +1,5 @@
+import Checksum
+
 /// One framed message, the same on the hook link (proxy and guardian, over the virtio-serial port
 /// `org.leafcutter.hook.0`) and on the local link (guardian, keeper and database, over a unix socket).
 ///
@@ -38,8 +40,7 @@ public struct Frame: Equatable, Sendable {
     writer.put(Frame.protocolVersion)
     writer.put(type)
     writer.put(UInt32(payload.count))
-    writer.put(migration.high)
-    writer.put(migration.low)
+    writer.put(migration)
     let body = writer.bytes + payload
     var bytes = Frame.marker
     bytes.reserveCapacity(Frame.headerSize + payload.count + Frame.checksumSize)
@@ -120,8 +121,7 @@ public struct FrameDecoder: Sendable {
       guard let version: UInt16 = try? header.integer("version"),
         let type: UInt16 = try? header.integer("type"),
         let length: UInt32 = try? header.integer("length"),
-        let high: UInt64 = try? header.integer("identity"),
-        let low: UInt64 = try? header.integer("identity")
+        let migration = try? header.migration("identity")
       else { return nil }
       guard length <= Frame.maximumPayload else {
         skip(1)
@@ -140,7 +140,7 @@ public struct FrameDecoder: Sendable {
       // Only a frame that is whole is trusted to say which version it is.
       guard version == Frame.protocolVersion else { throw .version(theirs: version) }
       let frame = Frame(
-        type: type, migration: MigrationID(high: high, low: low),
+        type: type, migration: migration,
         payload: Array(buffer[start + Frame.headerSize..<end]))
       start = end + Frame.checksumSize
       skippedInARow = 0
@@ -162,18 +162,5 @@ public struct FrameDecoder: Sendable {
       if (0..<available).allSatisfy({ buffer[start + $0] == Frame.marker[$0] }) { return }
       skip(1)
     }
-  }
-}
-
-/// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78; RFC 3720, appendix B.4), by table.
-public enum CRC32C {
-  private static let table: [UInt32] = (0..<256).map { index in
-    (0..<8).reduce(UInt32(index)) { value, _ in
-      value & 1 == 1 ? 0x82f6_3b78 ^ (value >> 1) : value >> 1
-    }
-  }
-
-  public static func checksum(of bytes: ArraySlice<UInt8>) -> UInt32 {
-    ~bytes.reduce(~0) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ ($0 >> 8) }
   }
 }

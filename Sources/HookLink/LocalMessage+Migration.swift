@@ -50,9 +50,7 @@ extension LocalMessage {
       allocator = try payload.text("allocator", limit: 32)
       listsLeaves = try payload.flag("lists leaves")
       holdsFrames = try payload.flag("holds frames")
-      notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
-        try reader.text("note")
-      }
+      notes = try payload.notes()
     }
   }
 
@@ -145,9 +143,7 @@ extension LocalMessage {
       leavesInManifest = try payload.leaves("leaves in manifest")
       leavesEvicted = try payload.leaves("leaves evicted")
       steps = try StepTime.read(from: &payload)
-      notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
-        try reader.text("note")
-      }
+      notes = try payload.notes()
     }
   }
 
@@ -250,9 +246,7 @@ extension LocalMessage {
       leavesRefaulted = try payload.leaves("leaves refaulted")
       leavesResident = try payload.leaves("leaves resident")
       steps = try StepTime.read(from: &payload)
-      notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
-        try reader.text("note")
-      }
+      notes = try payload.notes()
     }
   }
 }

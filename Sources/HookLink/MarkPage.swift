@@ -70,16 +70,14 @@ public struct MarkPage: Equatable, Sendable {
   /// The bytes from ``Offset/signature`` by which a copy is recognised: signature and nonce.
   public static func identification(for migration: MigrationID) -> [UInt8] {
     var writer = PayloadWriter()
-    writer.put(migration.high)
-    writer.put(migration.low)
+    writer.put(migration)
     return signature + writer.bytes
   }
 
   /// The bytes the proxy writes at ``Offset/verdict`` of every copy that passes.
   public static func verdict(for migration: MigrationID) -> [UInt8] {
     var writer = PayloadWriter()
-    writer.put(migration.high)
-    writer.put(migration.low)
+    writer.put(migration)
     return verdictSignature + writer.bytes
   }
 }

@@ -43,6 +43,12 @@ public struct PayloadWriter: Sendable {
 
   public mutating func put(_ value: Bool) { put(UInt8(value ? 1 : 0)) }
 
+  /// Two 64-bit words, high first.
+  public mutating func put(_ migration: MigrationID) {
+    put(migration.high)
+    put(migration.low)
+  }
+
   public mutating func put(_ value: [UInt8]) {
     put(UInt32(value.count))
     bytes.append(contentsOf: value)
@@ -128,6 +134,10 @@ public struct PayloadReader {
     return value == 1
   }
 
+  public mutating func migration(_ field: StaticString) throws(MessageError) -> MigrationID {
+    MigrationID(high: try integer(field), low: try integer(field))
+  }
+
   public mutating func byteString(
     _ field: StaticString, limit: Int
   ) throws(MessageError) -> [UInt8] {
@@ -163,6 +173,11 @@ public struct PayloadReader {
     elements.reserveCapacity(count)
     for _ in 0..<count { elements.append(try each(&self)) }
     return elements
+  }
+
+  /// Reads what ``PayloadWriter/put(notes:)`` wrote.
+  public mutating func notes() throws(MessageError) -> [String] {
+    try list("notes", minimumSize: 4) { reader throws(MessageError) in try reader.text("note") }
   }
 
   /// Checks that the payload has been read to its end.

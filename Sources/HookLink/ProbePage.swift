@@ -22,8 +22,7 @@ public enum ProbePage {
     for migration: MigrationID, at guestPhysicalAddress: UInt64
   ) -> [UInt8] {
     var writer = PayloadWriter()
-    writer.put(migration.high)
-    writer.put(migration.low)
+    writer.put(migration)
     writer.put(guestPhysicalAddress)
     return signature + writer.bytes
   }

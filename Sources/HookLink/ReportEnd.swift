@@ -60,9 +60,7 @@ extension GuestMessage {
       leavesInManifest = try payload.integer("leaves in manifest")
       leavesEvicted = try payload.integer("leaves evicted")
       steps = try StepTime.read(from: &payload)
-      notes = try payload.list("notes", minimumSize: 4) { reader throws(MessageError) in
-        try reader.text("note")
-      }
+      notes = try payload.notes()
     }
   }
 }

@@ -1,3 +1,4 @@
+import Checksum
 import Foundation
 import LeafManifest
 import Testing
@@ -20,7 +21,7 @@ struct ManifestTests {
 
   /// The bytes with a checksum that fits them.
   private func sealed(_ bytes: [UInt8]) -> [UInt8] {
-    let checksum = Checksum.crc32c(of: bytes.dropLast(4))
+    let checksum = CRC32C.checksum(of: bytes.dropLast(4))
     return bytes.dropLast(4) + (0..<4).map { UInt8(truncatingIfNeeded: checksum >> ($0 * 8)) }
   }
 

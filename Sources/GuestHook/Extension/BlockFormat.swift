@@ -1,3 +1,4 @@
+import Checksum
 import LeafManifest
 
 /// A block of a WiredTiger file, as an address cookie names it.
@@ -101,7 +102,7 @@ struct InternalPage {
     let covered = block[36] & 1 != 0 ? block.count : min(64, block.count)
     var copy = block[..<covered]
     copy.replaceSubrange(32..<36, with: [0, 0, 0, 0])
-    guard Checksum.crc32c(of: copy) == address.checksum else { throw .stale }
+    guard CRC32C.checksum(of: copy) == address.checksum else { throw .stale }
     let (type, flags) = (block[24], block[25])
     guard type == 6, flags & (InternalPage.compressed | InternalPage.encrypted) == 0 else {
       throw .unsupported

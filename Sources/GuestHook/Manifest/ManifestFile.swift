@@ -1,3 +1,4 @@
+import Checksum
 import Glibc
 
 extension LeafManifest {
@@ -66,7 +67,7 @@ extension DatabaseIdentity {
     let nanoseconds = UInt64(truncatingIfNeeded: status.st_mtim.tv_nsec)
     return DatabaseIdentity(
       created: seconds &* 1_000_000_000 &+ nanoseconds,
-      content: Checksum.crc32c(of: bytes[...]))
+      content: CRC32C.checksum(of: bytes[...]))
   }
 }
 

@@ -1,3 +1,5 @@
+import Checksum
+
 /// The manifest's bytes. Integers are little-endian, nothing is aligned.
 ///
 /// | offset | size | field |
@@ -61,7 +63,7 @@ public enum ManifestFormat {
         bytes.append(contentsOf: table.leaves.keyBytes[key])
       }
     }
-    put(Checksum.crc32c(of: bytes[...]), into: &bytes)
+    put(CRC32C.checksum(of: bytes[...]), into: &bytes)
     return bytes
   }
 
@@ -90,7 +92,7 @@ public enum ManifestFormat {
     }
     var trailer = ManifestReader(bytes, from: bytes.count - 4, to: bytes.count)
     let checksum: UInt32 = try trailer.integer()
-    guard Checksum.crc32c(of: bytes.dropLast(4)) == checksum else {
+    guard CRC32C.checksum(of: bytes.dropLast(4)) == checksum else {
       throw .damaged(what: "its checksum is wrong")
     }
     let leafCount: UInt64 = try reader.integer()

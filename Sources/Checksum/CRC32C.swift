@@ -1,6 +1,7 @@
 /// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78; RFC 3720, appendix B.4), eight bytes at a
-/// time. Manifests and WiredTiger's blocks both carry it, and both are read while somebody waits.
-public enum Checksum {
+/// time. The links' frames, manifests and WiredTiger's blocks carry it; the last two are read while
+/// somebody waits.
+public enum CRC32C {
   private static let tables: [UInt32] = {
     var tables = [UInt32](repeating: 0, count: 8 * 256)
     for index in 0..<256 {
@@ -15,13 +16,13 @@ public enum Checksum {
     return tables
   }()
 
-  public static func crc32c(of bytes: ArraySlice<UInt8>) -> UInt32 {
+  public static func checksum(of bytes: ArraySlice<UInt8>) -> UInt32 {
     // A span of bytes has no padding to expose.
-    unsafe crc32c(bytes.span.bytes)
+    unsafe checksum(bytes.span.bytes)
   }
 
   /// The checksum of `bytes`, or of what `earlier` was the checksum of followed by `bytes`.
-  public static func crc32c(_ bytes: RawSpan, continuing earlier: UInt32 = 0) -> UInt32 {
+  public static func checksum(_ bytes: RawSpan, continuing earlier: UInt32 = 0) -> UInt32 {
     let table = tables.span
     var crc = ~earlier
     var position = 0
