@@ -1,6 +1,7 @@
 import CExtensionShims
 import Glibc
 import HookLink
+import Synchronization
 
 /// One open database: what its threads share.
 final class DatabaseAgent: Sendable {
@@ -14,13 +15,14 @@ final class DatabaseAgent: Sendable {
   /// The connection is about to close: stop using the engine.
   let stop = Signal()
   /// The methods that were in the connection's table before ours.
-  let methods = Locked<Methods>(Methods())
+  let methods = Mutex<Methods>(Methods())
   /// nil as long as nobody has asked.
-  private let kernelOffer = Locked<KernelOffer?>(nil)
+  private let kernelOffer = Mutex<KernelOffer?>(nil)
   private let engineUseEnded = Signal()
   private let process = getpid()
 
-  @safe struct Methods {
+  /// Addresses of functions, which any thread may call.
+  @safe struct Methods: @unchecked Sendable {
     var close: CloseConnection?
     var openSession: OpenSession?
     /// What is there in its place.
@@ -63,14 +65,14 @@ final class DatabaseAgent: Sendable {
   ///
   /// - Returns: whether this was the first time.
   func askKernel() -> Bool {
-    guard let hold, hold.obstacle == nil, kernelOffer.use({ $0 == nil }) else { return false }
+    guard let hold, hold.obstacle == nil, kernelOffer.withLock({ $0 == nil }) else { return false }
     let offer = KernelOffer(to: hold)
-    kernelOffer.use { $0 = offer }
+    kernelOffer.withLock { $0 = offer }
     return true
   }
 
   /// Why frames cannot be held, as far as is known.
-  var obstacle: String? { hold?.obstacle ?? kernelOffer.use { $0?.obstacle } }
+  var obstacle: String? { hold?.obstacle ?? kernelOffer.withLock { $0?.obstacle } }
 
   var registration: LocalMessage.Register {
     var notes: [String] = []
@@ -81,7 +83,7 @@ final class DatabaseAgent: Sendable {
         listed and its frames not held
         """)
     }
-    let offer = kernelOffer.use { $0 }
+    let offer = kernelOffer.withLock { $0 }
     if let obstacle {
       notes.append(obstacle)
     } else if let limitation = offer?.limitation {
@@ -93,34 +95,5 @@ final class DatabaseAgent: Sendable {
       home: home, engine: engine.version, layout: engine.layout,
       allocator: hold?.allocator ?? "", listsLeaves: hold != nil,
       holdsFrames: hold != nil && obstacle == nil, notes: notes)
-  }
-}
-
-/// A request that ended in a step that failed.
-struct StepFailure: Error {
-  var step: String
-  var reason: String
-
-  init(_ step: String, _ reason: some CustomStringConvertible) {
-    self.step = step
-    self.reason = reason.description
-  }
-}
-
-/// Times the steps of a request.
-struct Stopwatch {
-  private(set) var steps: [StepTime] = []
-  private var last = monotonicNanoseconds()
-
-  /// Ends a step that began where the last one ended.
-  mutating func lap(_ step: String) {
-    let now = monotonicNanoseconds()
-    steps.append(StepTime(step: step, nanoseconds: now - last))
-    last = now
-  }
-
-  /// Adds a step that ran beside the others.
-  mutating func note(_ step: String, nanoseconds: UInt64) {
-    steps.append(StepTime(step: step, nanoseconds: nanoseconds))
   }
 }

@@ -28,7 +28,7 @@ extension DatabaseControl {
       min(max(request.threads, 1), LocalMessage.PrepareDatabase.maximumThreads))
     let found = try findResident(
       threads: threads, keepPercent: Int(request.keepPercent), &watch, &notes)
-    let manifest = writeManifest(found)
+    let manifest = found.map { ManifestWriting($0, home: agent.home) }
     let window = openWindow(mark: mark, for: usage, &notes)
     do throws(StepFailure) {
       isPrepared = true
@@ -46,9 +46,9 @@ extension DatabaseControl {
       }
       var held: LocalMessage.HeldMemory?
       if window != nil { if isGivenUp { hold?.release() } else { held = pin(&watch, &notes) } }
-      manifest?.crew.join()
+      manifest?.join()
       watch.lap("wait for manifest")
-      if let reason = manifest?.outcome.use({ $0 }) { throw StepFailure("manifest", reason) }
+      try manifest?.finish()
       guard let link, !link.isLost, !agent.stop.isRaised else {
         throw StepFailure("prepare", "it was interrupted")
       }
@@ -63,7 +63,7 @@ extension DatabaseControl {
           leavesEvicted: UInt64(resident - (left ?? resident)), steps: watch.steps, notes: notes),
         for: identity)
     } catch {
-      manifest?.crew.join()
+      manifest?.join()
       // Nothing has been reported, so nobody relies on the frames.
       if window != nil { hold?.release() }
       restoreCache(&notes)
@@ -83,28 +83,11 @@ extension DatabaseControl {
     var watch = Stopwatch()
     var notes: [String] = []
     let found = try findResident(threads: 2, keepPercent: 0, &watch, &notes)
-    let manifest = writeManifest(found)
-    manifest?.crew.join()
+    try found.map { ManifestWriting($0, home: agent.home) }?.finish()
     watch.lap("manifest")
-    if let reason = manifest?.outcome.use({ $0 }) { throw StepFailure("manifest", reason) }
     return LocalMessage.Prepared(
       leavesListed: UInt64(found?.listed ?? 0), leavesInManifest: UInt64(found?.residentCount ?? 0),
       leavesEvicted: 0, steps: watch.steps, notes: notes)
-  }
-
-  /// Writes while eviction goes on; the outcome is the reason why it failed, or nil.
-  private func writeManifest(_ found: Found?) -> (crew: Crew, outcome: Locked<String?>)? {
-    guard let found else { return nil }
-    let outcome = Locked<String?>(nil)
-    let crew = Crew("leafcutter-save", count: 1) { [home = agent.home] _ in
-      do throws(ManifestError) {
-        let identity = try DatabaseIdentity.read(fromHome: home)
-        try LeafManifest(database: identity, tables: found.resident).write(toHome: home)
-      } catch {
-        outcome.use { $0 = error.description }
-      }
-    }
-    return (crew, outcome)
   }
 
   /// nil where no frames can be held.

@@ -2,6 +2,7 @@ import CExtensionShims
 import Glibc
 import HookLink
 import LeafManifest
+import Synchronization
 
 /// What is in the cache, after a checkpoint.
 extension DatabaseControl {
@@ -88,10 +89,10 @@ extension DatabaseControl {
     }
     try expectRoom()
     try expectDescriptors()
-    let outcome = Locked<EngineError?>(nil)
+    let outcome = Mutex<EngineError?>(nil)
     let crew = Crew("leafcutter-ckpt", count: 1) { [engine] _ in
       do throws(EngineError) { try engine.openSession("").checkpoint() } catch {
-        outcome.use { $0 = error }
+        outcome.withLock { $0 = error }
       }
     }
     unfinishedCheckpoint = crew
@@ -102,7 +103,7 @@ extension DatabaseControl {
       )
     }
     unfinishedCheckpoint = nil
-    if let error = outcome.use({ $0 }) { throw StepFailure("checkpoint", error) }
+    if let error = outcome.withLock({ $0 }) { throw StepFailure("checkpoint", error) }
   }
 
   /// A checkpoint that finds the disk full can end the database (WT_PANIC), which would not have taken

@@ -1,6 +1,7 @@
 import CExtensionShims
 import Glibc
 import HookLink
+import Synchronization
 
 /// What the library's two entry points do (Sources/GuestHook/ExtensionEntry).
 public enum Extension {
@@ -14,7 +15,7 @@ public enum Extension {
       // The environment is not changed by a program that opens its database.
       let path = unsafe getenv("LEAFCUTTER_SOCKET").map { unsafe String(cString: $0) }
       let agent = DatabaseAgent(engine: engine, socket: path ?? LocalMessage.defaultSocket)
-      let isNew = databases.use { databases in
+      let isNew = databases.withLock { databases in
         if databases[engine.key] != nil { return false }
         databases[engine.key] = agent
         return true
@@ -37,11 +38,11 @@ public enum Extension {
 }
 
 /// The agents of this process's open databases, by the address of their connection.
-private let databases = Locked<[UInt: DatabaseAgent]>([:])
+private let databases = Mutex<[UInt: DatabaseAgent]>([:])
 
 private func takeAgent(_ connection: UnsafeMutableRawPointer) -> DatabaseAgent? {
   let key = UInt(bitPattern: connection)
-  return databases.use { $0.removeValue(forKey: key) }
+  return databases.withLock { $0.removeValue(forKey: key) }
 }
 
 private func complain(_ text: String) {
@@ -80,22 +81,22 @@ extension DatabaseAgent {
   fileprivate func takeOverMethods() {
     let close: CloseConnection = { connection, configuration in
       guard let connection = unsafe connection, let agent = unsafe takeAgent(connection),
-        let original = unsafe agent.methods.use({ unsafe $0.close })
+        let original = unsafe agent.methods.withLock({ unsafe $0.close })
       else { return EINVAL }
       agent.endEngineUse()
       return unsafe original(connection, configuration)
     }
     let openSession: OpenSession = { connection, handler, configuration, session in
       let key = UInt(bitPattern: connection)
-      guard let agent = databases.use({ $0[key] }),
-        let original = unsafe agent.methods.use({ unsafe $0.openSession })
+      guard let agent = databases.withLock({ $0[key] }),
+        let original = unsafe agent.methods.withLock({ unsafe $0.openSession })
       else { return EINVAL }
       agent.opened.raise()
       agent.giveBackOpenSession()
       return unsafe original(connection, handler, configuration, session)
     }
     // The types are those of wiredtiger.h; a word of the table holds a function's address.
-    methods.use {
+    methods.withLock {
       unsafe $0.close = unsafe unsafeBitCast(
         engine.replace(.close, by: unsafeBitCast(close, to: UnsafeMutableRawPointer.self)),
         to: CloseConnection?.self)
@@ -110,7 +111,7 @@ extension DatabaseAgent {
   /// inside ours still finds the engine's. Where another extension has put a function of its own in front of
   /// ours, the table is left alone.
   private func giveBackOpenSession() {
-    methods.use {
+    methods.withLock {
       guard let slot = engine.table.slots[.openSession],
         let original = unsafe $0.openSession,
         unsafe leafcutter_slot(engine.connection, slot) == $0.ownOpenSession

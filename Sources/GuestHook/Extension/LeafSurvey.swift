@@ -43,7 +43,7 @@ struct LeafSurvey: Sendable {
     tables = catalog.tables.map { .init(uri: $0.uri, creation: $0.creation, leaves: LeafList()) }
     let pieces = split(catalog.tables, home: home)
     let check = ReadCheck(engine)
-    let results = Locked([LeafWalk.Findings?](repeating: nil, count: pieces.count))
+    let results = Mutex([LeafWalk.Findings?](repeating: nil, count: pieces.count))
     let next = Counter()
     let crew = Crew("leafcutter-list", count: min(threads, pieces.count)) { _ in
       guard var walk = LeafWalk(home: home, engine: engine, hold: hold, check: check) else {
@@ -52,13 +52,13 @@ struct LeafSurvey: Sendable {
       while case let index = next.take(1), index < pieces.count, !stop.isRaised, !check.hasFailed {
         let piece = pieces[index]
         let findings = walk.findings(in: piece.content, of: catalog.tables[piece.table])
-        results.use { $0[index] = findings }
+        results.withLock { $0[index] = findings }
       }
     }
     crew.join()
     if check.hasFailed { throw .readsAll }
     if next.taken < pieces.count, !stop.isRaised { throw .noSession }
-    for (piece, findings) in zip(pieces, results.use { $0 }) {
+    for (piece, findings) in zip(pieces, results.withLock { $0 }) {
       guard let findings else { continue }
       tables[piece.table].leaves.append(contentsOf: findings.leaves)
       asked += findings.asked
@@ -131,19 +131,19 @@ final class ReadCheck: Sendable {
   private let engine: Engine
   /// nil where they are off and cannot be switched on.
   private let statistics: StatisticsInUse?
-  private let state: Locked<State>
+  private let state: Mutex<State>
 
   init(_ engine: Engine) {
     self.engine = engine
     statistics = try? StatisticsInUse(engine)
-    state = Locked(State(pagesRead: ReadCheck.count(engine)))
+    state = Mutex(State(pagesRead: ReadCheck.count(engine)))
   }
 
   /// So many searches found everything in the cache, and the engine has read about as many pages meanwhile.
-  var hasFailed: Bool { state.use { $0.hasFailed } }
+  var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
   func note(asked: Int, refused: Int) {
-    state.use { state in
+    state.withLock { state in
       state.asked += asked
       state.refused += refused
       guard state.asked >= ReadCheck.searches else { return }

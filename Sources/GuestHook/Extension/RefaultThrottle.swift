@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// Gives the threads that read leaves back their turns, at a rate that changes.
 final class RefaultThrottle: Sendable {
@@ -13,24 +14,24 @@ final class RefaultThrottle: Sendable {
     /// When the next turn is due.
     var next: UInt64 = 0
   }
-  private let state: Locked<State>
+  private let state: Mutex<State>
 
   /// - Parameter rate: leaves per second over all threads; infinite for no limit.
-  init(rate: Double) { state = Locked(State(rate: rate)) }
+  init(rate: Double) { state = Mutex(State(rate: rate)) }
 
-  func setRate(_ rate: Double) { state.use { $0.rate = rate } }
+  func setRate(_ rate: Double) { state.withLock { $0.rate = rate } }
 
   /// Gives nobody a turn for so many nanoseconds from now.
   func pause(for nanoseconds: UInt64) {
     let end = monotonicNanoseconds() + nanoseconds
-    state.use { $0.next = max($0.next, end) }
+    state.withLock { $0.next = max($0.next, end) }
   }
 
   /// Waits until so many leaves may be read; false where it was interrupted.
   func waitForTurn(_ leaves: Int, unless interrupt: Signal) -> Bool {
     while true {
       let now = monotonicNanoseconds()
-      let wait = state.use { state -> UInt64 in
+      let wait = state.withLock { state -> UInt64 in
         if state.next > now { return state.next - now }
         // A rate is at least hundreds a second, so this is at most some seconds.
         let took = UInt64(Double(leaves) / state.rate * 1e9)

@@ -1,5 +1,6 @@
 import Glibc
 import LeafManifest
+import Synchronization
 
 /// Which leaves are in the cache, asked without reading any.
 struct Residency: Sendable {
@@ -24,7 +25,7 @@ struct Residency: Sendable {
     }
     let next = Counter()
     let asked = Counter()
-    let results = Locked(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
+    let results = Mutex(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
     let crew = Crew("leafcutter-probe", count: min(threads, pieces.count)) { _ in
       guard let visitor = try? LeafVisitor(engine, probing: hold, home: home) else { return }
       while case let index = next.take(1), index < pieces.count, !stop.isRaised {
@@ -33,11 +34,11 @@ struct Residency: Sendable {
         let flags = Residency.probe(tables[table].leaves, range, visitor)
         visitor.letGo()
         _ = asked.take(range.count)
-        results.use { $0[table].replaceSubrange(range, with: flags) }
+        results.withLock { $0[table].replaceSubrange(range, with: flags) }
       }
     }
     crew.join()
-    self.tables = results.use { $0 }
+    self.tables = results.withLock { $0 }
     unasked = tables.reduce(0) { $0 + $1.leaves.count } - asked.taken
     resident = self.tables.reduce(0) { $0 + $1.count { $0 } }
   }

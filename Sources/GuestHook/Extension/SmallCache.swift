@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The engine's cache_size while a migration lasts: small, and made larger again for writers that it
 /// would fail.
@@ -28,9 +29,14 @@ final class SmallCache: Sendable {
     var size: UInt64
     var wasRaised = false
   }
-  private let state: Locked<State>
+  /// Shared with the watch.
+  private final class Shared: Sendable {
+    let state: Mutex<State>
+    init(size: UInt64) { state = Mutex(State(size: size)) }
+  }
+  private let shared: Shared
   /// Which the watch needs.
-  private let statistics = Locked<StatisticsInUse?>(nil)
+  private let statistics = Mutex<StatisticsInUse?>(nil)
   private let stop = Signal()
   private let watch: Crew?
 
@@ -48,8 +54,8 @@ final class SmallCache: Sendable {
     // Dirty once more is what is written until somebody looks.
     let wanted = max(bytes + 2 * usage.dirty, SmallCache.smallest)
     // Of a cache that has its own size, nothing is to be watched.
-    state = Locked(State(size: original))
-    watch = wanted < original ? SmallCache.watch(engine, state, below: original, until: stop) : nil
+    shared = Shared(size: original)
+    watch = wanted < original ? SmallCache.watch(engine, shared, below: original, until: stop) : nil
     var size = wanted
     var isSet = false
     while watch != nil, size < original, !isSet {
@@ -80,39 +86,39 @@ final class SmallCache: Sendable {
       endWatch()
       return
     }
-    state.use { $0.size = size }
+    shared.state.withLock { $0.size = size }
     let inUse = try? StatisticsInUse(engine)
-    statistics.use { $0 = inUse }
+    statistics.withLock { $0 = inUse }
   }
 
   /// It must be there before the cache is small, and does nothing until then. nil where no thread is to be
   /// had.
   private static func watch(
-    _ engine: Engine, _ state: Locked<State>, below original: UInt64, until stop: Signal
+    _ engine: Engine, _ shared: Shared, below original: UInt64, until stop: Signal
   ) -> Crew? {
     Crew(besides: "leafcutter-room", count: 1) { _ in
       var eviction = EvictionInVain()
       while !stop.wait(milliseconds: SmallCache.interval) {
         guard let usage = try? engine.cacheUsage() else { continue }
         // Not inside `state`: the engine lets a checkpoint that goes on come to its end first.
-        let now = state.use { $0 }
+        let now = shared.state.withLock { $0 }
         // Otherwise the program has its own idea of the size now.
         guard usage.limit == now.size, now.size < original,
           let size = SmallCache.largerSize(
             than: now, usage, isInVain: eviction.isInVain(usage), below: original),
           (try? engine.setCacheSize(size)) != nil
         else { continue }
-        state.use { $0 = State(size: size, wasRaised: true) }
+        shared.state.withLock { $0 = State(size: size, wasRaised: true) }
       }
     }
   }
 
   /// What cache_size was last set to, in bytes.
-  var size: UInt64 { state.use { $0.size } }
+  var size: UInt64 { shared.state.withLock { $0.size } }
 
   /// That writers needed a larger one; nil where the small one did.
   var noteOfRaise: String? {
-    state.use {
+    shared.state.withLock {
       $0.wasRaised ? "the small cache was made larger for writers, \($0.size >> 20) MiB" : nil
     }
   }
@@ -132,7 +138,7 @@ final class SmallCache: Sendable {
     let limit = try? engine.cacheUsage().limit
     let isOurs = size != original && limit ?? size == size
     let failure = isOurs ? SmallCache.giveBack(original, to: engine, unless: stop) : nil
-    statistics.use { $0 = nil }
+    statistics.withLock { $0 = nil }
     return failure
   }
 
