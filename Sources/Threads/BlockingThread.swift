@@ -66,11 +66,9 @@ public final class BlockingThread: Sendable {
   /// Waits for the end of the body; false when the time was over before.
   @discardableResult
   public func join(for timeout: Duration? = nil) -> Bool {
-    while true {
-      let deadline = SuspendingClock.now + (timeout ?? .seconds(3600))
-      if hasFinished.wait(until: deadline, for: { $0 ? true : nil }) != nil { return true }
-      if timeout != nil { return false }
-    }
+    func whenFinished(_ isFinished: inout Bool) -> Bool? { isFinished ? true : nil }
+    guard let timeout else { return hasFinished.wait(for: whenFinished) }
+    return hasFinished.wait(until: .now + timeout, for: whenFinished) ?? false
   }
 
   private final class Start: Sendable {

@@ -53,7 +53,18 @@ import Glibc
     return body(value)
   }
 
-  /// Calls `body` now and after every change until it returns something or `deadline` has passed.
+  /// Calls `body` now and after every change until it returns something.
+  public func wait<Result>(for body: (inout Value) -> Result?) -> Result {
+    unsafe pthread_mutex_lock(mutex)
+    defer { unsafe pthread_mutex_unlock(mutex) }
+    while true {
+      if let result = body(&value) { return result }
+      // The mutex is held, as the call requires; a spurious return goes round the loop.
+      unsafe pthread_cond_wait(changed, mutex)
+    }
+  }
+
+  /// The same until `deadline` has passed.
   ///
   /// - Returns: what `body` returned, or nil when the deadline passed first. `body` is called once
   ///   in any case, also when the deadline lies in the past.
@@ -67,7 +78,7 @@ import Glibc
       let left = SuspendingClock.now.duration(to: deadline)
       if left <= .zero { return nil }
       var wake = timespec(monotonicIn: left)
-      // The mutex is held, as the call requires; a spurious return goes round the loop.
+      // As above.
       unsafe pthread_cond_timedwait(changed, mutex, &wake)
     }
   }

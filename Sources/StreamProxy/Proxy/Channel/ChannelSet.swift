@@ -100,12 +100,7 @@ final class ChannelSet: Sendable {
   }
 
   /// Waits for the end of the main channel, or of ``finish(_:)``.
-  func awaitOutcome() -> MigrationOutcome {
-    while true {
-      let outcome = state.wait(until: .now + .seconds(3600)) { $0.outcome }
-      if let outcome { return outcome }
-    }
-  }
+  func awaitOutcome() -> MigrationOutcome { state.wait { $0.outcome } }
 
   /// Waits until no channel is left; false when the time was over before.
   @discardableResult

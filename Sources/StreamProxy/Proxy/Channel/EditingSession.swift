@@ -69,23 +69,14 @@ final class EditingSession: Sendable {
   /// Waits for the size of the target's pages. Where the main channel is not parsed nobody says it,
   /// and nobody edits.
   func awaitPageSize() -> Int {
-    while true {
-      let size = state.wait(until: .now + .seconds(3600)) { state in
-        state.pageSize
-          ?? (state.terms != nil || state.isOver ? EditingSession.pageSize : nil)
-      }
-      if let size { return size }
+    state.wait { state in
+      state.pageSize ?? (state.terms != nil || state.isOver ? EditingSession.pageSize : nil)
     }
   }
 
   /// Waits for the terms.
   func awaitTerms() -> Terms {
-    while true {
-      let terms = state.wait(until: .now + .seconds(3600)) { state in
-        state.terms ?? (state.isOver ? Terms() : nil)
-      }
-      if let terms { return terms }
-    }
+    state.wait { state in state.terms ?? (state.isOver ? Terms() : nil) }
   }
 
   /// The main channel has ended: nobody waits for anything any more.

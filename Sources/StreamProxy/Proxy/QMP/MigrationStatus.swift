@@ -24,11 +24,9 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
     public var dirtySyncCount: UInt64
     /// Bytes.
     public var pageSize: UInt64
-    /// Megabits per second.
-    public var mbps: Double
 
     private enum CodingKeys: String, CodingKey {
-      case normal, duplicate, transferred, remaining, total, mbps
+      case normal, duplicate, transferred, remaining, total
       case dirtySyncCount = "dirty-sync-count"
       case pageSize = "page-size"
     }

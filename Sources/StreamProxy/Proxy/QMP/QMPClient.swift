@@ -34,7 +34,7 @@ public final class QMPClient: Sendable {
     let socket: Socket
     do {
       socket = try Socket.connect(to: address, within: greetingTimeout)
-    } catch where error.code == EAGAIN {
+    } catch  where error.code == EAGAIN {
       // QEMU listens with a backlog of one, so behind a client that is served and one that queues a
       // third cannot even connect.
       throw .heldByAnotherClient(address: address.description, waited: greetingTimeout)

@@ -14,7 +14,6 @@ final class QMPConnection: Sendable {
     var isWriting = false
     /// Set once; every call fails with it from then on.
     var failure: QMPError?
-    var readerHasEnded = false
   }
 
   private enum Outcome {
