@@ -22,6 +22,12 @@ public struct ProgressReport: Encodable, Equatable, Sendable {
   public var uneditedReason: String?
   public var wireBytesPerSecond: Double?
 
+  private enum CodingKeys: String, CodingKey {
+    case state, target, seconds, bytesIn, bytesOut, rounds, pagesNormal, pagesZero, pagesDropped
+    case pagesHeld, uneditedReason
+    case wireBytesPerSecond = "wire_bytes_per_s"
+  }
+
   init(_ values: SharedProgress.Values, isPastReturn: Bool, target: SocketAddress) {
     let total = values.total
     state =

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Glibc
 import HookLink
 
-/// What one migration came to: printed at its end, and written as JSON.
+/// What one migration came to: printed at its end, and written as JSON, with the members in snake_case
+/// and seconds as `_s`.
 public struct MigrationSummary: Encodable, Sendable {
   public struct GuestReport: Encodable, Sendable {
     /// From PREPARE sent to the report's end, in seconds.
@@ -16,6 +17,11 @@ public struct MigrationSummary: Encodable, Sendable {
     /// The guest's own steps, in seconds.
     public var steps: [Step]
     public var notes: [String]
+
+    private enum CodingKeys: String, CodingKey {
+      case pagesHeld, pagesZeroed, leavesListed, leavesInManifest, leavesEvicted, steps, notes
+      case prepareSeconds = "prepare_s"
+    }
   }
 
   /// Held pages that were to be dropped, in one segment of the guest's memory.
@@ -36,6 +42,13 @@ public struct MigrationSummary: Encodable, Sendable {
     public var systemSeconds: Double
     /// CPU time of the main channel's thread inside the editor.
     public var parsingSeconds: Double
+
+    private enum CodingKeys: String, CodingKey {
+      case peakResidentBytes
+      case userSeconds = "user_s"
+      case systemSeconds = "system_s"
+      case parsingSeconds = "parsing_s"
+    }
   }
 
   public var result: String
@@ -67,20 +80,11 @@ public struct MigrationSummary: Encodable, Sendable {
   public let outcome: MigrationOutcome
 
   private enum CodingKeys: String, CodingKey {
-    case result, reason, rounds, guest, proxy
-    case exitCode = "exit_code"
+    case result, reason, exitCode, bytesIn, bytesOut, pagesNormal, pagesZero, deadPagesMet
+    case pagesDropped, deadSegments, rounds, markCopies, uneditedReason, pinnedBandwidth, guest,
+      proxy
     case totalSeconds = "total_s"
-    case bytesIn = "bytes_in"
-    case bytesOut = "bytes_out"
-    case pagesNormal = "pages_normal"
-    case pagesZero = "pages_zero"
-    case deadPagesMet = "dead_pages_met"
-    case pagesDropped = "pages_dropped"
-    case deadSegments = "dead_segments"
-    case markCopies = "mark_copies"
-    case uneditedReason = "unedited_reason"
     case wireBytesPerSecond = "wire_bytes_per_s"
-    case pinnedBandwidth = "pinned_bandwidth"
     case scaledDowntimeLimit = "scaled_downtime_limit_ms"
   }
 
@@ -122,6 +126,7 @@ public struct MigrationSummary: Encodable, Sendable {
   public func write(toFile path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     try encoder.encode(self).write(to: URL(filePath: path))
   }
 

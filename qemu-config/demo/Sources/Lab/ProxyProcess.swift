@@ -16,6 +16,14 @@ public final class ProxyProcess: Sendable {
       public var pagesHeld: UInt64
       public var steps: [Step]
       public var notes: [String]
+
+      private enum CodingKeys: String, CodingKey {
+        case steps, notes
+        case prepareSeconds = "prepare_s"
+        case leavesInManifest = "leaves_in_manifest"
+        case leavesEvicted = "leaves_evicted"
+        case pagesHeld = "pages_held"
+      }
     }
 
     public struct Step: Decodable, Sendable {
@@ -34,6 +42,13 @@ public final class ProxyProcess: Sendable {
       public var userSeconds: Double
       public var systemSeconds: Double
       public var parsingSeconds: Double
+
+      private enum CodingKeys: String, CodingKey {
+        case peakResidentBytes = "peak_resident_bytes"
+        case userSeconds = "user_s"
+        case systemSeconds = "system_s"
+        case parsingSeconds = "parsing_s"
+      }
     }
 
     public var result: String
