@@ -9,7 +9,7 @@ public struct MemorySegment: Equatable, Sendable {
     self.length = length
   }
 
-  /// The first address behind it.
+  /// The first address after it.
   ///
   /// - Precondition: it does not reach beyond the address space; one that was read does not.
   public var end: UInt64 { start + length }

@@ -10,13 +10,13 @@
 /// the page: with a source that could do that, the proxy does not edit.
 ///
 /// Which copy of a page is the last. All channels pass a synchronisation before any goes on, at the
-/// destination too, so ``syncs``, the number of synchronisations behind which a copy came, orders the
+/// destination too, so ``syncs``, the number of synchronisations after which a copy came, orders the
 /// copies on all channels. Between two synchronisations a source means to send a page once: it walks
 /// each round over the blocks in one direction, and synchronises where it starts again (`ram.c`,
 /// find_dirty_block), or after every section. QEMU 7.2 sometimes queues the last page of a packet a
 /// second time (`multifd.c`, multifd_queue_page, looks at a packet that it has given away), and then
 /// two channels carry copies without an order. If the guest wrote between the two, the page is dirty
-/// again and comes once more behind the next synchronisation; the last ones of all are equal.
+/// again and comes once more after the next synchronisation; the last ones of all are equal.
 public struct MultifdEditor: Sendable {
   public enum Progress: Equatable, Sendable {
     /// The header needs this many bytes, counted from the packet's start.
@@ -172,7 +172,7 @@ public struct MultifdEditor: Sendable {
     return mayDrop
   }
 
-  /// Normal pages keep their order, because their payload has it; behind them come the zero pages
+  /// Normal pages keep their order, because their payload has it; after them come the zero pages
   /// that the source named, then the dropped ones.
   private mutating func edit(
     _ input: RawSpan, _ packet: inout MultifdPacket, block: Int, normal: Int, zero: Int

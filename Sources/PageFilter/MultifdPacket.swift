@@ -20,7 +20,7 @@ public struct MultifdPacket: Sendable {
   /// As it is to be written.
   public internal(set) var header: [UInt8] = []
   public internal(set) var runs: [Run] = []
-  /// The channel is synchronised behind this packet.
+  /// The channel is synchronised after this packet.
   public internal(set) var isSync = false
   /// The mark page is among its zero pages.
   public internal(set) var zeroesMark = false

@@ -49,14 +49,14 @@ extension StreamEditor {
     return .done
   }
 
-  /// Behind the last entry stands EOS, MULTIFD_FLUSH or a record; none is a power of two from the
+  /// After the last entry stands EOS, MULTIFD_FLUSH or a record; none is a power of two from the
   /// target page size on.
   private func isHostPageSize(_ word: UInt64) -> Bool {
     word.nonzeroBitCount == 1 && word >= 1 << targetPageBits
   }
 
-  /// QEMU 4.0 wrote one byte more behind each address: whether the block is shared (commit b17fbbe55c has
-  /// removed it again). It is taken for that where what follows fits only behind it; nil where more has to
+  /// QEMU 4.0 wrote one byte more after each address: whether the block is shared (commit b17fbbe55c has
+  /// removed it again). It is taken for that where what follows fits only after it; nil where more has to
   /// be seen.
   private func marksShared(_ input: RawSpan, at position: Int, remaining: UInt64) -> Bool? {
     guard let fitsHere = listGoesOn(input, at: position, remaining: remaining) else { return nil }
@@ -64,7 +64,7 @@ extension StreamEditor {
     return listGoesOn(input, at: position + 1, remaining: remaining)
   }
 
-  /// Whether the next entry's name and length can stand there; behind the last one, EOS.
+  /// Whether the next entry's name and length can stand there; after the last one, EOS.
   private func listGoesOn(_ input: RawSpan, at position: Int, remaining: UInt64) -> Bool? {
     guard input.byteCount >= position + 8 else { return nil }
     guard remaining > 0 else {

@@ -28,7 +28,7 @@ extension StreamEditor {
 
   /// For the main channel of a post-copy recovery: commands and sections without preamble or START
   /// (`savevm.c:qemu_loadvm_state_main`). Blocks, sections and page size are those of the connection
-  /// that broke, and the point of no return lies behind it.
+  /// that broke, and the point of no return lies after it.
   public init(recoveryOf main: borrowing StreamEditor) {
     self.init()
     readsOnly = main.readsOnly

@@ -5,11 +5,11 @@ extension StreamEditor {
   /// Sizes of target pages as powers of two, the likeliest first.
   private static let knownPageBits: [UInt64] = [12, 10, 13, 14, 16]
 
-  /// Takes the page size by which a record stands behind the PAGE record's body.
+  /// Takes the page size by which a record stands after the PAGE record's body.
   ///
   /// - Parameter body: offset of the page's first byte.
   /// - Returns: false where more input is needed to tell. Where no size fits, it stays what it was.
-  mutating func settlePageSize(_ input: RawSpan, behind body: Int) -> Bool {
+  mutating func settlePageSize(_ input: RawSpan, after body: Int) -> Bool {
     for bits in StreamEditor.knownPageBits {
       let next = body + 1 << bits
       guard input.byteCount >= next + 8 else { return false }

@@ -135,7 +135,7 @@ extension StreamEditor {
     }
     let isPage = kind == StreamFormat.RecordFlag.page
     if assumesPageSize, isPage {
-      guard settlePageSize(input, behind: position + headerLength) else { return .needsInput }
+      guard settlePageSize(input, after: position + headerLength) else { return .needsInput }
     }
     let body = try bodyLength(kind, input, at: position + headerLength)
     guard let body, input.byteCount - position >= headerLength + body else { return .needsInput }

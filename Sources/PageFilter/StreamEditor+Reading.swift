@@ -18,7 +18,7 @@ extension StreamEditor {
     if case .forward(let count, then: .element) = state { count } else { 0 }
   }
 
-  /// Bytes behind a page record's header; nil where more input is needed to tell.
+  /// Bytes after a page record's header; nil where more input is needed to tell.
   ///
   /// - Parameter kind: PAGE or ZERO; of a reader also XBZRLE, a byte 1, a 16-bit length and a delta
   ///   (`ram.c:load_xbzrle`), or COMPRESS_PAGE, a 32-bit length and a zlib stream
@@ -53,7 +53,7 @@ extension StreamEditor {
   }
 
   /// Whether the device states of a background snapshot begin with this FULL section. They are of
-  /// the moment when it began, and stand behind the last PART of RAM, which has no END
+  /// the moment when it began, and stand after the last PART of RAM, which has no END
   /// (`migration.c:bg_migration_completion`).
   mutating func beginsSnapshotStates(_ name: String) -> Bool {
     guard readsOnly, let ramSection, let index = sectionIndices[ramSection],

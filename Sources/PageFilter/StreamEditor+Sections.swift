@@ -211,7 +211,7 @@ extension StreamEditor {
   }
 
   /// No point of no return has been passed. Where only dirty bitmaps are sent in post-copy, their
-  /// switchover comes behind the end of RAM, which was judged.
+  /// switchover comes after the end of RAM, which was judged.
   private var isBeforeReturn: Bool { !passedSwitchover && !counters.ramEnded }
 
   /// Footers can be switched off; since their mark is no element's type, one byte decides.

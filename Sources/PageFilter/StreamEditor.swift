@@ -1,7 +1,7 @@
 /// Parser and editor of QEMU's main migration channel: bytes in, decisions out.
 ///
 /// It is a value without I/O, clock or threads. Its caller keeps the input buffer, presents what is
-/// not consumed again with more behind it, writes what the ``EditList`` says, and is told at named
+/// not consumed again with more after it, writes what the ``EditList`` says, and is told at named
 /// stop points that it has something to wait for, to learn or to judge. Only two edits are ever made: a PAGE
 /// record of a dead page becomes a ZERO record in its place, and the verdict is put over copies of
 /// the mark page. The format is that of QEMU 7.2 to 11 (`migration/savevm.c`, `migration/ram.c`).

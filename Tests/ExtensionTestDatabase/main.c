@@ -17,7 +17,7 @@
  *   statistics all|none  switches the engine's statistics on or off
  *   verify      reads and compares every document; "ok N BAD"
  *   slots       the words of WT_CONNECTION, WT_SESSION and WT_CURSOR at which the methods lie that
- *               Leafcutter uses, with the first one's and the one behind the last's, by the header
+ *               Leafcutter uses, with the first one's and the one after the last's, by the header
  *   methods     "ok OPEN_SESSION CLOSE", 1 where the connection's method is the engine's own
  *   close       closes the connection, opens it without Leafcutter, runs WT_SESSION::verify
  *   reopen      closes the connection and opens it again in the same process

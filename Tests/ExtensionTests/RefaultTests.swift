@@ -33,7 +33,7 @@ import Testing
   @Test func neighboursInTheFileAreAskedForInOnePiece() {
     var leaves = LeafList()
     let gap = ReadAhead.largestGap
-    // Two that touch, one behind the largest gap, one behind a larger one, and one at the end of all numbers.
+    // Two that touch, one after the largest gap, one after a larger one, and one at the end of all numbers.
     for (offset, size) in [
       (4096, 4096), (8192, 8192), (16384 + gap, 4096), (16384 + 2 * gap + 4097, 4096),
       (UInt64.max - 10, 4096),

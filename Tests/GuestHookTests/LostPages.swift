@@ -33,7 +33,7 @@ struct LostPages {
       return (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) }
     }
     let marks = MarkLedger()
-    marks.passed(bytes, on: 0, behind: 0, running: 0, earlier: false)
+    marks.passed(bytes, on: 0, after: 0, running: 0, earlier: false)
     do throws(ProofFailure) {
       try marks.judge(of: migration, running: 0, bound: .seconds(10))
       return true

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Guardian
 
-/// What goes on behind the report.
+/// What goes on after the report.
 @Suite(.serialized)
 struct ReclaimTests {
   @Test("the page cache of the database's files is dropped, dirty pages too, and the data stays")

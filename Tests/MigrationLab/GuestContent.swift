@@ -4,7 +4,7 @@ import HookLink
 /// changed all the time, reported as held, a probe page, the mark page, or never touched.
 public struct GuestContent: Sendable {
   static let pageSize = UInt64(GuestMemoryFile.pageSize)
-  /// Behind what a source can have sent, into the sockets' buffers, before the guest was asked: a
+  /// After what a source can have sent, into the sockets' buffers, before the guest was asked: a
   /// guest that is stopped does not send its mark page a second time.
   public static let markAddress: UInt64 = 28 << 20
   /// The first MiB holds the mailbox and the page tables.

@@ -152,7 +152,7 @@ extension GuestLayout {
     return layout
   }()
 
-  /// Main memory on both sides of 4 GiB, and a dimm in the area behind it, which begins at a
+  /// Main memory on both sides of 4 GiB, and a dimm in the area after it, which begins at a
   /// multiple of 1 GiB.
   private static func dimm(_ name: String, _ chipset: Chipset, hot: Bool) -> GuestLayout {
     var layout = cut(name, chipset, 128 * mebibyte, at: 96 * mebibyte)

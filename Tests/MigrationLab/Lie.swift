@@ -5,7 +5,7 @@ import HookLink
 public enum Lie: CaseIterable, Sendable {
   /// All memory from 2 MiB on is held, its own program's, the probes and the mark page too.
   case everyPage
-  /// Held is what lies in no memory: below 1 MiB, before the devices, behind the end.
+  /// Held is what lies in no memory: below 1 MiB, before the devices, after the end.
   case foreignPages
   /// Report and revocations come page by page, a million of the latter.
   case tinyRanges
@@ -68,7 +68,7 @@ public enum Lie: CaseIterable, Sendable {
     return nil
   }
 
-  /// What comes behind it.
+  /// What comes after it.
   func tellAfter(of migration: MigrationID, content: GuestContent, _ send: ([UInt8]) -> Void) {
     switch self {
     case .tinyRanges:

@@ -7,7 +7,7 @@ import Threads
 /// Stands in for the guardian: answers PREPARE with the mark page and with the pages that the guest
 /// never touches again, or fills those with zeroes where that is asked, and sends heartbeats. It writes
 /// from outside, which is in nobody's dirty log: the mark page is made dirty by the guest, and the rest
-/// lies behind what was sent before the guest was asked.
+/// lies after what was sent before the guest was asked.
 public final class ReportingGuest: Sendable {
   let address: SocketAddress
   private let content: GuestContent

@@ -92,7 +92,7 @@ struct RecordedStreamTests {
             : .init(bytes: Array(tail[..<cut]), offset: first.offset, hasFooters: true))
         if cut > 0, found.problem == nil { complete.append(cut) }
         if cut == Int(states) + 1 {
-          // Behind the EOF byte: what footers tell is what the description tells.
+          // After the EOF byte: what footers tell is what the description tells.
           #expect(found.states == whole.deviceStates && found.note != nil)
         }
       }

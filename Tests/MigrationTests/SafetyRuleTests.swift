@@ -136,7 +136,7 @@ private final class RuleRun {
       try await bench.reuse(reused)
       try converge()
     case .lease:
-      // The next copy of the mark page is a round away, behind the guest's stop.
+      // The next copy of the mark page is a round away, after the guest's stop.
       try bench.source.set(["max-bandwidth": .number(4 << 20)])
       bench.guest.fallSilent()
       try await Task.sleep(for: .seconds(6))

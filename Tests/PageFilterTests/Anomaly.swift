@@ -98,14 +98,14 @@ struct Anomaly: Sendable, CustomStringConvertible {
 }
 
 extension StreamBuilder {
-  /// What stands behind an anomaly: enough of it that no reader waits for more.
+  /// What stands after an anomaly: enough of it that no reader waits for more.
   static let rest: [UInt8] = (0..<400).map { UInt8(truncatingIfNeeded: $0 &* 37 | 1) }
 
   /// A stream with the anomaly in its PART.
   ///
-  /// - Parameter afterPages: behind pages that can be dropped, or in front of them.
+  /// - Parameter afterPages: after pages that can be dropped, or in front of them.
   static func stream(with anomaly: Anomaly, afterPages: Bool) -> (stream: SampleStream, at: Int) {
-    var build = StreamBuilder("\(anomaly) \(afterPages ? "behind" : "before") pages")
+    var build = StreamBuilder("\(anomaly) \(afterPages ? "after" : "before") pages")
     build.begin()
     build.startRAM([.init("pc.ram", pages: 9), .init("pc.bios", pages: 2)])
     build.endOfSection()

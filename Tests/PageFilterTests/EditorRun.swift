@@ -3,7 +3,7 @@ import PageFilter
 import StreamSamples
 
 /// One stream pushed through an editor in pieces, as the proxy does it: what is not consumed is
-/// presented again with the next piece behind it.
+/// presented again with the next piece after it.
 struct EditorRun {
   var output: [UInt8] = []
   var stops: [SampleStream.StopPoint] = []

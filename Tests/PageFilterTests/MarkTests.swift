@@ -65,7 +65,7 @@ import Testing
 
   @Test func aForeignPageOrAZeroPageAtTheMarksPlaceTakesTheCopyAway() {
     let sample = sample(pageBits: 10)
-    // Behind the foreign page, and behind the zero page.
+    // After the foreign page, and after the zero page.
     let places = sample.records.filter { $0.place == .init(0, 2) }
     for end in [places[2], places[3]].map({ sample.range(of: $0).upperBound }) {
       let run = EditorRun(Array(sample.bytes[..<end])) { $1.watch(MarkRule(SampleStream.mark)) }

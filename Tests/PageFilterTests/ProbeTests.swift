@@ -15,7 +15,7 @@ import Testing
     return front + [UInt8](repeating: 0, count: size - front.count)
   }
 
-  /// Where probe `number` is recognised for the first time: the offset behind its record.
+  /// Where probe `number` is recognised for the first time: the offset after its record.
   private struct Passage: Equatable {
     var number: Int
     var offset: Int

@@ -120,7 +120,7 @@ import Testing
     #expect(run.bypassOffset == UInt64(offset))
   }
 
-  /// A FULL section behind nothing of RAM is no snapshot's.
+  /// A FULL section after nothing of RAM is no snapshot's.
   @Test func deviceStatesBeforeAnyPageAreNoSnapshot() {
     var build = StreamBuilder("device states first")
     build.begin()

@@ -145,7 +145,7 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
       #expect(channel.kind == "postcopy-preempt" && channel.bytes == 8)
       #expect(channel.pages == .none)
     }
-    // Cut off, or with something behind it, it is none.
+    // Cut off, or with something after it, it is none.
     for cut in 1..<bytes.count { #expect(try !inspect(Array(bytes[..<cut])).isComplete) }
     #expect(try !inspect(bytes + [0]).isComplete)
   }
@@ -153,7 +153,7 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
   @Test func whatFollowsTheEndOfAPreemptChannelIsDamage() throws {
     let bytes = SampleStream.preempt(ends: true).bytes
     let problem = try #require(try inspect(bytes + [0, 0]).problem)
-    #expect(problem.offset == UInt64(bytes.count) && problem.sentence.contains("goes on behind"))
+    #expect(problem.offset == UInt64(bytes.count) && problem.sentence.contains("goes on after"))
   }
 
   @Test func aRecoveryIsReadBesideTheConnectionThatBroke() throws {

@@ -53,7 +53,7 @@ struct ChannelRosterTests {
       roster.expects(.init(multifd: 2, preempt: true))
       var ids: [Int] = []
       var dialled: [ChannelRole] = []
-      // QEMU makes its preempt channel behind the main one, whatever is made behind that.
+      // QEMU makes its preempt channel after the main one, whatever is made after that.
       let isPreempt = order.firstIndex(of: 0)! < order.firstIndex(of: 3)!
       for index in order {
         let id = roster.accepted()
@@ -85,7 +85,7 @@ struct ChannelRosterTests {
     }
   }
 
-  @Test("Whoever speaks first of those that are silent behind the main one is the preempt channel")
+  @Test("Whoever speaks first of those that are silent after the main one is the preempt channel")
   func silentStrangerBehindMain() {
     for speaker in 1...2 {
       var roster = ChannelRoster()
@@ -203,7 +203,7 @@ struct ChannelRosterTests {
     }
   }
 
-  @Test("What begins no channel is refused, unless it may be a preempt channel behind the main one")
+  @Test("What begins no channel is refused, unless it may be a preempt channel after the main one")
   func strangers() {
     let refused = { (roster: ChannelRoster, id: Int) in
       if case .refuse = roster.decision(for: id) { true } else { false }
@@ -251,11 +251,11 @@ struct ChannelRosterTests {
   @Test("A connection that was made before the main one is known")
   func precedence() {
     var roster = ChannelRoster()
-    let (before, main, behind) = (roster.accepted(), roster.accepted(), roster.accepted())
+    let (before, main, after) = (roster.accepted(), roster.accepted(), roster.accepted())
     #expect(!roster.precedesMain(before))
     roster.spoke(main, as: .main)
-    #expect(settle(&roster, [before, main, behind]) == [.main])
-    #expect(roster.precedesMain(before) && !roster.precedesMain(behind))
+    #expect(settle(&roster, [before, main, after]) == [.main])
+    #expect(roster.precedesMain(before) && !roster.precedesMain(after))
   }
 
   @Test("A recovery's preempt channel does not wait for multifd channels, which do not come back")

@@ -96,7 +96,7 @@ import Threads
         try source.write([22, 3, 1, 0, 0])
       } else {
         try source.write(Scene.beginning(returnPath: false).sample.bytes)
-        // PART, and an XBZRLE record: everything behind it is passed on unread.
+        // PART, and an XBZRLE record: everything after it is passed on unread.
         try source.write([0x02, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0x50, 0x60, 1, 0, 2, 9, 9])
       }
       // More than all buffers take.

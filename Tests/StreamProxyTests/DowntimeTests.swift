@@ -110,16 +110,16 @@ import Testing
   }
 
   /// Milliseconds until the guest runs at the destination when QEMU stops it as late as it may.
-  private func downtime(wire: Double, limit: UInt64, behind: Double) -> Double {
+  private func downtime(wire: Double, limit: UInt64, after: Double) -> Double {
     let told = SwitchoverBandwidth.bytesPerSecond(
       wire: wire, inFlight: BytesInFlight.smallest, downtimeLimit: limit)
     let left = Double(told) * Double(limit) / 1000 + Double(BytesInFlight.smallest)
-    return left / wire * 1000 + behind
+    return left / wire * 1000 + after
   }
 
   @Test(arguments: [(119e6, 300), (1.2e9, 300), (119e6, 1000), (1.2e9, 150)] as [(Double, UInt64)])
   func whatIsUnderWayAndWhatFollowsThePagesFitsIntoTheLimit(wire: Double, limit: UInt64) {
-    let found = downtime(wire: wire, limit: limit, behind: 25)
+    let found = downtime(wire: wire, limit: limit, after: 25)
     #expect(found <= Double(limit) + 0.01 && found > Double(limit) - 0.01)
   }
 

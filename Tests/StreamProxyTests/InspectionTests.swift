@@ -71,7 +71,7 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
       #expect(problem.offset == UInt64(cut), "cut at \(cut): \(problem.sentence)")
       #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
     }
-    // Behind the EOF byte: QEMU with suppress-vmdesc.
+    // After the EOF byte: QEMU with suppress-vmdesc.
     let found = try inspect(sample.bytes[...end])
     #expect(found.isComplete && found.deviceStatesNote != nil)
     #expect(found.deviceStates.map(\.name) == ["timer", "cpu_common"])
@@ -114,7 +114,7 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     #expect(colo.deviceStatesNote?.contains("are not read") == true)
   }
 
-  /// A byte 00 in the data of a device, behind what looks like some footer.
+  /// A byte 00 in the data of a device, after what looks like some footer.
   @Test func aFooterOfAnotherSectionIsNoEnd() throws {
     var build = StreamBuilder.untilEndOfRAM()
     build.open(4, id: 40, "timer", version: 2)
@@ -207,10 +207,10 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     var build = StreamBuilder.untilEndOfRAM()
     let offset = UInt64(build.offset)
     build.put([0x55, 1, 2, 3])
-    let behind = try inspect(build.sample.bytes)
-    #expect(behind.problem?.offset == offset)
-    #expect(behind.problem?.sentence.contains("0x55") == true)
-    #expect(behind.text.hasSuffix("at byte \(offset): \(behind.problem?.sentence ?? "")"))
+    let after = try inspect(build.sample.bytes)
+    #expect(after.problem?.offset == offset)
+    #expect(after.problem?.sentence.contains("0x55") == true)
+    #expect(after.text.hasSuffix("at byte \(offset): \(after.problem?.sentence ?? "")"))
   }
 
   @Test func aFileThatCannotBeReadIsAnErrorAndNoStream() {

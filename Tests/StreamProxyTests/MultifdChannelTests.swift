@@ -81,7 +81,7 @@ import Threads
   ///
   /// - Parameters:
   ///   - trickles: the destination has a small buffer and is read a few KB at a time.
-  ///   - pauses: the source waits behind each cut, so that each piece is read by itself.
+  ///   - pauses: the source waits after each cut, so that each piece is read by itself.
   private func carry(
     _ bytes: [UInt8], cutAt cuts: [Int], _ packets: [Packet], tcp: Bool, trickles: Bool = false,
     pauses: Bool = false, pointOfNoReturn: PointOfNoReturn = PointOfNoReturn()

@@ -283,7 +283,7 @@ import Threads
     #expect(!restores || scene.qmp.state.withLock { $0.settings.last } == "events=false")
   }
 
-  /// The source ends in the middle of a page behind the first round.
+  /// The source ends in the middle of a page after the first round.
   private func cut(_ scene: Scene, status: String? = nil) async throws -> MigrationSummary {
     try await scene.play { scene in
       let source = try scene.connect()

@@ -25,7 +25,7 @@ import Testing
 
   @Test func pagesCrossUntilTheProbeHasPassed() async throws {
     var script = SourceScript()
-    // It comes behind the first round; END comes behind it.
+    // It comes after the first round; END comes after it.
     script.probe = { _ in nil }
     script.between = { _, source, migration in
       var build = Scene.beginning()

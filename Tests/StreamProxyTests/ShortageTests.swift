@@ -5,7 +5,7 @@ import Testing
 
 @testable import StreamProxy
 
-/// Strangers connect until no descriptor or no thread is left. That ends no migration, neither behind the
+/// Strangers connect until no descriptor or no thread is left. That ends no migration, neither after the
 /// point of no return, where two guests could run, nor before it. The proxy is a process of its own, whose
 /// limits are its own.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ShortageTests {

@@ -29,7 +29,7 @@ import Testing
       build.sceneEnd(mark: Scene.copy(of: migration))
       let bytes = Array(build.sample.bytes[sent...].dropLast(missing))
       try source.write(bytes)
-      // The device states are behind the point of no return.
+      // The device states are after the point of no return.
       let last = Array(bytes.suffix(16))
       #expect(soon { scene.destination?.received.withLock { $0.suffix(16) == last[...] } == true })
       scene.qmp.close()

@@ -58,7 +58,7 @@ extension SampleStream {
     return build.sample
   }
 
-  /// The main channel of a post-copy recovery behind ``postCopy()``.
+  /// The main channel of a post-copy recovery after ``postCopy()``.
   public static func recovery() -> SampleStream {
     var build = StreamBuilder("post-copy recovery")
     build.announce([ram, rom])

@@ -48,7 +48,7 @@ extension PassedSample {
       reading: .init(xbzrle: xbzrle, compressed: compressed, tail: stream.bytes.count - start))
   }
 
-  /// Records in the first round, behind zero pages that name the block.
+  /// Records in the first round, after zero pages that name the block.
   private static func records(
     _ name: String, _ bodies: [(inout StreamBuilder) -> Void]
   ) -> SampleStream {
@@ -98,7 +98,7 @@ extension PassedSample {
 
   private static func rdma(_ build: inout StreamBuilder) { build.header(0x080, block: 0, page: 1) }
 
-  /// The command that begins it, the first copy, and a checkpoint behind its description, with
+  /// The command that begins it, the first copy, and a checkpoint after its description, with
   /// messages that are no elements of a stream (`migration/colo.c`).
   private static func colo() -> SampleStream {
     var build = StreamBuilder("COLO")

@@ -16,7 +16,7 @@ public struct SampleStream: Sendable {
     public var pages: Int
     public var hostPageSize: UInt64?
     public var regionAddress: UInt64?
-    /// QEMU 4.0 says it behind the address.
+    /// QEMU 4.0 says it after the address.
     public var isShared: Bool?
 
     public init(

@@ -44,7 +44,7 @@ extension SampleStream {
   }
 
   /// Only the disks' dirty bitmaps are sent in post-copy: an ADVISE without sizes, and a switchover
-  /// behind the end of RAM.
+  /// after the end of RAM.
   static func dirtyBitmapsPostcopy() -> SampleStream {
     var build = StreamBuilder("dirty bitmaps in post-copy")
     build.begin()

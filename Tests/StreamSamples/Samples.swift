@@ -126,7 +126,7 @@ extension SampleStream {
   }
 
   static func virtioMem(first: Bool) -> SampleStream {
-    var build = StreamBuilder("virtio-mem \(first ? "before" : "behind") RAM's START")
+    var build = StreamBuilder("virtio-mem \(first ? "before" : "after") RAM's START")
     build.begin()
     if first { build.earlyVirtioMem() }
     build.startRAM([ram, .init("0000:00:02.0/vmem0", pages: 70)])

@@ -30,7 +30,7 @@ struct ArrivalReader {
   private func readRecords(
     _ buffer: UnsafeMutableRawBufferPointer, beginning: Int
   ) throws -> (pages: Int, zeroPages: Int) {
-    var records = ArrivedRecords(behind: beginning)
+    var records = ArrivedRecords(after: beginning)
     var end = 4
     while true {
       let consumed = try unsafe records.read(UnsafeRawBufferPointer(rebasing: buffer[..<end]))

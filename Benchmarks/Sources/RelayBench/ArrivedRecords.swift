@@ -12,9 +12,9 @@ struct ArrivedRecords {
   /// Of the beginning, which is not looked at.
   private var skip: Int
 
-  init(behind beginning: Int) { skip = beginning }
+  init(after beginning: Int) { skip = beginning }
 
-  /// How many bytes have been dealt with; the rest is to be shown again, with more behind it.
+  /// How many bytes have been dealt with; the rest is to be shown again, with more after it.
   mutating func read(_ bytes: UnsafeRawBufferPointer) throws -> Int {
     var at = 0
     while at < bytes.count {

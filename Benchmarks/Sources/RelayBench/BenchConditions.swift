@@ -45,7 +45,7 @@ struct BenchConditions: Encodable {
     return line.map { String($0.trimmed) } ?? ""
   }
 
-  /// Behind `name:` in a text of proc(5), empty where there is none.
+  /// After `name:` in a text of proc(5), empty where there is none.
   static func value(of name: String, in text: String) -> String {
     for line in text.split(separator: "\n") where line.hasPrefix(name) {
       return line.firstIndex(of: ":").map { String(line[$0...].dropFirst().trimmed) } ?? ""

@@ -35,7 +35,7 @@ enum BenchTable {
     return "| \(cells.joined(separator: " | ")) |"
   }
 
-  /// With so many digits behind the point.
+  /// With so many digits after the point.
   static func fixed(_ value: Double, _ digits: Int) -> String {
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }

@@ -83,7 +83,7 @@ final class Destination: Sendable {
     let result = arrived.withLock { $0 }
     if let failure = result.failure { throw BenchError(failure) }
     guard bytes.load(ordering: .relaxed) == everything.load(ordering: .relaxed) else {
-      throw BenchError("bytes arrived behind the stream's end")
+      throw BenchError("bytes arrived after the stream's end")
     }
     return result
   }

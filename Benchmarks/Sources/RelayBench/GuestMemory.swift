@@ -2,7 +2,7 @@ import CBenchSystem
 import Glibc
 import HookLink
 
-/// The guest whose memory crosses: `pages` pages that are sent once, behind the first 2 MiB, in which
+/// The guest whose memory crosses: `pages` pages that are sent once, after the first 2 MiB, in which
 /// the mark page and the probe page lie, and before 2 MiB that are reported and never sent.
 ///
 /// It is as large as what is sent of it, like a guest's, so that a source reads memory and no cache.

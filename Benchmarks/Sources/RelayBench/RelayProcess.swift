@@ -131,7 +131,7 @@ final class RelayProcess {
   private static func withStrings<Result>(
     _ texts: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
   ) -> Result {
-    // Copies that are freed behind the call.
+    // Copies that are freed after the call.
     var copies = unsafe texts.map { unsafe strdup($0) } + [nil]
     defer { for index in unsafe copies.indices { unsafe free(copies[index]) } }
     return unsafe copies.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress!) }

@@ -3,10 +3,10 @@ import StreamSamples
 
 /// The parts of the stream that are not pages, and how long all of it is.
 ///
-/// A prologue goes first and is not timed: in it the mark page and the probe page cross, behind which a
+/// A prologue goes first and is not timed: in it the mark page and the probe page cross, after which a
 /// proxy may drop pages.
 struct SourceStream {
-  /// RAM's section is closed and opened again behind so many pages, as QEMU does for its rate limit.
+  /// RAM's section is closed and opened again after so many pages, as QEMU does for its rate limit.
   static let pagesInSection = 4096
   /// `MULTIFD_PACKET_SIZE` (512 KiB) in pages.
   static let pagesInPacket = 128

@@ -6,7 +6,7 @@ import Threads
 
 /// One stream through one relay.
 struct Turn {
-  /// What was seen of it. The counts and the time begin behind the prologue and end when the destination
+  /// What was seen of it. The counts and the time begin after the prologue and end when the destination
   /// has everything; the processor's time is the whole life of the program.
   struct Result {
     /// What the source sent, in bytes.

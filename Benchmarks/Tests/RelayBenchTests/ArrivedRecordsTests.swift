@@ -31,7 +31,7 @@ import Testing
   }
 
   private func read(_ bytes: [UInt8], splitAt split: Int) throws -> ArrivedRecords {
-    var records = ArrivedRecords(behind: beginning)
+    var records = ArrivedRecords(after: beginning)
     // The array is alive during the calls.
     let consumed = try unsafe bytes[..<split].withUnsafeBytes { try unsafe records.read($0) }
     let rest = try unsafe bytes[consumed...].withUnsafeBytes { try unsafe records.read($0) }

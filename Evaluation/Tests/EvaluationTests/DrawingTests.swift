@@ -16,7 +16,7 @@ struct DrawingTests {
       ])
     let file = chart.drawn().file
     #expect(file.count(of: "<rect x=") == 1)
-    // 20 of an axis of 30, which is 500 long and begins behind three characters.
+    // 20 of an axis of 30, which is 500 long and begins after three characters.
     #expect(file.contains("width=\"333.3\""))
     #expect(file.contains(">one<") && file.contains(">two<"))
     // From 10 to 30, with two caps.
@@ -41,7 +41,7 @@ struct DrawingTests {
         .init(label: "y", values: [10, 10]),
       ])
     let file = chart.drawn().file
-    // Of an axis of 100, which is 500 long and begins behind one character.
+    // Of an axis of 100, which is 500 long and begins after one character.
     #expect(file.contains("x=\"27.0\" y=\"60.0\" width=\"200.0\""))
     #expect(file.contains("x=\"227.0\" y=\"60.0\" width=\"300.0\""))
     // Two more are the legend's.
@@ -192,7 +192,7 @@ struct DrawingTests {
     #expect(try lines("throughput") == 2)
   }
 
-  @Test("ink and every colour are seen on the light and the dark ground, which lies behind all")
+  @Test("ink and every colour are seen on the light and the dark ground, which lies after all")
   func ground() throws {
     let file = BarChart(
       title: "t", axis: "s", series: ["a"],

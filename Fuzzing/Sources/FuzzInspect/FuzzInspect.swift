@@ -1,7 +1,7 @@
 import Glibc
 import StreamProxy
 
-/// One input: five bytes that choose, then the recorded channels of one migration, one behind the
+/// One input: five bytes that choose, then the recorded channels of one migration, one after the
 /// other.
 ///
 /// | byte | chooses |

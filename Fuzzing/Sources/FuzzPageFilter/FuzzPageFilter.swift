@@ -7,7 +7,7 @@ import PageFilter
 /// | 0 | bit 0: nothing is dead; bit 1: dead pages are taken out between two pieces; bit 2: no mark; bits 3 and 4: the channel (``Beginning``); bit 5: a recorded one |
 /// | 1 | which pages are dead (a pattern over page numbers) |
 /// | 2 to 5 | seed of the places where the stream is cut |
-/// | 6 | the mark's page; the probes are behind it, and in the second block |
+/// | 6 | the mark's page; the probes are after it, and in the second block |
 /// | 7 | the bypass: after so many stops, 0 for never |
 @c(LLVMFuzzerTestOneInput)
 public func fuzzPageFilter(_ data: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {

@@ -61,7 +61,7 @@ struct Run {
             if case .probePassed(let number) = stop {
               precondition(
                 proven.insert(number).inserted, "a probe passes for the first time twice")
-              // What it proves becomes dead behind it.
+              // What it proves becomes dead after it.
               let block = choices.probes[number].address.block
               let pages = editor.blocks[block].usedLength / UInt64(editor.targetPageSize)
               if !choices.nothingIsDead { dead?.insert(0..<Int(min(pages, 8)), block: block) }

@@ -45,7 +45,7 @@ struct EngineConfiguration {
     return EngineConfiguration(isList ? value.dropFirst().dropLast() : value[...])
   }
 
-  /// A number with WiredTiger's suffixes (B, K, M, G, T, P, and a B behind them), in bytes.
+  /// A number with WiredTiger's suffixes (B, K, M, G, T, P, and a B after them), in bytes.
   static func size(_ value: String) -> UInt64? {
     let digits = value.prefix { $0.isASCII && $0.isNumber }
     guard let number = UInt64(digits) else { return nil }

@@ -4,7 +4,7 @@ extension EngineLayout.Table {
   /// Whether a handle's table is this one: exactly as many words in a row lead to functions of one
   /// module, and each method that is used and names itself in its code
   /// (Sources/GuestHook/ExtensionShims/method_names.c) is where it should be. Nothing is called. One
-  /// word before the first and one behind the last are looked at; both belong to the handle.
+  /// word before the first and one after the last are looked at; both belong to the handle.
   ///
   /// - Parameter except: methods that a handle of this kind need not have.
   func matches(

@@ -29,7 +29,7 @@ struct ReadAhead: Sendable {
     self.batches = batches
   }
 
-  /// To be called when a batch's turn has come: asks for the one that is ``distance`` behind it, and with the
+  /// To be called when a batch's turn has come: asks for the one that is ``distance`` after it, and with the
   /// first one for all between.
   func turnHasCome(of index: Int) {
     let wanted =

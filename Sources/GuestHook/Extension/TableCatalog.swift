@@ -63,7 +63,7 @@ extension TableCatalog.Table {
     root = try TableCatalog.Table.root(value("checkpoint") ?? "", allocationSize: size)
   }
 
-  /// FNV-1a, 64 bits, over the texts with a zero byte behind each.
+  /// FNV-1a, 64 bits, over the texts with a zero byte after each.
   private static func digest(_ texts: [String]) -> UInt64 {
     texts.reduce(0xcbf2_9ce4_8422_2325) { hash, text in
       (Array(text.utf8) + [0]).reduce(hash) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }

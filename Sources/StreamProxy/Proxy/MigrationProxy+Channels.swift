@@ -143,7 +143,7 @@ extension MigrationProxy {
       } else {
         secondaryFailure.withLock { if $0 == nil { $0 = error } }
       }
-      // Behind the reason, which the main channel looks for then.
+      // After the reason, which the main channel looks for then.
       if channel.role == .multifd { shared.ended(channel.id) }
     }
     channel.shutDown()

@@ -128,7 +128,7 @@ extension RealMigrations {
       /// MiB: enough for the cache, which the kernel takes from there first, and less than the rest, because QEMU
       /// sends the largest block first.
       static let size = 256
-      /// The device memory area lies behind 4 GiB (hw/i386/pc.c, pc_get_device_memory_range).
+      /// The device memory area lies above 4 GiB (hw/i386/pc.c, pc_get_device_memory_range).
       static let address: UInt64 = 1 << 32
     }
 

@@ -46,7 +46,7 @@ struct ModelSource: ~Copyable {
   var droppedPages: Int { editor.counters.droppedPages }
 
   private mutating func record(_ page: Int, _ word: UInt64) -> [UInt8] {
-    // PAGE, and CONTINUE behind the first one, which names the block.
+    // PAGE, and CONTINUE after the first one, which names the block.
     let flags: UInt64 = isFirst ? 0x008 : 0x028
     var record = bytes(UInt64(page * 4096) | flags)
     if isFirst { record += [UInt8(ModelMemory.block.utf8.count)] + Array(ModelMemory.block.utf8) }

@@ -61,7 +61,7 @@ import Threads
       Running { isOver in
         var source = ModelSource(
           memory, channel: channel, of: RevocationLoadTests.channels, dead: pages.dead)
-        // What the guest has written before it was stopped is sent behind it.
+        // What the guest has written before it was stopped is sent after it.
         while !isOver() { _ = source.sendRound() }
         while source.sendRound() > 0 {}
         return source.droppedPages

@@ -8,7 +8,7 @@ import Threads
 final class FakeQMP: Sendable {
   struct State {
     var capabilities = ["return-path": true, "events": false, "xbzrle": false, "multifd": false]
-    /// Behind those with numbers in query-migrate-parameters, each with a comma before it.
+    /// After those with numbers in query-migrate-parameters, each with a comma before it.
     var otherParameters = ""
     /// What query-migrate says.
     var migration = "active"

@@ -18,7 +18,7 @@ struct SourceScript: Sendable {
   var probe: @Sendable (MigrationID) -> [UInt8]? = { Scene.probe(of: $0) }
   /// What happens between the first round and the guest's STOP.
   var between: @Sendable (Scene, Socket, MigrationID) throws -> Void = { _, _, _ in }
-  /// Bytes that are put behind the first round.
+  /// Bytes that are put after the first round.
   var anomaly: [UInt8] = []
   var stopsGuest = true
 

@@ -13,7 +13,7 @@ struct ServiceExperiment {
   /// Operations per second.
   let rate: Int
   let storage: StorageLimit
-  /// Seconds before `migrate`, and behind the switchover.
+  /// Seconds before `migrate`, and after the switchover.
   let before: Double
   let after: Double
   private static let threads = 8

@@ -1,7 +1,7 @@
 import EvaluationReport
 
 /// How long all experiments may take together. Each gets a part, so that on a slow machine something of
-/// each is measured; what one leaves over is for those behind it.
+/// each is measured; what one leaves over is for those after it.
 struct TimeLimit {
   private let seconds: Double?
   private var end: UInt64?

@@ -43,7 +43,7 @@ struct Bench {
   /// MiB of cache in which that database has room: WiredTiger begins to evict at 95 %.
   func cache(filling share: Int) -> Int { max(64, memory * share * 112 / 10_000) }
 
-  /// Whether every document is read and checked behind a run: in one repetition of five.
+  /// Whether every document is read and checked after a run: in one repetition of five.
   func verifies(_ method: Method, _ repetition: Int) -> Bool {
     guard method.usesLeafcutter, repetition % 5 == 1 else { return false }
     return !isQuick || method == .leafcutter

@@ -27,7 +27,7 @@ struct CostAccount {
     storage = [try StorageUse.read(source), try StorageUse.read(destination)]
   }
 
-  /// What the source's QEMU has taken; asked when the migration is over, behind which it is stopped.
+  /// What the source's QEMU has taken; asked when the migration is over, after which it is stopped.
   func sourceSeconds() -> Double {
     (ProcessorTime.seconds(of: sourceMachine.pid) ?? source) - source
   }

@@ -34,7 +34,7 @@ enum HostDescription {
     return text(log).split(separator: "\n").first.map(String.init) ?? ""
   }
 
-  /// What stands behind the first `name: ` of a file; empty where it is not there.
+  /// What stands after the first `name: ` of a file; empty where it is not there.
   private static func value(of name: String, in path: String) -> String {
     for line in text(path).split(separator: "\n") where line.hasPrefix(name) {
       guard let colon = line.firstIndex(of: ":") else { continue }

@@ -2,7 +2,7 @@ import EvaluationReport
 import Lab
 import StreamProxy
 
-/// One run: a saved guest is started, serves, is migrated by a method, and is looked at behind it.
+/// One run: a saved guest is started, serves, is migrated by a method, and is looked at after it.
 struct MigrationRun {
   let bench: Bench
   let hosts: TwoHosts
@@ -13,7 +13,7 @@ struct MigrationRun {
   let workload: String?
   /// Seconds that the workload runs before.
   var before = 5.0
-  /// Seconds behind the switchover for which the store is watched at least.
+  /// Seconds after the switchover for which the store is watched at least.
   var after = 1.0
   /// Whether every document is read and checked at the end.
   var verifies = false

@@ -8,7 +8,7 @@ enum ProcessorTime {
   /// there is no such process.
   static func seconds(of pid: Int32) -> Double? {
     guard let data = FileManager.default.contents(atPath: "/proc/\(pid)/stat") else { return nil }
-    // The second field is the name in brackets, which may have blanks in it; the third comes behind.
+    // The second field is the name in brackets, which may have blanks in it; the third comes after.
     let text = String(decoding: data, as: UTF8.self)
     guard let bracket = text.lastIndex(of: ")") else { return nil }
     let fields = text[text.index(after: bracket)...].split(separator: " ")

@@ -26,7 +26,7 @@ package struct SVGDrawing: Sendable {
     "#8c564b",
   ]
 
-  /// The colour with that number, from the first on again behind the last.
+  /// The colour with that number, from the first on again after the last.
   static func colour(_ number: Int) -> String { colours[number % colours.count] }
 
   /// Ink is the colour of text, and of what is drawn upon bars.

@@ -1,6 +1,6 @@
 import Lab
 
-/// Horizontal bars of which each is made of parts, one behind the other.
+/// Horizontal bars of which each is made of parts, one after the other.
 struct StackChart {
   struct Bar {
     var label: String

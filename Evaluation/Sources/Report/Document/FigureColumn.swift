@@ -10,7 +10,7 @@ struct FigureColumn: Sendable {
 
   /// - Parameters:
   ///   - divisor: what makes the title's unit of the figure's.
-  ///   - digits: behind the point.
+  ///   - digits: after the point.
   init(
     _ title: String, divisor: Double = 1, digits: Int = 0,
     value: @escaping @Sendable (Run) -> Double?

@@ -12,7 +12,7 @@ struct Table {
       .joined(separator: "\n")
   }
 
-  /// The median, with lowest and highest behind it where there were several runs, and their number where
+  /// The median, with lowest and highest after it where there were several runs, and their number where
   /// it is not the expected one; a dash where there was none.
   static func cell(
     _ values: Distribution?, digits: Int, expected: Int = EvaluationRecord.repetitions

@@ -46,7 +46,7 @@ package enum Figure: String, CaseIterable, Codable, Sendable {
   /// From the switchover to the beginning of the first three seconds with 90 % of the operations on average
   /// that clients ask for; absent where they were not reached while it was observed.
   case secondsTo90 = "seconds_to_90"
-  /// How long it was observed behind the switchover.
+  /// How long it was observed after the switchover.
   case observedAfter = "observed_after_s"
   case operationErrors = "ops_errors"
   /// 0 where every document was read and right at the end; absent where only the workload looked.

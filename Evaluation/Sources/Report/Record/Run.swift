@@ -35,7 +35,7 @@ package struct Run: Codable, Sendable {
     package var storageMegabytes: Int?
     /// Seconds after which a migration is cancelled.
     package var patience: Int?
-    /// Seconds that clients are watched before the first command, and behind the switchover; nil where
+    /// Seconds that clients are watched before the first command, and after the switchover; nil where
     /// what they saw is not part of the experiment.
     package var before: Int?
     package var after: Int?

@@ -146,7 +146,7 @@ extension Guardian {
     } else {
       report(migration, prepared)
     }
-    // Behind the report: filling gigabytes with zeroes takes longer than a proxy may be silent.
+    // After the report: filling gigabytes with zeroes takes longer than a proxy may be silent.
     migration.lastAcknowledgement = monotonicNanoseconds()
     migration.reclaimer?.databasesAreDone()
   }

@@ -93,7 +93,7 @@ extension GuestFacts.Database {
     let status = SmallFile.read("/proc/\(entry.pid)/status") ?? ""
     let users = status.split(separator: "\n").first { $0.hasPrefix("Uid:") }?
       .split(whereSeparator: \.isWhitespace)
-    // The soft limit, a number of bytes or "unlimited", stands behind the three words of the name.
+    // The soft limit, a number of bytes or "unlimited", stands after the three words of the name.
     let limits = SmallFile.read("/proc/\(entry.pid)/limits") ?? ""
     let limit = limits.split(separator: "\n").first { $0.hasPrefix("Max locked memory") }?
       .split(whereSeparator: \.isWhitespace).dropFirst(3).first

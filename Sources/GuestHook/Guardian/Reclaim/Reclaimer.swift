@@ -3,7 +3,7 @@ import Logging
 import Synchronization
 import Threads
 
-/// What goes on beside the databases' eviction and behind the report, on a thread of its own: the page
+/// What goes on beside the databases' eviction and after the report, on a thread of its own: the page
 /// cache of the databases' files is dropped, then the memory that this prepare freed is taken as
 /// ballast; and both once more when the databases are done, for what they have read and freed.
 final class Reclaimer: Sendable {
@@ -48,7 +48,7 @@ final class Reclaimer: Sendable {
   }
 
   /// Tells it to end; ``hasGivenBack`` says when no ballast is left. A file that is just being written
-  /// back is finished behind it.
+  /// back is finished after it.
   func stop() {
     state.withLock { $0.cancelled = true }
     done.raise()

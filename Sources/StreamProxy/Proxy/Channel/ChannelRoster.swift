@@ -8,7 +8,7 @@
 /// is dialled first, every other only after it, one that has a magic number only with it in hand,
 /// and the preempt channel at once but last. A destination from 9.0 on does not start the guest
 /// before the preempt channel is there: each moment that it waits here is downtime. So as soon as a connection
-/// behind the main one is silent, the destination is given a preempt channel; whose it is shows when one of
+/// after the main one is silent, the destination is given a preempt channel; whose it is shows when one of
 /// those that are silent speaks. The destination would not take a second one in its place
 /// (`migration.c`, migration_has_all_channels), so it is no matter which of them came first, or has gone.
 struct ChannelRoster {
@@ -81,7 +81,7 @@ struct ChannelRoster {
     if case .dialling(let role) = phases[id] { phases[id] = .established(role) }
   }
 
-  /// Nothing more comes from the source. Connections behind it belong to a recovery, whose main
+  /// Nothing more comes from the source. Connections after it belong to a recovery, whose main
   /// channel is silent at first.
   mutating func ending(_ id: Int) {
     guard case .established(let role) = phases[id] else { return }
@@ -118,11 +118,11 @@ struct ChannelRoster {
     case .spoke(.other):
       return .refuse(ChannelRoster.stranger)
     case .spoke(.pageRecord):
-      // Only a preempt channel begins like this, and only behind the main one.
+      // Only a preempt channel begins like this, and only after the main one.
       guard mainTaken, !precedesMain(id) else { return .refuse(ChannelRoster.stranger) }
       guard let expected else { return nil }
       guard expected.preempt else { return .refuse(ChannelRoster.stranger) }
-      // Behind a broken one it is the recovery's.
+      // After a broken one it is the recovery's.
       guard mainAndMultifdEstablished, preemptLeg != .dialling, !roles.contains(.preempt) else {
         return nil
       }
@@ -168,7 +168,7 @@ struct ChannelRoster {
     // Behind an encrypted main channel all others begin with a handshake, and a source up to 7.2
     // answers nothing before it is over: who is silent there is only slow.
     guard !roles.contains(.opaqueMain(.encrypted)) else { return false }
-    // QEMU makes it behind the main one (migration/postcopy-ram.c, postcopy_preempt_setup), so an older one is a
+    // QEMU makes it after the main one (migration/postcopy-ram.c, postcopy_preempt_setup), so an older one is a
     // stranger's, a health check's for instance.
     guard !precedesMain(id) else { return false }
     return preemptLeg == .missing && !roles.contains(.preempt)

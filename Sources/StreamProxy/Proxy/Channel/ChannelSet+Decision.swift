@@ -32,7 +32,7 @@ extension ChannelSet {
   }
 
   /// A connection of a migration that was cancelled while it was being set up: the next one's destination
-  /// would take it for one of its own. One that was made behind the main connection and has closed may
+  /// would take it for one of its own. One that was made after the main connection and has closed may
   /// have said all that it had to.
   private func isLeftover(_ id: Int, _ source: Socket) -> Bool {
     source.peerHasClosed && state.read { $0.roster.precedesMain(id) }

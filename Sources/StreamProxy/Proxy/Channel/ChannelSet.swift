@@ -8,7 +8,7 @@ final class ChannelSet: Sendable {
   struct Connection {
     let source: Socket
     var destination: Socket?
-    /// Ends the wait for a first byte; nil behind it.
+    /// Ends the wait for a first byte; nil after it.
     var nudge: WakeUp?
   }
 

@@ -26,7 +26,7 @@ struct GatheredWriter: ~Copyable {
 
   deinit { unsafe pieces.deallocate() }
 
-  /// Has `bytes` written behind what has been added before; they must stay where they are until
+  /// Has `bytes` written after what has been added before; they must stay where they are until
   /// ``flush()``. Blocks where the pieces are as many as one call takes.
   mutating func add(_ bytes: UnsafeRawBufferPointer) throws(ChannelFailure) {
     guard bytes.count > 0 else { return }

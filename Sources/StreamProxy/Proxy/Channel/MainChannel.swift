@@ -126,7 +126,7 @@ struct MainChannel: ~Copyable {
     }
   }
 
-  /// Moves what is left over to the front (less than one record) and reads once behind it.
+  /// Moves what is left over to the front (less than one record) and reads once after it.
   private mutating func readMore() throws(ChannelFailure) -> Bool {
     if start > 0 {
       // Both ranges lie in the buffer; memmove allows them to overlap.

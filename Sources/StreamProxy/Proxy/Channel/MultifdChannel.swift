@@ -45,7 +45,7 @@ struct MultifdChannel: ~Copyable {
         // The length of every other header depends on it.
         let pageSize = session.awaitPageSize()
         guard pageSize == EditingSession.pageSize else {
-          return try becomeRaw(.otherPageSize(pageSize), behind: [])
+          return try becomeRaw(.otherPageSize(pageSize), after: [])
         }
       }
       snapshot.counters.normalPages = editor.counters.normalPages
@@ -72,7 +72,7 @@ struct MultifdChannel: ~Copyable {
         // Borrowed for the call only.
         progress = try unsafe editor.process(header.span.bytes, into: &packet)
       } catch {
-        try becomeRaw(error, behind: header)
+        try becomeRaw(error, after: header)
         return false
       }
       switch progress {
@@ -170,15 +170,15 @@ struct MultifdChannel: ~Copyable {
 
   private func noteMark() {
     marks.passed(
-      editor.lastMarkCopy, on: channel.id, behind: editor.syncs, running: running(),
+      editor.lastMarkCopy, on: channel.id, after: editor.syncs, running: running(),
       earlier: false)
   }
 
   /// What cannot be read is passed on as it is, if no page has been dropped on any channel.
   private mutating func becomeRaw(
-    _ reason: BypassReason, behind header: [UInt8]
+    _ reason: BypassReason, after header: [UInt8]
   ) throws(ChannelFailure) {
-    // Behind the point of no return it is passed on, whatever it is.
+    // After the point of no return it is passed on, whatever it is.
     guard session.refuseDropping(reason.description) || !session.pointOfNoReturn.abandon() else {
       throw .closeBoth("on a multifd channel, after pages had been dropped: \(reason)")
     }

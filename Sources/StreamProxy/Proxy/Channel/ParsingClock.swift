@@ -4,7 +4,7 @@ import CProxySystem
 ///
 /// Reading the clock is a system call, and for buffers of tens of KB it takes longer than the editor. So
 /// only each eighth call is measured and stands for eight, and what reading the clock takes then and
-/// there, behind a read(2) that has emptied the caches, is taken off.
+/// there, after a read(2) that has emptied the caches, is taken off.
 struct ParsingClock {
   private static let sampling: UInt64 = 8
 

@@ -5,7 +5,7 @@ import Glibc
 struct ReturnPath: Sendable {
   let destination: Socket
   let source: Socket
-  /// Said to the source behind everything that the destination has said.
+  /// Said to the source after everything that the destination has said.
   var lastWord: @Sendable () -> [UInt8] = { [] }
 
   /// Told what SHUT says.

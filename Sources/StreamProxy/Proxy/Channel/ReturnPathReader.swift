@@ -6,7 +6,7 @@ struct ReturnPathReader {
     /// Type and length, of 16 bits each.
     case header
     case shut
-    /// Behind RECV_BITMAP, outside of its length: so many bytes and an end mark (`ram.c`,
+    /// After RECV_BITMAP, outside of its length: so many bytes and an end mark (`ram.c`,
     /// ramblock_recv_bitmap_send).
     case bitmapSize
     /// It is no return path, or one of a QEMU that nobody knows yet.

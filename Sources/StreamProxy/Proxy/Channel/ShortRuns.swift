@@ -92,7 +92,7 @@ struct ShortRuns: ~Copyable {
   /// Everything that was read has been written.
   mutating func emptied() { used = 0 }
 
-  /// Reads behind what is there; less than `count` where the source ends before.
+  /// Reads after what is there; less than `count` where the source ends before.
   private func read(_ count: Int, of source: Socket) throws(ChannelFailure) -> Int {
     var got = 0
     while got < count {

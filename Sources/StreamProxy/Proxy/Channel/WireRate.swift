@@ -15,7 +15,7 @@ struct WireRate {
   init(now: ContinuousClock.Instant) { start = now }
 
   /// Median of the last ten windows that counted, in bytes per second; nil before the first. It is
-  /// asked for behind every write, so it is found when a window ends.
+  /// asked for after every write, so it is found when a window ends.
   private(set) var bytesPerSecond: Double?
   /// How many windows have counted.
   private(set) var windows = 0

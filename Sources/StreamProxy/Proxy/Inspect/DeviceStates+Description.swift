@@ -25,7 +25,7 @@ extension DeviceStates {
   /// The description with its header. It ends where the stream does, unless checkpoints follow it; a
   /// length and JSON that fit there by chance are not to be expected.
   func findDescription() -> (range: Range<Int>, content: Description)? {
-    guard stream.bytesBehind == 0 || stream.isCOLO else { return nil }
+    guard stream.bytesAfter == 0 || stream.isCOLO else { return nil }
     var from = 1
     while let found = search([0x06], from: from, before: tail.count - 5) {
       if let description = description(at: found) { return description }
@@ -66,7 +66,7 @@ extension DeviceStates {
     return true
   }
 
-  /// The first place where the device's header stands right behind the last one's footer.
+  /// The first place where the device's header stands right after the last one's footer.
   private func header(
     of device: Description.Device, from position: Int, before end: Int
   ) -> Int? {

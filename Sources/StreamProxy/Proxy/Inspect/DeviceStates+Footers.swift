@@ -28,11 +28,11 @@ extension DeviceStates {
       version: UInt32(integer(at: end + 4)), offset: stream.offset + UInt64(position), bytes: 0)
   }
 
-  /// Behind the state's first footer that another header, or the last byte, follows.
+  /// After the state's first footer that another header, or the last byte, follows.
   private func end(of state: StreamInspection.DeviceState) -> Int? {
     let footer =
       [0x7e] + stride(from: 24, through: 0, by: -8).map { UInt8(state.id >> $0 & 0xff) }
-    // Behind the header.
+    // After the header.
     var from = Int(state.offset - stream.offset) + 14 + state.name.utf8.count
     while let found = search(footer, from: from, before: tail.count) {
       let end = found + footer.count

@@ -5,7 +5,7 @@ import FoundationEssentials
 /// 06, a length, and JSON that lists the devices).
 ///
 /// Device states carry no length, so each one's end is searched for. With the description the next
-/// device's header is known; it must stand right behind the last one's footer. Without it a footer, which
+/// device's header is known; it must stand right after the last one's footer. Without it a footer, which
 /// names its section, counts where another header or the end of the stream follows it.
 struct DeviceStates {
   /// What is searched.
@@ -14,8 +14,8 @@ struct DeviceStates {
     var bytes: [UInt8]
     /// Of `bytes` in the stream.
     var offset: UInt64
-    /// What the stream has behind `bytes`.
-    var bytesBehind: UInt64 = 0
+    /// What the stream has after `bytes`.
+    var bytesAfter: UInt64 = 0
     var hasFooters: Bool
     /// Checkpoints follow the description.
     var isCOLO = false
@@ -42,7 +42,7 @@ struct DeviceStates {
     guard let first = stream.bytes.first else { return }
     guard first == 0x04 || first == 0x00 else {
       let type = String(first, radix: 16)
-      fail(at: 0, "element type 0x\(type) behind the end of RAM is not known")
+      fail(at: 0, "element type 0x\(type) after the end of RAM is not known")
       return
     }
     if let found = findDescription() {
@@ -52,7 +52,7 @@ struct DeviceStates {
         found.content.devices.filter { !stream.early.contains($0.name) },
         before: found.range.lowerBound - 1)
       readCheckpoints(from: found.range.upperBound)
-    } else if stream.bytesBehind > 0 {
+    } else if stream.bytesAfter > 0 {
       fail(
         at: stream.bytes.count,
         "the device states are longer than \(stream.bytes.count) bytes, and are not looked at")
@@ -86,7 +86,7 @@ struct DeviceStates {
   }
 
   private mutating func readCheckpoints(from position: Int) {
-    checkpointBytes = UInt64(tail.count - position) + stream.bytesBehind
+    checkpointBytes = UInt64(tail.count - position) + stream.bytesAfter
     guard checkpointBytes > 0, problem == nil else { return }
     note = """
       COLO's checkpoints, which follow the first copy, are not read, and where they are cut is not known

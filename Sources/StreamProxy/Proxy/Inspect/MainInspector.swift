@@ -80,7 +80,7 @@ final class MainInspector {
         ? nil
         : .init(
           bytes: tail, offset: counters.bytesIn - counters.rawBytes,
-          bytesBehind: counters.rawBytes - UInt64(tail.count), hasFooters: counters.footers > 0,
+          bytesAfter: counters.rawBytes - UInt64(tail.count), hasFooters: counters.footers > 0,
           isCOLO: editor.enablesCOLO,
           early: Set(editor.sections.filter { $0.fulls > 0 }.map(\.name))))
     let end = file.offset + UInt64(file.count)
@@ -118,12 +118,12 @@ final class MainInspector {
     if let unread = editor.unread {
       return .init(offset: unread.offset, sentence: "\(cannotFollow): \(unread.reason)")
     }
-    // It ends by its close, between two records, or behind an EOS.
+    // It ends by its close, between two records, or after an EOS.
     if isPreempt {
-      let behind = editor.counters.rawBytes
-      guard behind == 0 else {
+      let after = editor.counters.rawBytes
+      guard after == 0 else {
         return .init(
-          offset: end - behind, sentence: "the channel goes on behind the record that ends it")
+          offset: end - after, sentence: "the channel goes on after the record that ends it")
       }
       return leftOver == 0 ? nil : .init(offset: end, sentence: "the channel ends inside a record")
     }

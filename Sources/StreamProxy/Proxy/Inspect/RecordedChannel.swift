@@ -80,7 +80,7 @@ final class RecordedChannel {
     offset += UInt64(count)
   }
 
-  /// Reads a piece behind what has not been consumed, which must be less than a piece; false at the
+  /// Reads a piece after what has not been consumed, which must be less than a piece; false at the
   /// end.
   func readMore() throws(SystemError) -> Bool {
     guard let buffer = unsafe buffer else {

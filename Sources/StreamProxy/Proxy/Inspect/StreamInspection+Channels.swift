@@ -32,7 +32,7 @@ extension StreamInspection {
     /// The source's number for the channel.
     public var id: Int?
     public var packets = 0
-    /// Packets behind which the channel waits for the others; they may carry pages too (up to 8.2).
+    /// Packets after which the channel waits for the others; they may carry pages too (up to 8.2).
     public var syncPackets = 0
     public var deviceStatePackets = 0
     /// "none", "zlib", "zstd", "qpl", "uadk" or "qatzip"; nil where no packet carried pages.

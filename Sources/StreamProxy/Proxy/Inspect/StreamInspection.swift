@@ -17,7 +17,7 @@ public struct StreamInspection: Encodable, Sendable {
     public var pages: Pages
   }
 
-  /// One section id. FULL sections behind the end of RAM are ``DeviceState``s.
+  /// One section id. FULL sections after the end of RAM are ``DeviceState``s.
   public struct Section: Encodable, Sendable {
     public var id: UInt32
     public var name: String
@@ -101,7 +101,7 @@ public struct StreamInspection: Encodable, Sendable {
   public var rounds: [Pages]
   public var multifdFlushes: Int
   public var deviceStates: [DeviceState]
-  /// What cannot be known about the device states or what is behind them, where that is no damage.
+  /// What cannot be known about the device states or what is after them, where that is no damage.
   public var deviceStatesNote: String?
   /// Adds up to ``bytes``.
   public var bytesByKind: [Share]

@@ -3,7 +3,7 @@ import PageFilter
 /// Reads the recorded channels of one migration, each once.
 ///
 /// The main one is read first, whatever the order: it announces what the others speak of. A recovery
-/// is read behind it. Without the main one a recovery cannot be read, and other channels can.
+/// is read after it. Without the main one a recovery cannot be read, and other channels can.
 public enum StreamInspector {
   /// - Parameter paths: files or pipes; "-" reads the standard input.
   /// - Throws: ``SystemError`` where one cannot be opened or read.

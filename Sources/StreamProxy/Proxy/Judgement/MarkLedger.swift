@@ -4,7 +4,7 @@ import Synchronization
 
 /// The copies of the mark page that passed, over all channels, and which of them is the last.
 ///
-/// Copies are ordered by the number of synchronisations of all multifd channels behind which they
+/// Copies are ordered by the number of synchronisations of all multifd channels after which they
 /// came (see ``MultifdEditor``), and on one channel by the stream. Copies on two channels between the
 /// same two synchronisations have no order; QEMU 7.2 can make them, equal ones at the end. Each of
 /// them has to stand the judgement.
@@ -31,7 +31,7 @@ final class MarkLedger: Sendable {
   ///
   /// - Parameter earlier: whether copies have passed on this channel before it.
   func passed(
-    _ copy: [UInt8]?, on channel: Int, behind syncs: Int, running: UInt64, earlier: Bool
+    _ copy: [UInt8]?, on channel: Int, after syncs: Int, running: UInt64, earlier: Bool
   ) {
     let page = copy.flatMap { MarkPage(parsing: $0) }
     state.withLock { state in

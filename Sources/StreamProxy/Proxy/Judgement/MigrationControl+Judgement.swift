@@ -9,7 +9,7 @@ extension MigrationControl {
     guard editor.markPassages != passagesSeen else { return }
     passagesSeen = editor.markPassages
     marks.passed(
-      editor.lastMarkCopy, on: MigrationControl.mainChannel, behind: editor.lastMarkSyncs,
+      editor.lastMarkCopy, on: MigrationControl.mainChannel, after: editor.lastMarkSyncs,
       running: qmp.events.runningNanoseconds, earlier: editor.counters.markCopies > 0)
   }
 

@@ -6,7 +6,7 @@
 /// - the memory region is a memory backend's (query-memdev), which firmware, video memory and
 ///   option ROMs are not, though some of them are mapped as `ram` (microvm's `pc.bios`, a VGA's
 ///   frame buffer);
-/// - exactly one RAM block has its name, alone or behind a device path (virtio-mem);
+/// - exactly one RAM block has its name, alone or after a device path (virtio-mem);
 /// - where the backend belongs to a memory device, it lies where query-memory-devices says;
 /// - it lies at or above 1 MiB.
 public struct GuestMemoryMap: Equatable, Sendable {

@@ -10,7 +10,7 @@
 ///       00000000000c0000-00000000000dffff (prio 1, rom): pc.rom
 ///       0000000000100000-00000000bfffffff (prio 0, ram): pc.ram @0000000000100000
 ///
-/// The name is the memory region's, and the number behind `@` the offset in it, 0 where there is
+/// The name is the memory region's, and the number after `@` the offset in it, 0 where there is
 /// none. Under KVM every range that has a memory slot ends with ` KVM`, once per address space. What else
 /// a later release prints there matters only where it speaks of RAM.
 struct SystemFlatView: Equatable {

@@ -65,7 +65,7 @@ public struct MigrationCapabilities: Equatable, Sendable {
 }
 
 extension ChannelRoster.Expectation {
-  /// Where the settings of a source cannot be read, whatever is silent behind the main channel is taken for
+  /// Where the settings of a source cannot be read, whatever is silent after the main channel is taken for
   /// a preempt channel, which must not be kept waiting.
   static let unknown = ChannelRoster.Expectation(multifd: 0, preempt: true)
 

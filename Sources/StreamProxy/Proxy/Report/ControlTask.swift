@@ -125,7 +125,7 @@ struct ControlTask: Sendable {
       "\((rate / 1e6).rounded(to: 0)) MB/s",
     ]
     let qmp = self.qmp
-    if !pointOfNoReturn.isPassed, rate > 0,
+    if !pointOfNoReturn.isPassed, rate >= 1e6,
       let remaining = await BlockingThread.run(
         "progress", { (try? qmp.queryMigrate())?.ram?.remaining })
     {

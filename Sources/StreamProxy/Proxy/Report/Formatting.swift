@@ -4,7 +4,7 @@ extension Duration {
 }
 
 extension Double {
-  /// With so many digits behind the point.
+  /// With so many digits after the point.
   func rounded(to digits: Int) -> String {
     let scale = (0..<digits).reduce(1.0) { value, _ in value * 10 }
     let whole = Int((magnitude * scale).rounded())
@@ -17,6 +17,6 @@ extension Double {
 }
 
 extension UInt64 {
-  /// In millions, with one digit behind the point.
+  /// In millions, with one digit after the point.
   var inMegabytes: String { (Double(self) / 1e6).rounded(to: 1) }
 }

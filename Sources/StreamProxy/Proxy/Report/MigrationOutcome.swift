@@ -9,7 +9,7 @@ public enum MigrationOutcome: Equatable, Sendable {
   case destinationEnded(String)
   /// The source cancelled, reported a failure, or ended the stream before it was complete.
   case sourceEnded(String)
-  /// The source has ended behind the point of no return, or where nobody saw that point, and neither it
+  /// The source has ended after the point of no return, or where nobody saw that point, and neither it
   /// nor the destination says what the migration came to.
   case unknown(String)
   /// The operator stopped the proxy before the point of no return.

@@ -25,7 +25,7 @@ struct ResolvedAddress {
     }
     var bytes = [UInt8](repeating: 0, count: MemoryLayout<sockaddr_un>.size)
     // sun_family is a 16-bit word in host order at the front, sun_path follows (unix(7)); the zero
-    // behind the path is there because its length is limited.
+    // after the path is there because its length is limited.
     bytes[0] = UInt8(AF_UNIX)
     for (index, byte) in path.utf8.enumerated() { bytes[2 + index] = byte }
     return ResolvedAddress(family: AF_UNIX, bytes: bytes)

@@ -141,7 +141,7 @@ public final class Socket: Sendable {
 }
 
 extension Socket {
-  /// Reads once into an array, behind its first `start` bytes. 0 means end of stream.
+  /// Reads once into an array, after its first `start` bytes. 0 means end of stream.
   func read(into bytes: inout [UInt8], from start: Int) throws(SystemError) -> Int {
     // The rest of the array, which lives through the call.
     let result = unsafe bytes.withUnsafeMutableBytes { buffer in

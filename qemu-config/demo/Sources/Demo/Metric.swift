@@ -42,7 +42,7 @@ enum Metric: String, CaseIterable {
   /// CPU time of the proxy's parser.
   case proxyParsing = "proxy_parsing_s"
 
-  /// How it is shown to people: its name with the unit, what it is divided by, digits behind the point.
+  /// How it is shown to people: its name with the unit, what it is divided by, digits after the point.
   var presentation: (title: String, divisor: Double, digits: Int) {
     switch self {
     case .total: ("total time, s", 1, 1)

@@ -1,5 +1,5 @@
 extension Double {
-  /// With so many digits behind the point.
+  /// With so many digits after the point.
   public func text(digits: Int) -> String {
     let scale = (0..<digits).reduce(1.0) { value, _ in value * 10 }
     let whole = Int((magnitude * scale).rounded())

@@ -18,7 +18,7 @@ public struct Timeline: Sendable {
   /// - Parameters:
   ///   - firstBeat: when the destination's first heartbeat arrived.
   ///   - secondsBefore: how long the workload had run before `migrate`, at most.
-  ///   - secondsAfter: for how long it was watched behind the switchover, at most.
+  ///   - secondsAfter: for how long it was watched after the switchover, at most.
   public init?(
     startedAt: UInt64, firstBeat: UInt64, source: StoreConsole, destination: StoreConsole,
     secondsBefore: Double = Timeline.secondsBefore, secondsAfter: Double = Timeline.secondsAfter
@@ -83,7 +83,7 @@ public struct Timeline: Sendable {
   /// - Parameters:
   ///   - wanted: operations per second.
   ///   - window: the time in which there have to be so many on average, in seconds.
-  ///   - limit: it has to be over so many seconds behind the heartbeat.
+  ///   - limit: it has to be over so many seconds after the heartbeat.
   public func seconds(
     toRate wanted: Double, window: Double, within limit: Double = .infinity
   ) -> Double? {

@@ -7,7 +7,7 @@ struct TimelineTests {
   private static let second: UInt64 = 1_000_000_000
 
   /// Ordered at 100 s, stopped at 105 s, running again at 105.25 s; ten slots a second, with 100 operations a
-  /// second before and those of `after` in each second behind it.
+  /// second before and those of `after` in each second after it.
   private func timeline(after: [Int]) -> Timeline {
     let firstBeat = 105 * Self.second + Self.second / 4
     func slots(from start: UInt64, seconds: Int, operations: Int) -> [(UInt64, StoreConsole.Slot)] {

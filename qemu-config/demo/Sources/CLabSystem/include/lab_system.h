@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Starts the program whose arguments lie one behind the other in `arguments`, each ended by a zero
+/* Starts the program whose arguments lie one after the other in `arguments`, each ended by a zero
  * byte, `size` bytes in all; the first is looked for in PATH. Standard input is /dev/null, standard
  * output and error go to a new file `log`. The program gets a process group of its own and no blocked
  * signals.

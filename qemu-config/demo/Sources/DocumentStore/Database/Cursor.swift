@@ -22,7 +22,7 @@ import Glibc
     try DatabaseError.check(unsafe cursor.pointee.reset(cursor), "reset a cursor on \(uri)")
   }
 
-  /// Moves to the next record; false behind the last one.
+  /// Moves to the next record; false after the last one.
   public func next() throws(DatabaseError) -> Bool {
     try found(unsafe cursor.pointee.next(cursor))
   }

@@ -33,7 +33,7 @@ final class Client {
     try retrying { () throws(OperationFault) in
       defer { leaveRecord() }
       var version: Int64 = 0
-      // A transaction reads as of its beginning: what is committed behind that is no lost update.
+      // A transaction reads as of its beginning: what is committed after that is no lost update.
       let expected = ledger.atLeast(recordID)
       try session.transaction { () throws(OperationFault) in
         version = try find(recordID, atLeast: expected) + 1

@@ -33,7 +33,7 @@ public struct LatencyHistogram: Sendable {
     total = 0
   }
 
-  /// Below 16 each microsecond has its own bucket; above, the four bits behind the first decide.
+  /// Below 16 each microsecond has its own bucket; above, the four bits after the first decide.
   private static func bucket(_ value: UInt64) -> Int {
     guard value >= 16 else { return Int(value) }
     let power = 63 - value.leadingZeroBitCount

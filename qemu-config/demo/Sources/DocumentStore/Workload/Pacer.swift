@@ -1,5 +1,5 @@
 /// The schedule of one of several clients that together do a fixed number of operations a second.
-/// It is an open loop: an operation that is late does not move those behind it, and what was missed is
+/// It is an open loop: an operation that is late does not move those after it, and what was missed is
 /// caught up at full speed, but no more than ``catchUp`` of it; the rest is given up.
 public struct Pacer: Sendable {
   /// How much lateness is caught up, nanoseconds.

@@ -74,7 +74,7 @@ public struct Verifier: Sendable {
     var more = try cursor.seek(id: expected)
     while more, !stop.isSet {
       let id = try cursor.keyID()
-      // What lies behind the last record that there should be is looked at by the last part.
+      // What lies after the last record that there should be is looked at by the last part.
       if id > ids.upperBound, id <= store.shape.documents { break }
       result.documents += 1
       if id > store.shape.documents || id < expected {
