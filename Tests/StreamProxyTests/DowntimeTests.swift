@@ -133,16 +133,16 @@ import Testing
     #expect(SwitchoverBandwidth.bytesPerSecond(wire: 0.2, inFlight: 1, downtimeLimit: 0) == 1)
   }
 
-  /// Has the control task look after a migration until it is cancelled.
+  /// Has the monitor look after a migration until it is cancelled.
   private func tick(_ source: Source, _ progress: SharedProgress) -> Task<Void, Never> {
-    let task = ControlTask(
+    let task = MigrationMonitor(
       progress: progress, pointOfNoReturn: PointOfNoReturn(), qmp: source.client,
       setup: source.setup, downtimeLimit: DowntimeLimit(), showsLine: false, pins: true,
       logger: Logger(label: "test"))
     return Task { await task.run() }
   }
 
-  /// Not waited for in a blocking way: the control task runs on the same few threads.
+  /// Not waited for in a blocking way: the monitor runs on the same few threads.
   private func settles(_ condition: () -> Bool) async -> Bool {
     for _ in 0..<8000 {
       if condition() { return true }
@@ -257,7 +257,7 @@ import Testing
     let source = try Source()
     let progress = SharedProgress()
     let point = PointOfNoReturn()
-    let task = ControlTask(
+    let task = MigrationMonitor(
       progress: progress, pointOfNoReturn: point, qmp: source.client, setup: source.setup,
       downtimeLimit: DowntimeLimit(), showsLine: false, pins: true, logger: Logger(label: "test"))
     let ticking = Task { await task.run() }

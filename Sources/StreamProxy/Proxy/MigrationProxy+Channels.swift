@@ -10,14 +10,14 @@ extension MigrationProxy {
   func carryMain(_ channel: Channel) -> MigrationOutcome? {
     progress.update { $0.connectedAt = .now }
     var relay = MainChannel(channel, editor: StreamEditor(), within: downtimeLimit)
-    var control = MigrationControl(
+    var judge = MigrationJudge(
       options: options, qmp: qmp, hook: hook, source: channel.source,
       destination: channel.destination, progress: progress, pointOfNoReturn: pointOfNoReturn,
       shared: shared, marks: marks, logger: logger)
     defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
       do throws(ChannelFailure) {
-        try relay.relay(handler: &control) { snapshot in
+        try relay.relay(handler: &judge) { snapshot in
           progress.update { $0.channel = snapshot }
         }
         return SourceEnd(truncation: relay.truncation())

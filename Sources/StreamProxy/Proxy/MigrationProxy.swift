@@ -9,7 +9,7 @@ import Threads
 ///
 /// Who owns what: each channel's thread owns its editor and its buffers, the main channel's the
 /// judgement too; the hook link's thread obeys the guest, under the link's lock; the QMP client's
-/// thread keeps the witness; the control task shows the progress and keeps the bandwidth pinned. This
+/// thread keeps the witness; the monitor shows the progress and keeps the bandwidth pinned. This
 /// type owns their lifetimes.
 public final class MigrationProxy: Sendable {
   public struct Options: Sendable {
@@ -127,17 +127,17 @@ public final class MigrationProxy: Sendable {
     hook?.start()
     operatorSocket?.serve { request throws(OperatorError) in try self.answer(request) }
     logger.info("waiting for the source at \(listener.address)")
-    let control = ControlTask(
+    let monitor = MigrationMonitor(
       progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
       downtimeLimit: downtimeLimit, showsLine: options.showsProgressLine,
       pins: !options.leaveSettings && hook != nil,
       logger: logger)
-    let ticking = Task { await control.run() }
+    let monitoring = Task { await monitor.run() }
     let outcome = await BlockingThread.run("migration") { self.carry() }
     let ended = ContinuousClock.now
-    ticking.cancel()
+    monitoring.cancel()
     await BlockingThread.run("finish") { self.finish(outcome) }
-    await ticking.value
+    await monitoring.value
     await BlockingThread.run("operator-end") { self.operatorSocket?.close() }
     qmp.close()
     let values = progress.now

@@ -4,7 +4,7 @@ import PageFilter
 
 /// What happens at the editor's stop points: the guest is asked, its report is awaited and put to use
 /// as its probes pass, and the point of no return is judged. Lives on the main channel's thread, which it may block.
-struct MigrationControl: StopPointHandler {
+struct MigrationJudge: StopPointHandler {
   let options: MigrationProxy.Options
   let qmp: QMPClient
   let hook: HookConnection?

@@ -3,7 +3,7 @@ import Threads
 
 /// What goes on beside the data path while a migration runs: the progress is shown, and QEMU's idea
 /// of the bandwidth is kept at what the wire really takes.
-struct ControlTask: Sendable {
+struct MigrationMonitor: Sendable {
   private static let interval = Duration.milliseconds(250)
   /// Plain log lines come this often where there is no terminal.
   private static let ticksPerLogLine = 20
@@ -27,12 +27,12 @@ struct ControlTask: Sendable {
     var correction = Correction()
     var before = (bytes: 0, at: ContinuousClock.now)
     while !Task.isCancelled {
-      try? await Task.sleep(for: ControlTask.interval)
+      try? await Task.sleep(for: MigrationMonitor.interval)
       let values = progress.now
       guard values.connectedAt != nil else { continue }
       if pins, values.uneditedReason == nil { await correctBandwidth(values, &correction) }
       tick += 1
-      guard showsLine || tick % ControlTask.ticksPerLogLine == 0 else { continue }
+      guard showsLine || tick % MigrationMonitor.ticksPerLogLine == 0 else { continue }
       let now = ContinuousClock.now
       let seconds = before.at.duration(to: now) / .seconds(1)
       let rate = Double(values.total.bytesWritten - before.bytes) / max(seconds, 0.001)
@@ -64,7 +64,7 @@ struct ControlTask: Sendable {
   private func pinBandwidth(
     _ rate: Double, _ values: SharedProgress.Values, _ correction: inout Correction
   ) async {
-    if let told = correction.toldRate, abs(rate - told) < told * ControlTask.wireTolerance {
+    if let told = correction.toldRate, abs(rate - told) < told * MigrationMonitor.wireTolerance {
       return
     }
     let (setup, qmp, downtimeLimit) = (self.setup, self.qmp, self.downtimeLimit)
@@ -107,7 +107,7 @@ struct ControlTask: Sendable {
 
     /// A limit is lowered at once, and raised once a second; each time it is noted.
     mutating func isDue(_ factor: Double) -> Bool {
-      let lowers = factor < lastFactor * (1 - ControlTask.shareTolerance)
+      let lowers = factor < lastFactor * (1 - MigrationMonitor.shareTolerance)
       guard lowers || lastScaled.duration(to: .now) >= DowntimeScale.window else { return false }
       lastFactor = factor
       lastScaled = .now

@@ -3,7 +3,7 @@ import PageFilter
 
 // The guest is asked, and its answer is awaited and put to use.
 
-extension MigrationControl {
+extension MigrationJudge {
   /// Of what a guest notes in its report; it may note any number of things.
   private static let notesShown = 20
 
@@ -85,7 +85,7 @@ extension MigrationControl {
         $0.report = report
         $0.prepareDuration = asked.duration(to: .now)
       }
-      for note in report.notes.prefix(MigrationControl.notesShown) {
+      for note in report.notes.prefix(MigrationJudge.notesShown) {
         logger.notice("guest: \(note)")
       }
       if let zeroing {

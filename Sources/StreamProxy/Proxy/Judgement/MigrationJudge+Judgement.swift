@@ -4,12 +4,12 @@ import PageFilter
 
 // The judgement at the point of no return.
 
-extension MigrationControl {
+extension MigrationJudge {
   mutating func noteMarkCopies(_ editor: borrowing StreamEditor) {
     guard editor.markPassages != passagesSeen else { return }
     passagesSeen = editor.markPassages
     marks.passed(
-      editor.lastMarkCopy, on: MigrationControl.mainChannel, after: editor.lastMarkSyncs,
+      editor.lastMarkCopy, on: MigrationJudge.mainChannel, after: editor.lastMarkSyncs,
       running: qmp.events.runningNanoseconds, earlier: editor.counters.markCopies > 0)
   }
 
@@ -109,8 +109,8 @@ extension MigrationControl {
     let age = max(
       beat.at.duration(to: .now) - stoppedFor,
       marks.lag(of: beat.time, whenStoppedAt: stopped.runningNanoseconds) ?? .zero)
-    guard age < MigrationControl.lease else {
-      throw .heartbeatStale(age: age, bound: MigrationControl.lease)
+    guard age < MigrationJudge.lease else {
+      throw .heartbeatStale(age: age, bound: MigrationJudge.lease)
     }
   }
 
