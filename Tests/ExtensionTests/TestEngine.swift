@@ -29,7 +29,7 @@ enum TestEngine: String, CaseIterable, CustomTestStringConvertible {
     self == .debian ? "libwiredtiger.so.0" : directory + "/libwiredtiger.so"
   }
 
-  private static let package = URL(fileURLWithPath: #filePath)
+  static let package = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
   private var directory: String {

@@ -90,19 +90,26 @@ bool leafcutter_is_function(const void *reference, const void *address) {
   return find_function(address, &code) && lies_in(&code, (uintptr_t)reference, 1, PF_X);
 }
 
+static bool is_text(const struct code *code, uintptr_t address, const char *wanted, size_t length) {
+  return lies_in(code, address, length, PF_R) && memcmp((void *)address, wanted, length) == 0;
+}
+
 /* Whether the function's code refers to the text `wanted`, of which `length` bytes count. */
 static bool refers_to(const void *function, const char *wanted, size_t length) {
   struct code code;
   if (!find_function(function, &code)) return false;
-  /* An operand DISTANCE(%rip): its byte 00 REGISTER 101, and the distance, from the end of the instruction. lea
-   * takes the text's address; a compiler that writes two pointers at once loads it from a constant. */
   for (uintptr_t at = code.address; code.end - at >= 5; at++) {
+    uintptr_t operand = word(at + 1);
+    /* The text's address, in a program that is linked to fixed ones: mov $TEXT, PLACE. */
+    if (is_text(&code, operand, wanted, length)) return true;
+    /* An operand DISTANCE(%rip): its byte 00 REGISTER 101, and the distance, from the end of the
+     * instruction. lea takes the text's address; a compiler that writes two pointers at once loads it
+     * from a constant. */
     if ((*(const uint8_t *)at & 0xc7) != 0x05) continue;
-    uintptr_t place = at + 5 + (uintptr_t)(int32_t)word(at + 1);
-    if (lies_in(&code, place, length, PF_R) && memcmp((void *)place, wanted, length) == 0) return true;
+    uintptr_t place = at + 5 + (uintptr_t)(int32_t)operand;
+    if (is_text(&code, place, wanted, length)) return true;
     if (place % sizeof(uintptr_t) || !lies_in(&code, place, sizeof(uintptr_t), PF_R)) continue;
-    uintptr_t text = *(const uintptr_t *)place;
-    if (lies_in(&code, text, length, PF_R) && memcmp((void *)text, wanted, length) == 0) return true;
+    if (is_text(&code, *(const uintptr_t *)place, wanted, length)) return true;
   }
   return false;
 }
