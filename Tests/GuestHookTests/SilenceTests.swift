@@ -39,6 +39,22 @@ import Testing
     #expect(database.mark?.load(at: MarkPage.Offset.state) == SilenceTests.released)
   }
 
+  /// A post-copy may begin as soon as the report is there, and wants the lease to run.
+  @Test("the first heartbeat is sent before the report")
+  func heartbeatBeforeTheReport() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    _ = try fixture.hold(with: database, postcopy: true)
+    let order = fixture.proxy.received.compactMap {
+      switch $0.message {
+      case .heartbeat: "heartbeat"
+      case .reportEnd: "report"
+      default: nil as String?
+      }
+    }
+    #expect(order.prefix(2) == ["heartbeat", "report"])
+  }
+
   @Test("a proxy that answers no heartbeat is sent no more than twenty, and then the hold ends")
   func nobodyAnswers() throws {
     let fixture = try GuardianFixture()

@@ -33,6 +33,12 @@ struct MatrixCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Where setup has unpacked QEMU 7.2.", valueName: "directory"))
   var state = ProcessInfo.processInfo.environment["LEAFCUTTER_STATE"] ?? ".lab"
 
+  @Option(
+    help: ArgumentHelp(
+      "Another QEMU in place of 7.2 and 10.0; may be repeated: each with each.",
+      valueName: "program"))
+  var qemu: [String] = []
+
   @Flag(help: "Name the rows and migrate nothing.")
   var list = false
 
@@ -43,7 +49,10 @@ struct MatrixCommand: AsyncParsableCommand {
     // Whoever stops the program finds no QEMU and no huge pages left.
     TerminationSignals.block()
     TerminationSignals.whenReceived { Foundation.exit(128 + $0) }
-    let releases = [try QEMURelease.bookworm(in: state), .installed]
+    let releases =
+      qemu.isEmpty
+      ? [try QEMURelease.bookworm(in: state), .installed]
+      : try qemu.map { try QEMURelease(program: $0) }
     let rows = MatrixRows(releases).rows.filter { row in
       (!short || row.isShort) && only.allSatisfy(MatrixTable.line(for: row).contains)
     }

@@ -1,4 +1,5 @@
 import MigrationLab
+import StreamProxy
 
 /// The rows of the matrix: not every combination, but each way with each pair of QEMUs on one
 /// memory layout, and each layout with each pair on a few ways.
@@ -6,7 +7,7 @@ struct MatrixRows {
   private let releases: [QEMURelease]
   private(set) var rows: [MatrixRow] = []
 
-  /// - Parameter releases: 7.2 and 10.0.
+  /// - Parameter releases: 7.2 and 10.0, if nobody asks for others.
   init(_ releases: [QEMURelease]) {
     self.releases = releases
     for destination in releases.reversed() {
@@ -32,12 +33,17 @@ struct MatrixRows {
     for way in MatrixRows.everywhere {
       add(way, setting, short: MatrixRows.short(of: setting).contains(way.name))
     }
-    let more: [Way] =
-      switch (source.version, destination.version) {
-      case ("7.2", "7.2"): MatrixRows.before9
-      case ("7.2", _), (_, "7.2"): [.multifdPostcopyRefused]
-      default: MatrixRows.since9
-      }
+    let (older, newer) = (
+      min(source.number, destination.number), max(source.number, destination.number)
+    )
+    var more: [Way] = []
+    if newer < QEMUVersion(major: 8, minor: 0) {
+      more = MatrixRows.before8
+    } else {
+      if older >= QEMUVersion(major: 9, minor: 0) { more = MatrixRows.since9 }
+      let refused = older < QEMUVersion(major: 10, minor: 1)
+      more.append(refused ? .multifdPostcopyRefused : .multifdPostcopy)
+    }
     for way in more { add(way, setting, short: MatrixRows.short(of: setting).contains(way.name)) }
   }
 
@@ -68,14 +74,14 @@ struct MatrixRows {
     .validateUUID, .ignoreShared, .dirtyBitmaps, .zeroCopySend, .backgroundSnapshot, .colo,
   ]
   /// Capabilities that were taken out later.
-  private static let before9: [Way] = [
+  private static let before8: [Way] = [
     .compress, .legacyBlock, .multifdPostcopyUnused,
   ]
   /// Capabilities that are newer, and what needs a guest that runs.
   private static let since9: [Way] = [
     .postcopyAfterRounds, .preemptAfterRounds, .postcopyThrottled, .manyRounds,
     .plainLegacyZeroPages, .legacyZeroPages, .noZeroPages, .switchoverAck, .mappedRAM, .multifd16,
-    .plainOldMachine, .multifdOldMachine, .preemptOldMachine, .multifdPostcopyRefused,
+    .plainOldMachine, .multifdOldMachine, .preemptOldMachine,
   ]
 
   private static let layouts: [GuestLayout] = [
@@ -91,7 +97,7 @@ struct MatrixRows {
       ? []
       : [
         .withoutReturnPath, .multifd4, .xbzrle, .zlib, .tls, .postcopyAfterRounds,
-        .preemptAfterRounds, .legacyZeroPages, .multifdPostcopyRefused, .multifdOldMachine,
+        .preemptAfterRounds, .legacyZeroPages, .multifdPostcopyRefused, .multifdPostcopy, .multifdOldMachine,
       ]
     return (always + more).map(\.name)
   }

@@ -133,7 +133,7 @@ public final class MigrationBench: Sendable {
       try source.qmp.execute("migrate-start-postcopy")
     case .afterRounds(let rounds):
       // A guest that is stopped has one round.
-      while !way.stopped, try source.qmp.queryMigrate().ram?.dirtySyncCount ?? 0 < rounds {
+      while !way.stopped, try !source.isIn(round: rounds) {
         try await Task.sleep(for: .milliseconds(10))
       }
       if way.stopped { try await Task.sleep(for: .milliseconds(800)) }
@@ -215,7 +215,7 @@ public struct MigrationSetting: Sendable {
   }
 
   /// The newest machine type that both know.
-  var machineVersion: String { stopsGuests ? "7.2" : source.version }
+  var machineVersion: String { min(source.number, destination.number).machineVersion }
 
   public var stopsGuests: Bool { source.damagesRunningGuests || destination.damagesRunningGuests }
 }

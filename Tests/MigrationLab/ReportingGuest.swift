@@ -79,8 +79,7 @@ public final class ReportingGuest: Sendable {
             }
           }
         } else if migration != .none, !silent.load(ordering: .relaxed) {
-          let beat = GuestMessage.Heartbeat(sequence: nextSequence(), time: time)
-          send(beat.frame(for: migration), on: socket)
+          beat(for: migration, on: socket)
         }
       }
     }
@@ -156,6 +155,7 @@ public final class ReportingGuest: Sendable {
       end.pages = UInt64(told ?? pieces.reduce(0) { $0 + $1.count })
       end.probes = content.probes.flatMap { $0 }
     }
+    if lie != .silentAfterReport { beat(for: migration, on: socket) }
     send(end.frame(for: migration), on: socket)
     reported.store(true, ordering: .releasing)
     if lie == .silentAfterReport { fallSilent() }
@@ -181,6 +181,11 @@ public final class ReportingGuest: Sendable {
       }
     }
     return count
+  }
+
+  private func beat(for migration: MigrationID, on socket: Socket) {
+    let beat = GuestMessage.Heartbeat(sequence: nextSequence(), time: time)
+    send(beat.frame(for: migration), on: socket)
   }
 
   private func send(_ bytes: [UInt8], on socket: Socket) {

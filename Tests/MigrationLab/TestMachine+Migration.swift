@@ -53,6 +53,12 @@ extension TestMachine {
     return ram.remaining < bytes
   }
 
+  /// Whether so many rounds have begun, at least: QEMU 11.1 counts more than there are.
+  func isIn(round: UInt64) throws -> Bool {
+    guard let ram = try qmp.queryMigrate().ram else { return false }
+    return ram.hasSentAllOnce && ram.dirtySyncCount >= round
+  }
+
   public func waitForStatus(_ status: String) async throws {
     while try qmp.queryMigrate().status != status { try await Task.sleep(for: .milliseconds(10)) }
   }

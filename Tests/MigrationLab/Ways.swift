@@ -55,9 +55,15 @@ extension Way {
   }
   /// Until QEMU 10.1, but for 7.2.
   public static let multifdPostcopyRefused = multifd2.with {
-    $0.name = "multifd 2, postcopy-ram"
+    $0.name = "multifd 2, postcopy-ram, refused"
     $0.capabilities += ["postcopy-ram"]
     $0.expectation = .fails("ostcopy is not yet compatible with multifd")
+  }
+  /// Since QEMU 10.1.
+  public static let multifdPostcopy = multifd2.with {
+    $0.name = "multifd 2, postcopy-ram"
+    $0.capabilities += ["postcopy-ram"]
+    $0.postcopy = .whenRemaining(mostHasPassed)
   }
   public static let zlib = multifd(2, compressed: "zlib")
   public static let zstd = multifd(2, compressed: "zstd")

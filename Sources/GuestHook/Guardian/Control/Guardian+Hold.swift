@@ -59,11 +59,16 @@ extension Guardian {
     guard now - migration.lastHeartbeat >= HoldLimits.heartbeat, migration.linkLostSince == nil,
       !isSilent(migration), !isRevokedInVain(migration)
     else { return }
+    sendHeartbeat(migration, at: now, droppable: true)
+  }
+
+  /// - Parameter droppable: it may be left out where the proxy does not read.
+  func sendHeartbeat(_ migration: Migration, at now: UInt64, droppable: Bool) {
     migration.lastHeartbeat = now
     migration.unansweredHeartbeats += 1
     port.send(
       GuestMessage.Heartbeat(sequence: migration.nextSequence(), time: now), for: migration.id,
-      droppable: true)
+      droppable: droppable)
   }
 
   /// Ballast first, because it costs nothing to give back; then the frames, a part at a time for as long as
