@@ -97,7 +97,8 @@ struct MatrixRows {
       ? []
       : [
         .withoutReturnPath, .multifd4, .xbzrle, .zlib, .tls, .postcopyAfterRounds,
-        .preemptAfterRounds, .legacyZeroPages, .multifdPostcopyRefused, .multifdPostcopy, .multifdOldMachine,
+        .preemptAfterRounds, .legacyZeroPages, .multifdPostcopyRefused, .multifdPostcopy,
+        .multifdOldMachine,
       ]
     return (always + more).map(\.name)
   }
