@@ -1,7 +1,6 @@
 import CExtensionShims
 import Glibc
 import HookLink
-import Synchronization
 
 /// One open database: what its threads share.
 final class DatabaseAgent: Sendable {
@@ -15,9 +14,9 @@ final class DatabaseAgent: Sendable {
   /// The connection is about to close: stop using the engine.
   let stop = Signal()
   /// The methods that were in the connection's table before ours.
-  let methods = Mutex<Methods>(Methods())
+  let methods = Locked<Methods>(Methods())
   /// nil as long as nobody has asked.
-  private let kernelOffer = Mutex<KernelOffer?>(nil)
+  private let kernelOffer = Locked<KernelOffer?>(nil)
   private let engineUseEnded = Signal()
   private let process = getpid()
 

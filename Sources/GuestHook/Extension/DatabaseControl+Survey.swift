@@ -2,7 +2,6 @@ import CExtensionShims
 import Glibc
 import HookLink
 import LeafManifest
-import Synchronization
 
 /// What is in the cache, after a checkpoint.
 extension DatabaseControl {
@@ -89,7 +88,7 @@ extension DatabaseControl {
     }
     try expectRoom()
     try expectDescriptors()
-    let outcome = Mutex<EngineError?>(nil)
+    let outcome = Locked<EngineError?>(nil)
     let crew = Crew("leafcutter-ckpt", count: 1) { [engine] _ in
       do throws(EngineError) { try engine.openSession("").checkpoint() } catch {
         outcome.withLock { $0 = error }

@@ -1,6 +1,5 @@
 import CExtensionShims
 import Glibc
-import Synchronization
 
 /// A call into the engine that did not succeed.
 struct EngineError: Error, CustomStringConvertible {
@@ -41,7 +40,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   /// What the engine calls itself.
   let version: String
   /// nil where there has not been a handle yet to read them from.
-  private let handles: Mutex<EngineLayout.Handles>
+  private let handles: Locked<EngineLayout.Handles>
 
   var handleTables: EngineLayout.Handles { handles.withLock { $0 } }
 
@@ -62,7 +61,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
     }
     self.table = table
     layout = known?.name ?? EngineLayout.own
-    handles = Mutex(EngineLayout.Handles(session: known?.session, cursor: known?.cursor))
+    handles = Locked(EngineLayout.Handles(session: known?.session, cursor: known?.cursor))
     version = name
   }
 

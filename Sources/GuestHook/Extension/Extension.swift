@@ -1,7 +1,6 @@
 import CExtensionShims
 import Glibc
 import HookLink
-import Synchronization
 
 /// What the library's two entry points do (Sources/GuestHook/ExtensionEntry).
 public enum Extension {
@@ -38,7 +37,7 @@ public enum Extension {
 }
 
 /// The agents of this process's open databases, by the address of their connection.
-private let databases = Mutex<[UInt: DatabaseAgent]>([:])
+private let databases = Locked<[UInt: DatabaseAgent]>([:])
 
 private func takeAgent(_ connection: UnsafeMutableRawPointer) -> DatabaseAgent? {
   let key = UInt(bitPattern: connection)

@@ -43,7 +43,7 @@ struct LeafSurvey: Sendable {
     tables = catalog.tables.map { .init(uri: $0.uri, creation: $0.creation, leaves: LeafList()) }
     let pieces = split(catalog.tables, home: home)
     let check = ReadCheck(engine)
-    let results = Mutex([LeafWalk.Findings?](repeating: nil, count: pieces.count))
+    let results = Locked([LeafWalk.Findings?](repeating: nil, count: pieces.count))
     let next = Counter()
     let crew = Crew("leafcutter-list", count: min(threads, pieces.count)) { _ in
       guard var walk = LeafWalk(home: home, engine: engine, hold: hold, check: check) else {
@@ -131,12 +131,12 @@ final class ReadCheck: Sendable {
   private let engine: Engine
   /// nil where they are off and cannot be switched on.
   private let statistics: StatisticsInUse?
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
   init(_ engine: Engine) {
     self.engine = engine
     statistics = try? StatisticsInUse(engine)
-    state = Mutex(State(pagesRead: ReadCheck.count(engine)))
+    state = Locked(State(pagesRead: ReadCheck.count(engine)))
   }
 
   /// So many searches found everything in the cache, and the engine has read about as many pages meanwhile.

@@ -1,9 +1,8 @@
 import LeafManifest
-import Synchronization
 
 /// Writes the manifest of a prepare in a thread of its own, while eviction goes on.
 struct ManifestWriting: Sendable {
-  private final class Outcome: Sendable { let failure = Mutex<String?>(nil) }
+  private final class Outcome: Sendable { let failure = Locked<String?>(nil) }
 
   private let outcome: Outcome
   private let crew: Crew

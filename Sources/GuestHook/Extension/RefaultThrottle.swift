@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// Gives the threads that read leaves back their turns, at a rate that changes.
 final class RefaultThrottle: Sendable {
@@ -14,10 +13,10 @@ final class RefaultThrottle: Sendable {
     /// When the next turn is due.
     var next: UInt64 = 0
   }
-  private let state: Mutex<State>
+  private let state: Locked<State>
 
   /// - Parameter rate: leaves per second over all threads; infinite for no limit.
-  init(rate: Double) { state = Mutex(State(rate: rate)) }
+  init(rate: Double) { state = Locked(State(rate: rate)) }
 
   func setRate(_ rate: Double) { state.withLock { $0.rate = rate } }
 

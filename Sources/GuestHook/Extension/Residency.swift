@@ -1,6 +1,5 @@
 import Glibc
 import LeafManifest
-import Synchronization
 
 /// Which leaves are in the cache, asked without reading any.
 struct Residency: Sendable {
@@ -25,7 +24,7 @@ struct Residency: Sendable {
     }
     let next = Counter()
     let asked = Counter()
-    let results = Mutex(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
+    let results = Locked(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
     let crew = Crew("leafcutter-probe", count: min(threads, pieces.count)) { _ in
       guard let visitor = try? LeafVisitor(engine, probing: hold, home: home) else { return }
       while case let index = next.take(1), index < pieces.count, !stop.isRaised {

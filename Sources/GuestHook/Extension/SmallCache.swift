@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// The engine's cache_size while a migration lasts: small, and made larger again for writers that it
 /// would fail.
@@ -31,12 +30,12 @@ final class SmallCache: Sendable {
   }
   /// Shared with the watch.
   private final class Shared: Sendable {
-    let state: Mutex<State>
-    init(size: UInt64) { state = Mutex(State(size: size)) }
+    let state: Locked<State>
+    init(size: UInt64) { state = Locked(State(size: size)) }
   }
   private let shared: Shared
   /// Which the watch needs.
-  private let statistics = Mutex<StatisticsInUse?>(nil)
+  private let statistics = Locked<StatisticsInUse?>(nil)
   private let stop = Signal()
   private let watch: Crew?
 
