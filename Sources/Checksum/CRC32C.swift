@@ -16,6 +16,7 @@ public enum CRC32C {
     return tables
   }()
 
+  /// The checksum of `bytes`.
   public static func checksum(of bytes: ArraySlice<UInt8>) -> UInt32 {
     // A span of bytes has no padding to expose.
     unsafe checksum(bytes.span.bytes)

@@ -134,6 +134,7 @@ public struct PayloadReader {
     return value == 1
   }
 
+  /// Sixteen bytes, the high half first.
   public mutating func migration(_ field: StaticString) throws(MessageError) -> MigrationID {
     MigrationID(high: try integer(field), low: try integer(field))
   }

@@ -2,7 +2,7 @@ import Glibc
 
 /// A value behind a mutex, with a condition variable that announces its changes.
 ///
-/// For blocking threads that wait for one another with a deadline; `Synchronization.Mutex` has no
+/// For blocking threads that wait for one another, with a deadline or without; `Synchronization.Mutex` has no
 /// condition to wait on. Waiting counts on CLOCK_MONOTONIC, so setting the host's clock neither
 /// cuts a wait short nor prolongs it.
 @safe public final class Guarded<Value>: @unchecked Sendable {

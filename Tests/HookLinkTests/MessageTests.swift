@@ -173,7 +173,7 @@ import Testing
     }
   }
 
-  @Test func aMessageWithBytesBehindItsEndIsRefused() {
+  @Test func aMessageWithBytesAfterItsEndIsRefused() {
     var payload = PayloadWriter()
     HostMessage.Acknowledge(sequence: 1).write(to: &payload)
     let frame = Frame(

@@ -33,16 +33,15 @@ struct MatrixRows {
     for way in MatrixRows.everywhere {
       add(way, setting, short: MatrixRows.short(of: setting).contains(way.name))
     }
-    let (older, newer) = (
-      min(source.number, destination.number), max(source.number, destination.number)
-    )
+    let pair = [source.number, destination.number]
+    let refusesMultifdPostcopy = QEMUVersion(major: 8, minor: 0)..<QEMUVersion(major: 10, minor: 1)
     var more: [Way] = []
-    if newer < QEMUVersion(major: 8, minor: 0) {
-      more = MatrixRows.before8
-    } else {
-      if older >= QEMUVersion(major: 9, minor: 0) { more = MatrixRows.since9 }
-      let refused = older < QEMUVersion(major: 10, minor: 1)
-      more.append(refused ? .multifdPostcopyRefused : .multifdPostcopy)
+    if pair.allSatisfy({ $0 < refusesMultifdPostcopy.lowerBound }) { more += MatrixRows.before8 }
+    if !setting.stopsGuests { more += MatrixRows.since9 }
+    if pair.contains(where: refusesMultifdPostcopy.contains) {
+      more.append(.multifdPostcopyRefused)
+    } else if pair.allSatisfy({ $0 >= refusesMultifdPostcopy.upperBound }) {
+      more.append(.multifdPostcopy)
     }
     for way in more { add(way, setting, short: MatrixRows.short(of: setting).contains(way.name)) }
   }

@@ -3,6 +3,7 @@ import StreamProxy
 
 /// A QEMU program that migrations are tried with.
 public struct QEMURelease: Sendable, CustomStringConvertible {
+  /// Major and minor only.
   public var number: QEMUVersion
   var program: String
   /// Where its firmware files are; nil for an installed one, which knows.
@@ -19,12 +20,17 @@ public struct QEMURelease: Sendable, CustomStringConvertible {
 
   /// QEMU 10.0 of bookworm-backports, or the program that LEAFCUTTER_QEMU names.
   public static let installed: QEMURelease = {
-    let named = ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"].flatMap {
-      $0.hasPrefix("/") ? try? QEMURelease(program: $0) : nil
+    if let named = ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"], named.hasPrefix("/") {
+      do {
+        return try QEMURelease(program: named)
+      } catch {
+        fatalError("LEAFCUTTER_QEMU: \(error)")
+      }
     }
-    return named
-      ?? QEMURelease(
-        number: QEMUVersion(major: 10, minor: 0), program: "/usr/bin/qemu-system-x86_64")
+    let program = "/usr/bin/qemu-system-x86_64"
+    // Where none is installed nothing is tried with it.
+    return (try? QEMURelease(program: program))
+      ?? QEMURelease(number: QEMUVersion(major: 10, minor: 0), program: program)
   }()
 
   /// The installed one, and Debian 12's where it has been unpacked (in LEAFCUTTER_STATE, or `.lab`).

@@ -56,7 +56,8 @@ extension TestMachine {
   /// Whether so many rounds have begun, at least: QEMU 11.1 counts more than there are.
   func isIn(round: UInt64) throws -> Bool {
     guard let ram = try qmp.queryMigrate().ram else { return false }
-    return ram.hasSentAllOnce && ram.dirtySyncCount >= round
+    let hasSentAllOnce = (ram.normal + ram.duplicate) * ram.pageSize >= ram.total
+    return hasSentAllOnce && ram.dirtySyncCount >= round
   }
 
   public func waitForStatus(_ status: String) async throws {

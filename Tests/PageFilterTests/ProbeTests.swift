@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test(arguments: [10, 12])
-  func aProbeIsAStopBehindItsFirstRightCopyWhereverTheStreamIsCut(pageBits: Int) {
+  func aProbeIsAStopAfterItsFirstRightCopyWhereverTheStreamIsCut(pageBits: Int) {
     let (sample, passages) = sample(pageBits: pageBits)
     // Everything is dead from the first page on, the probes too by mistake of the guest.
     let places = Set(sample.records.map(\.place))

@@ -169,7 +169,7 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
     #expect(alone.sentence.contains("post-copy recovery") && alone.offset == 0)
   }
 
-  @Test func anythingUnknownBehindTheSwitchoverIsSaid() throws {
+  @Test func anythingUnknownAfterTheSwitchoverIsSaid() throws {
     var build = StreamBuilder("post-copy and more")
     build.begin()
     build.startRAM([.init("pc.ram", pages: 4)])

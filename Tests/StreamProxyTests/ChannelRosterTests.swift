@@ -85,8 +85,8 @@ struct ChannelRosterTests {
     }
   }
 
-  @Test("Whoever speaks first of those that are silent after the main one is the preempt channel")
-  func silentStrangerBehindMain() {
+  @Test("Of the silent connections after the main one the first that speaks is the preempt channel")
+  func silentStrangerAfterMain() {
     for speaker in 1...2 {
       var roster = ChannelRoster()
       roster.expects(.init(multifd: 0, preempt: true))
@@ -154,7 +154,7 @@ struct ChannelRosterTests {
   }
 
   @Test("Behind an encrypted main channel silence is no preempt channel's")
-  func silenceBehindEncryption() {
+  func silenceAfterEncryption() {
     var roster = ChannelRoster()
     roster.expects(.init(preempt: true))
     let (main, other) = (roster.accepted(), roster.accepted())

@@ -138,7 +138,7 @@ import Threads
   }
 
   /// Without a return path a source is done as soon as its last byte is taken.
-  @Test func aSlowChannelIsReadToItsEndBehindTheMainOnes() async throws {
+  @Test func aSlowChannelIsReadToItsEndAfterTheMainOnes() async throws {
     let scene = try Scene(set: {
       $0.hook = nil
       $0.closingTime = .seconds(2)

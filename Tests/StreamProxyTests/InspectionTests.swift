@@ -101,8 +101,8 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     let bytes = sample.stream.bytes
     let description = try #require(bytes.indices.last { bytes[$0...].starts(with: [0, 6, 0, 0]) })
     for cut in stride(from: 0, to: bytes.count, by: 7) where cut != description + 1 {
-      let isBehindCopy = sample.stream.name == "COLO" && cut >= bytes.count - 44
-      #expect(try inspect(bytes[..<cut]).isComplete == isBehindCopy, "cut at \(cut)")
+      let isAfterCopy = sample.stream.name == "COLO" && cut >= bytes.count - 44
+      #expect(try inspect(bytes[..<cut]).isComplete == isAfterCopy, "cut at \(cut)")
     }
   }
 

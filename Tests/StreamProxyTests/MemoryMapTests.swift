@@ -121,7 +121,7 @@ private func segment(
   }
 
   /// system/memory.c:mtree_print_flatview appends the accelerator's name where it has a slot.
-  @Test func theMarkThatKVMPutsBehindEveryRangeIsNoPartOfTheName() throws {
+  @Test func theMarkThatKVMPutsAfterEveryRangeIsNoPartOfTheName() throws {
     let plain = MemoryFixture.i440fx5G
     let marked =
       plain

@@ -168,7 +168,7 @@ import Testing
     try await postcopy(probeFirst: false, dropped: 0)
   }
 
-  @Test func postcopyBehindTheProbeDropsBeforeAndAfterTheSwitchover() async throws {
+  @Test func postcopyAfterTheProbeDropsBeforeAndAfterTheSwitchover() async throws {
     try await postcopy(probeFirst: true, dropped: 9)
   }
 

@@ -16,7 +16,7 @@ struct ReturnPathReaderTests {
     + [UInt8](repeating: 1, count: 16) + [1, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
 
   @Test(arguments: [UInt8(0), 1])
-  func whatSHUTSaysIsFoundBehindEveryOtherMessage(value: UInt8) {
+  func whatSHUTSaysIsFoundAfterEveryOtherMessage(value: UInt8) {
     let bytes =
       ReturnPathReaderTests.pong + ReturnPathReaderTests.pages + ReturnPathReaderTests.bitmap
       + ReturnPathReaderTests.acknowledged + ReturnPathReaderTests.shut

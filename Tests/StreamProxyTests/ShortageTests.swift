@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test(arguments: Scarce.here)
-  func aMigrationBehindThePointOfNoReturnOutlastsIt(scarce: Scarce) throws {
+  func aMigrationPastThePointOfNoReturnOutlastsIt(scarce: Scarce) throws {
     let scene = try Scene()
     let proxy = try LimitedProxy(scene, scarce)
     defer { proxy.end() }

@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(arguments: [0, 20])
-  func aSourceThatIsKilledBehindTheEndOfRAMLeavesNobodyWhoKnows(missing: Int) async throws {
+  func aSourceThatIsKilledAfterTheEndOfRAMLeavesNobodyWhoKnows(missing: Int) async throws {
     let scene = try Scene()
     let summary = try await play(scene, missing: missing)
     #expect(summary.result == "unknown" && summary.exitCode == 7)

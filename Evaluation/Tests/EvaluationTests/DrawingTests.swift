@@ -192,7 +192,7 @@ struct DrawingTests {
     #expect(try lines("throughput") == 2)
   }
 
-  @Test("ink and every colour are seen on the light and the dark ground, which lies after all")
+  @Test("ink and every colour are seen on the light and the dark ground, which lies behind all")
   func ground() throws {
     let file = BarChart(
       title: "t", axis: "s", series: ["a"],

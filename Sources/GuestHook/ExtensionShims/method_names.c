@@ -100,7 +100,7 @@ static bool refers_to(const void *function, const char *wanted, size_t length) {
   if (!find_function(function, &code)) return false;
   for (uintptr_t at = code.address; code.end - at >= 5; at++) {
     uintptr_t operand = word(at + 1);
-    /* The text's address, in a program that is linked to fixed ones: mov $TEXT, PLACE. */
+    /* The text's address, in a program that is linked to fixed ones: mov $TEXT to memory or a register. */
     if (is_text(&code, operand, wanted, length)) return true;
     /* An operand DISTANCE(%rip): its byte 00 REGISTER 101, and the distance, from the end of the
      * instruction. lea takes the text's address; a compiler that writes two pointers at once loads it

@@ -177,7 +177,7 @@ extension MigrationProxy {
 
   func relayEncrypted(_ channel: Channel) throws(ChannelFailure) {
     let relay = RawRelay(
-      channel: channel, downtimeLimit: downtimeLimit, pausesBehind: EncryptedPreparation.freeBytes)
+      channel: channel, downtimeLimit: downtimeLimit, pausesAfter: EncryptedPreparation.freeBytes)
     try relay.relayUntilEnd(
       pause: { encrypted.holdUp(channel) },
       published: { snapshot in progress.update { $0.others[channel.id] = snapshot } })

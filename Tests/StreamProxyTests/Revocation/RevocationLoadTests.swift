@@ -14,7 +14,7 @@ import Threads
   private static let channels = 2
   private static let rounds = 60
 
-  @Test func whatIsWrittenBehindAnAcknowledgementArrives() throws {
+  @Test func whatIsWrittenAfterAnAcknowledgementArrives() throws {
     var dropped = 0
     for _ in 0..<RevocationLoadTests.rounds {
       let outcome = try migrate(SafetyRules())

@@ -34,8 +34,8 @@ extension Method {
     case afterOneSecond
 
     /// - Parameters:
-    ///   - dirtySyncs: how often the dirty log has been read; the second time it was read all pages had been
-    ///     sent once.
+    ///   - dirtySyncs: how often the dirty log has been read; with QEMU 10.0 all pages have been sent once when it
+    ///     is read for the second time (with 11.1 they have not).
     ///   - secondsOfPages: for how long pages have been sent; nil before the first.
     func isDue(dirtySyncs: UInt64, secondsOfPages: Double?) -> Bool {
       switch self {

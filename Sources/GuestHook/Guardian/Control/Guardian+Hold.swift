@@ -62,6 +62,8 @@ extension Guardian {
     sendHeartbeat(migration, at: now, droppable: true)
   }
 
+  /// Gives the proxy the lease anew, for a time that is counted from `now`.
+  ///
   /// - Parameter droppable: it may be left out where the proxy does not read.
   func sendHeartbeat(_ migration: Migration, at now: UInt64, droppable: Bool) {
     migration.lastHeartbeat = now

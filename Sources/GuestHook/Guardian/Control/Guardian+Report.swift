@@ -19,7 +19,9 @@ extension Guardian {
     for piece in frames.pieces() { port.send(piece, for: migration.id) }
     migration.noteStep("guardian: PREPARE to report", since: migration.began)
     // Before the report, so that a post-copy that begins right after it finds the lease running.
-    sendHeartbeat(migration, at: monotonicNanoseconds(), droppable: false)
+    if migration.linkLostSince == nil {
+      sendHeartbeat(migration, at: monotonicNanoseconds(), droppable: false)
+    }
     port.send(
       GuestMessage.ReportEnd(
         pages: migration.pagesReported, pagesZeroed: migration.pagesZeroed, probes: probes,

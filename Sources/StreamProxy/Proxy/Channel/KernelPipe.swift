@@ -116,7 +116,7 @@ struct RawRelay: Sendable {
   let channel: Channel
   let downtimeLimit: DowntimeLimit
   /// So many bytes pass before ``relayUntilEnd(pause:published:)`` pauses.
-  var pausesBehind = Int.max
+  var pausesAfter = Int.max
 
   /// Relays until the source ends it; `published` is told where it is.
   func relayUntilEnd(
@@ -127,15 +127,15 @@ struct RawRelay: Sendable {
     var inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     var total = 0
     while true {
-      let isFree = total >= pausesBehind
+      let isFree = total >= pausesAfter
       let moved = try pipe.forward(
-        atMost: isFree ? KernelPipe.capacity : min(KernelPipe.capacity, pausesBehind - total),
+        atMost: isFree ? KernelPipe.capacity : min(KernelPipe.capacity, pausesAfter - total),
         to: channel.destination, rate: &rate)
       guard moved > 0 else { return }
       total += moved
       inFlight.follow(rate)
       published(ChannelSnapshot(rawBytes: total, inFlight: inFlight.bytes))
-      if !isFree, total >= pausesBehind { pause() }
+      if !isFree, total >= pausesAfter { pause() }
     }
   }
 }

@@ -13,24 +13,20 @@ public enum GuestEvent: Equatable, Sendable {
   case wakeup
   /// MIGRATION: `status` is QAPI's MigrationStatus, e.g. `active`, `device`, `completed`.
   case migration(status: String)
-  /// MIGRATION_PASS: the number of the round that begins.
-  case migrationPass(UInt64)
   /// VSERPORT_CHANGE: the guest opened or closed the virtio-serial port whose `-device` has `id`.
   case portChange(id: String, isOpen: Bool)
 
   /// The members of `data` that matter here; others, and other types of the same name, are ignored.
   struct Data: Decodable {
     var status: String?
-    var pass: UInt64?
     var id: String?
     var open: Bool?
 
-    private enum Key: String, CodingKey { case status, pass, id, open }
+    private enum Key: String, CodingKey { case status, id, open }
 
     init(from decoder: any Decoder) throws {
       let object = try decoder.container(keyedBy: Key.self)
       status = try? object.decode(String.self, forKey: .status)
-      pass = try? object.decode(UInt64.self, forKey: .pass)
       id = try? object.decode(String.self, forKey: .id)
       open = try? object.decode(Bool.self, forKey: .open)
     }
@@ -47,9 +43,6 @@ public enum GuestEvent: Equatable, Sendable {
     case "MIGRATION":
       guard let status = data?.status else { return nil }
       self = .migration(status: status)
-    case "MIGRATION_PASS":
-      guard let pass = data?.pass else { return nil }
-      self = .migrationPass(pass)
     case "VSERPORT_CHANGE":
       guard let id = data?.id, let isOpen = data?.open else { return nil }
       self = .portChange(id: id, isOpen: isOpen)

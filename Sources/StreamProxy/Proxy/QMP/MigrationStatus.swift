@@ -20,13 +20,10 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
     public var remaining: UInt64
     /// Bytes of all RAM blocks.
     public var total: UInt64
-    /// Times the dirty log was read: rounds, up to QEMU 10.2. QEMU 11.1 reads it in the middle of a round too.
+    /// Times the dirty log was read: rounds with QEMU 10.0, and more than rounds with 11.1.
     public var dirtySyncCount: UInt64
     /// Bytes.
     public var pageSize: UInt64
-
-    /// Whether as many pages have been sent as there are: the first round is over.
-    public var hasSentAllOnce: Bool { (normal + duplicate) * pageSize >= total }
 
     private enum CodingKeys: String, CodingKey {
       case normal, duplicate, transferred, remaining, total

@@ -31,8 +31,6 @@ public final class MigrationWitness: Sendable {
     public internal(set) var runningNanoseconds: UInt64 = 0
     /// The last MIGRATION event's status.
     public internal(set) var migrationStatus: String?
-    /// The last MIGRATION_PASS of the migration under way.
-    public internal(set) var pass: UInt64?
     /// By port id, what the last VSERPORT_CHANGE said.
     public internal(set) var openPorts: [String: Bool] = [:]
     /// Why nothing more will be learned.

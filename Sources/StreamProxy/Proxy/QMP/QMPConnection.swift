@@ -131,7 +131,8 @@ final class QMPConnection: Sendable {
 
   private func startReader() throws(QMPError) {
     guard BlockingThread.makeIfPossible("qmp", { self.readAll() }) != nil else {
-      throw .connectionLost(reason: "there is no thread to read with")
+      throw .connectionLost(
+        reason: SystemError("start a thread that reads", code: EAGAIN).description)
     }
   }
 

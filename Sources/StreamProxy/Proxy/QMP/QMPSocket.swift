@@ -19,7 +19,7 @@ final class QMPSocket: Sendable {
   /// - Throws: where descriptors have run out.
   init(_ socket: Socket) throws(QMPError) {
     guard let bell = WakeUp.makeIfPossible() else {
-      throw .connectionLost(reason: SystemError("make an eventfd").text)
+      throw .connectionLost(reason: SystemError("make an eventfd").description)
     }
     self.socket = socket
     self.bell = bell

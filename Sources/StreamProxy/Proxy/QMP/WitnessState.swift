@@ -23,10 +23,7 @@ struct WitnessState {
       isSuspended = false
     case .suspend: isSuspended = true
     case .wakeup: isSuspended = false
-    case .migration(let status):
-      observation.migrationStatus = status
-      if status == "setup" { observation.pass = nil }
-    case .migrationPass(let pass): observation.pass = pass
+    case .migration(let status): observation.migrationStatus = status
     case .portChange(let id, let isOpen): observation.openPorts[id] = isOpen
     }
     account(at: time)

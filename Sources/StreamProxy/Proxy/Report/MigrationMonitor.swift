@@ -7,6 +7,8 @@ struct MigrationMonitor: Sendable {
   private static let interval = Duration.milliseconds(250)
   /// Plain log lines come this often where there is no terminal.
   private static let ticksPerLogLine = 20
+  /// Bytes per second. Below it the line says 0 or 1 MB/s, and how long the rest takes is a guess.
+  private static let slowestShown = 1e5
   /// A new measurement of the wire is passed on when it differs by more than this: of a limit of 300 ms
   /// these are 6. The first ones are too high by more, because buffers fill.
   private static let wireTolerance = 0.02
@@ -125,7 +127,7 @@ struct MigrationMonitor: Sendable {
       "\((rate / 1e6).rounded(to: 0)) MB/s",
     ]
     let qmp = self.qmp
-    if !pointOfNoReturn.isPassed, rate >= 1e6,
+    if !pointOfNoReturn.isPassed, rate >= MigrationMonitor.slowestShown,
       let remaining = await BlockingThread.run(
         "progress", { (try? qmp.queryMigrate())?.ram?.remaining })
     {

@@ -3,7 +3,7 @@ import Glibc
 import HookLink
 
 /// What one migration came to: printed at its end, and written as JSON, with the members in snake_case
-/// and seconds as `_s`.
+/// and seconds as `_s` (a step's as `seconds`).
 public struct MigrationSummary: Encodable, Sendable {
   public struct GuestReport: Encodable, Sendable {
     /// From PREPARE sent to the report's end, in seconds.

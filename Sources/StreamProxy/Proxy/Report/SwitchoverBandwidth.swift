@@ -7,7 +7,7 @@
 /// than the wire takes, by the share of the limit that they need.
 enum SwitchoverBandwidth {
   /// What follows the pages took 20 to 40 ms with real guests, 10 ms more than without a proxy.
-  private static let behindThePages = 0.025
+  private static let afterThePages = 0.025
   /// A small limit or a slow wire must not keep a migration from converging.
   private static let largestShare = 0.2
 
@@ -18,7 +18,7 @@ enum SwitchoverBandwidth {
   /// - Returns: bytes per second; never 0, which would leave it to QEMU's own estimate.
   static func bytesPerSecond(wire: Double, inFlight: Int, downtimeLimit: UInt64) -> UInt64 {
     guard wire > 0, downtimeLimit > 0 else { return max(1, UInt64(max(0, wire))) }
-    let needed = Double(inFlight) / wire + behindThePages
+    let needed = Double(inFlight) / wire + afterThePages
     let share = min(needed * 1000 / Double(downtimeLimit), largestShare)
     return max(1, UInt64((wire * (1 - share)).rounded()))
   }

@@ -37,7 +37,7 @@ struct ResolvedAddress {
     var hints = unsafe addrinfo()
     unsafe hints.ai_family = AF_UNSPEC
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    unsafe hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV | (toListen ? AI_PASSIVE : 0)
+    unsafe hints.ai_flags = AI_NUMERICSERV | (toListen ? AI_PASSIVE : 0)
     var list: UnsafeMutablePointer<addrinfo>? = nil
     // An empty host means every address (to listen) or this host (to connect), as for QEMU.
     let status = unsafe getaddrinfo(host.isEmpty ? nil : host, port, &hints, &list)

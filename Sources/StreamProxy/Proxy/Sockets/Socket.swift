@@ -38,8 +38,10 @@ public final class Socket: Sendable {
     for candidate in try ResolvedAddress.resolve(address, toListen: false, action: action) {
       let socket = Socket(owning: try candidate.makeSocket(action: action, blocks: false))
       var code = candidate.connect(socket.descriptor) ? 0 : errno
-      // Only a full queue is worth waiting for; it has no event to poll for.
-      while code == EAGAIN || code == EINTR, SuspendingClock.now < deadline {
+      // Only a unix socket's full queue is worth waiting for; it has no event to poll for.
+      while code == EINTR || code == EAGAIN && candidate.family == AF_UNIX,
+        SuspendingClock.now < deadline
+      {
         usleep(20_000)
         code = candidate.connect(socket.descriptor) ? 0 : errno
       }
