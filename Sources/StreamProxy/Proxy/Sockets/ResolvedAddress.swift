@@ -37,7 +37,8 @@ struct ResolvedAddress {
     var hints = unsafe addrinfo()
     unsafe hints.ai_family = AF_UNSPEC
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    unsafe hints.ai_flags = AI_NUMERICSERV | (toListen ? AI_PASSIVE : 0)
+    // To connect, every address is tried; a listener is bound to the first, which is to be of a family in use.
+    unsafe hints.ai_flags = AI_NUMERICSERV | (toListen ? AI_PASSIVE | AI_ADDRCONFIG : 0)
     var list: UnsafeMutablePointer<addrinfo>? = nil
     // An empty host means every address (to listen) or this host (to connect), as for QEMU.
     let status = unsafe getaddrinfo(host.isEmpty ? nil : host, port, &hints, &list)
