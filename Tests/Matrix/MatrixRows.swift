@@ -37,6 +37,10 @@ struct MatrixRows {
     let refusesMultifdPostcopy = QEMUVersion(major: 8, minor: 0)..<QEMUVersion(major: 10, minor: 1)
     var more: [Way] = []
     if pair.allSatisfy({ $0 < refusesMultifdPostcopy.lowerBound }) { more += MatrixRows.before8 }
+    let eleven = QEMUVersion(major: 11, minor: 0)
+    if pair.allSatisfy({ $0 < eleven }) { more.append(.zeroBlocks) }
+    // 11.1 takes no COLO of an older source, with or without a proxy.
+    if source.number >= eleven || destination.number < eleven { more.append(.colo) }
     if !setting.stopsGuests { more += MatrixRows.since9 }
     if pair.contains(where: refusesMultifdPostcopy.contains) {
       more.append(.multifdPostcopyRefused)
@@ -69,8 +73,8 @@ struct MatrixRows {
   private static let everywhere: [Way] = [
     .plain, .withoutReturnPath, .multifd1, .multifd2, .multifd4, .preempt, .postcopy,
     .postcopyUnused, .postcopyAtOnce, .preemptAtOnce, .pausing, .xbzrle, .zlib, .zstd, .tls,
-    .tlsMultifd, .tlsPreempt, .autoConverge, .zeroBlocks, .lateBlockActivate, .releaseRAM,
-    .validateUUID, .ignoreShared, .dirtyBitmaps, .zeroCopySend, .backgroundSnapshot, .colo,
+    .tlsMultifd, .tlsPreempt, .autoConverge, .lateBlockActivate, .releaseRAM,
+    .validateUUID, .ignoreShared, .dirtyBitmaps, .zeroCopySend, .backgroundSnapshot,
   ]
   /// Capabilities that were taken out later.
   private static let before8: [Way] = [
