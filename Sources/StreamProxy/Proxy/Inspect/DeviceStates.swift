@@ -6,7 +6,9 @@ import FoundationEssentials
 ///
 /// Device states carry no length, so each one's end is searched for. With the description the next
 /// device's header is known; it must stand right after the last one's footer. Without it a footer, which
-/// names its section, counts where another header or the end of the stream follows it.
+/// names its section, counts where another header or the end of the stream follows it. So a stream that
+/// was cut right after a device's value which spells that device's footer and a zero is taken for one that
+/// carries no description, and the note says so.
 struct DeviceStates {
   /// What is searched.
   struct Tail {
