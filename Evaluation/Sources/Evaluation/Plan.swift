@@ -38,7 +38,8 @@ struct Plan {
       let compared: [Method] = [.precopy, .leafcutter, .ideal]
       points.append(
         .init(
-          share: Plan.share, links: ["100mbit"], methods: compared.filter(methods.contains)))
+          share: Plan.share, links: [MethodsExperiment.slowLink],
+          methods: compared.filter(methods.contains)))
     }
     self.points = points
   }

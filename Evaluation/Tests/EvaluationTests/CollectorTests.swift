@@ -39,6 +39,7 @@ struct CollectorTests {
       let written = try EvaluationRecord(file: file)
       #expect(written.runs.map { $0[.otherPrograms] } == [0.4, 0.1])
       #expect(written.countedRuns(of: .methods).count == 1)
+      #expect(written.runs.allSatisfy { ($0[.memoryLatency] ?? 0) > 0 })
     }
   }
 

@@ -49,9 +49,15 @@ struct ComparabilityTests {
     var changed = ComparabilityTests.plain
     changed.link = "10gbit"
     changed.cacheShare = 25
+    changed.rate = 10
     try record(.methods, ComparabilityTests.plain, changed).requireComparableRuns()
     #expect(throws: LabError.self) {
       try record(.service, ComparabilityTests.plain, changed).requireComparableRuns()
+    }
+    // On one link they are asked for alike.
+    changed.link = "1gbit"
+    #expect(throws: LabError.self) {
+      try record(.methods, ComparabilityTests.plain, changed).requireComparableRuns()
     }
     changed = ComparabilityTests.plain
     changed.mix = "A"

@@ -76,6 +76,15 @@ struct OptionsTests {
     #expect(Plan(try scope("--quick")).timeLimit.deadlines([.memory], at: [0]) != [nil])
   }
 
+  @Test("on the slowest wire clients ask for a tenth")
+  func rates() {
+    #expect(
+      ["100mbit", "1gbit", "unshaped"].map { MethodsExperiment.rate(100, on: $0) } == [
+        10, 100, 100,
+      ])
+    #expect(MethodsExperiment.rate(5, on: "100mbit") == 1)
+  }
+
   @Test("in each repetition another method comes first")
   func rotation() {
     #expect([1, 2, 3].rotated(by: 1) == [2, 3, 1])

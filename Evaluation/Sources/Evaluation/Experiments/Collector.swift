@@ -75,6 +75,7 @@ final class Collector {
 
   private func carryOutOnce(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
     do throws(LabError) {
+      run[.memoryLatency] = MemoryLatency.nanoseconds()
       try body(&run)
       bench.say("\(run.label): \(run.headline)")
     } catch {
@@ -111,6 +112,7 @@ extension Run {
       (.prepare, "s prepare", 1, 2), (.refault, "s refault", 1, 1),
       (.secondsTo90, "s to 90 %", 1, 1), (.cacheUsed, "MB cache", 1e6, 0),
       (.pageCache, "MB page cache", 1e6, 0), (.rest, "MB rest", 1e6, 0),
+      (.memoryLatency, "ns for a read of the host's memory", 1, 0),
     ]
     let texts = parts.compactMap { figure, unit, divisor, digits in
       self[figure].map { "\(($0 / divisor).text(digits: digits)) \(unit)" }

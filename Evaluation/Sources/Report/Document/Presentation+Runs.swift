@@ -19,8 +19,17 @@ extension Presentation {
       "Runs that count: \(counted) of \(record.runs.count). Excluded, because other programs took more "
         + "than \(Run.undisturbed.text(digits: 1)) processors meanwhile: "
         + "\(ended.count - undisturbed.count); failed: \(record.runs.count - ended.count); "
-        + "not converged: \(undisturbed.count - counted).")
+        + "not converged: \(undisturbed.count - counted)."
+        + memoryLatency(undisturbed))
     addExcluded(ended)
+  }
+
+  private func memoryLatency(_ runs: [Run]) -> String {
+    let known = runs.filter { $0[.memoryLatency] != nil }
+    guard !known.isEmpty else { return "" }
+    let cell = FigureColumn("", .memoryLatency, digits: 0).cell(known, expected: known.count)
+    return
+      " A read of the host's memory took \(cell) ns before them (random places, one after the other)."
   }
 
   private mutating func addExcluded(_ ended: [Run]) {

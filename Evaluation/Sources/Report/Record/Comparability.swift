@@ -6,8 +6,8 @@ extension Experiment {
   fileprivate var varied: Set<String> {
     switch self {
     case .memory: ["documents"]
-    // How many documents there are follows from the cache share.
-    case .methods: ["link", "cache share", "documents"]
+    // How many documents there are follows from the cache share, and how many are read from the link.
+    case .methods: ["link", "cache share", "documents", "rate"]
     case .workloads: ["mix", "keys"]
     case .service: []
     }
@@ -71,15 +71,24 @@ extension EvaluationRecord {
   /// - Throws: where runs of one experiment differ in what its tables do not tell apart.
   package func requireComparableRuns() throws(LabError) {
     for experiment in Experiment.allCases {
-      let conditions = runs.filter { $0.experiment == experiment }.map { run in
-        run.conditions.described.filter { !experiment.varied.contains($0.key) }
+      let conditions = runs.filter { $0.experiment == experiment }.map(\.conditions.described)
+      try EvaluationRecord.requireSame(
+        conditions.map { $0.filter { !experiment.varied.contains($0.key) } }, in: experiment)
+      for onOneLink in Dictionary(grouping: conditions, by: { $0["link"] }).values {
+        try EvaluationRecord.requireSame(
+          onOneLink.map { $0.filter { $0.key == "rate" } }, in: experiment)
       }
-      for other in conditions.dropFirst() {
-        guard let difference = EvaluationRecord.difference(conditions[0], other) else { continue }
-        throw LabError(
-          "the runs of experiment \(experiment.rawValue) differ in \(difference): their figures do not "
-            + "belong into one table, so draw their raw data apart")
-      }
+    }
+  }
+
+  private static func requireSame(
+    _ conditions: [[String: String]], in experiment: Experiment
+  ) throws(LabError) {
+    for other in conditions.dropFirst() {
+      guard let difference = difference(conditions[0], other) else { continue }
+      throw LabError(
+        "the runs of experiment \(experiment.rawValue) differ in \(difference): their figures do not "
+          + "belong into one table, so draw their raw data apart")
     }
   }
 

@@ -39,6 +39,8 @@ package enum Figure: String, CaseIterable, Codable, Sendable {
   case otherPrograms = "other_programs_processors"
   /// How long that time is.
   case settle = "observed_s"
+  /// What a read of the host's memory took just before, at a random place and after the one before it.
+  case memoryLatency = "host_memory_read_ns"
 
   case operationsBefore = "ops_before"
   case operationsDuring = "ops_during"
