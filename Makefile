@@ -117,7 +117,7 @@ run = $(DEMO)/leafcutter-demo $(1) --state $(STATE) --guest $(STATE)/guest \
   $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
 # The same guest on Debian 12's own kernel, which has no UFFDIO_MOVE.
-build-old-guest: build
+build-old-guest: setup build
 	@qemu-config/guest/build $(STATE)/kernel-6.1 $(STATE)/guest-6.1 $(GUEST_FILES)
 
 demo: build
@@ -142,7 +142,7 @@ databases: setup
 	  grep -E '^\||✘' $$log; rm -f $$log; exit $$status
 
 # The same in guests, one for each kernel that is there for them.
-databases-in-guests: setup build-old-guest
+databases-in-guests: build-old-guest
 	@swift build --build-tests >/dev/null
 	@for guest in guest guest-6.1; do \
 	  Tests/databases-in-guest $(STATE)/$$guest $(or $(DOCUMENTS),20000) || exit 1; \
