@@ -5,17 +5,20 @@ import HookLink
 /// The guest whose memory crosses: `pages` pages that are sent once, after the first 2 MiB, in which
 /// the mark page and the probe page lie, and before 2 MiB that are reported and never sent.
 ///
-/// It is as large as what is sent of it, like a guest's, so that a source reads memory and no cache.
+/// It is as large as what is sent of it, like a guest's, so that a source reads memory and no cache. Its machine
+/// is RISC-V's `virt`, whose memory lies in one piece however large it is.
 @safe
 final class GuestMemory: @unchecked Sendable {
   // Filled once; afterwards only the two special pages are written, by the one thread that sends them.
   static let pageSize = 4096
-  static let block = "pc.ram"
+  static let block = "riscv_virt_board.ram"
+  /// Where the machine has it, guest-physical (QEMU, `hw/riscv/virt.c`).
+  static let start: UInt64 = 0x8000_0000
   static let markPage = 256
   static let probePage = 257
   /// The first that is sent as ordinary content.
   static let first = 512
-  /// In one piece of a report.
+  /// Pages in one piece of a report are a multiple of this.
   static let reportGranule = 512
 
   let pages: Int
@@ -63,45 +66,51 @@ final class GuestMemory: @unchecked Sendable {
     unsafe page(number).copyMemory(from: bytes, byteCount: bytes.count)
   }
 
+  static func guestPhysicalAddress(of page: Int) -> UInt64 {
+    start + UInt64(page * pageSize)
+  }
+
   /// The pages that are dead by a pattern, and one that is never sent: where nothing is dropped the
-  /// proxy has a report all the same, and looks at every record.
-  func report(_ dead: DeadPattern) -> HeldPages {
-    var bitmap = [UInt8](repeating: 0, count: (pages + GuestMemory.reportGranule) / 8)
-    func mark(_ page: Int) {
-      let bit = page - GuestMemory.first
-      bitmap[bit / 8] |= 1 << UInt8(bit % 8)
+  /// proxy has a report all the same, and looks at every record. In as many pieces as messages take.
+  func report(_ dead: DeadPattern) -> [HeldPages] {
+    let all = GuestMemory.first..<sent.upperBound + GuestMemory.reportGranule
+    return stride(from: all.lowerBound, to: all.upperBound, by: 8 * HeldPages.maximumBitmap).map {
+      first in
+      let pages = first..<min(first + 8 * HeldPages.maximumBitmap, all.upperBound)
+      var bitmap = [UInt8](repeating: 0, count: pages.count / 8)
+      for page in pages where sent.contains(page) ? dead.isDead(page) : page == sent.upperBound {
+        bitmap[(page - first) / 8] |= 1 << UInt8((page - first) % 8)
+      }
+      let address = GuestMemory.guestPhysicalAddress(of: first)
+      return HeldPages(firstPage: address / UInt64(GuestMemory.pageSize), bitmap: bitmap)
     }
-    for page in sent where dead.isDead(page) { mark(page) }
-    mark(sent.upperBound)
-    return HeldPages(firstPage: UInt64(GuestMemory.first), bitmap: bitmap)
   }
 
   /// What HMP's `info ramblock` says of this guest (its form is QEMU 10.0's).
   var ramBlocks: String {
-    let hex = paddedHexadecimal(size)
+    let used = hexadecimal(UInt64(size))
     return """
                     Block Name    PSize              Offset               Used              Total                HVA  RO
-                        pc.ram    4 KiB  0x0000000000000000 0x\(hex) 0x\(hex) 0x00007f40bfe00000  rw
+      \(GuestMemory.block)    4 KiB  0x0000000000000000 0x\(used) 0x\(used) 0x00007f40bfe00000  rw
       """
   }
 
-  /// What HMP's `info mtree -f` says of this guest, an i440FX with less than 3 GiB (QEMU 10.0).
+  /// What HMP's `info mtree -f` says of this guest (QEMU 10.0).
   var flatViews: String {
-    """
-    FlatView #0
-     AS "memory", root: system
-     AS "cpu-memory-0", root: system
-     Root memory region: system
-      0000000000000000-000000000009ffff (prio 0, ram): pc.ram
-      00000000000a0000-00000000000bffff (prio 1, i/o): vga-lowmem
-      00000000000c0000-00000000000dffff (prio 1, rom): pc.rom
-      00000000000e0000-00000000000fffff (prio 0, rom): pc.bios @0000000000020000
-      0000000000100000-\(paddedHexadecimal(size - 1)) (prio 0, ram): pc.ram @0000000000100000
+    let end = GuestMemory.start + UInt64(size) - 1
+    return """
+      FlatView #0
+       AS "memory", root: system
+       AS "cpu-memory-0", root: system
+       Root memory region: system
+        0000000000001000-000000000000ffff (prio 0, rom): riscv_virt_board.mrom
+        0000000010000000-0000000010000007 (prio 0, i/o): serial
+        \(hexadecimal(GuestMemory.start))-\(hexadecimal(end)) (prio 0, ram): \(GuestMemory.block)
 
-    """
+      """
   }
 
-  private func paddedHexadecimal(_ value: Int) -> String {
+  private func hexadecimal(_ value: UInt64) -> String {
     let digits = String(value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

@@ -38,18 +38,16 @@ final class ReportingGuest: Sendable {
     return asked.withLock { $0 }
   }
 
-  private func answer(_ migration: MigrationID, on link: Socket, _ report: HeldPages) {
+  private func answer(_ migration: MigrationID, on link: Socket, _ report: [HeldPages]) {
     asked.withLock { $0 = migration }
-    let messages: [any Message] = [
-      GuestMessage.Mark(
-        guestPhysicalAddress: UInt64(GuestMemory.markPage * GuestMemory.pageSize),
-        time: ReportingGuest.time, guardianVersion: "bench"),
-      report,
-      GuestMessage.ReportEnd(
-        pages: UInt64(report.count), pagesZeroed: 0,
-        probes: [UInt64(GuestMemory.probePage * GuestMemory.pageSize)], leavesListed: 0,
-        leavesInManifest: 0, leavesEvicted: 0, steps: [], notes: []),
-    ]
+    let mark = GuestMessage.Mark(
+      guestPhysicalAddress: GuestMemory.guestPhysicalAddress(of: GuestMemory.markPage),
+      time: ReportingGuest.time, guardianVersion: "bench")
+    let end = GuestMessage.ReportEnd(
+      pages: UInt64(report.reduce(0) { $0 + $1.count }), pagesZeroed: 0,
+      probes: [GuestMemory.guestPhysicalAddress(of: GuestMemory.probePage)], leavesListed: 0,
+      leavesInManifest: 0, leavesEvicted: 0, steps: [], notes: [])
+    let messages: [any Message] = [mark] + report + [end]
     for message in messages { try? link.write(message.frame(for: migration)) }
     reported.raise()
   }
@@ -66,7 +64,7 @@ final class ReportingGuest: Sendable {
 
   static func probe(of migration: MigrationID) -> [UInt8] {
     ProbePage.content(
-      for: migration, at: UInt64(GuestMemory.probePage * GuestMemory.pageSize))
+      for: migration, at: GuestMemory.guestPhysicalAddress(of: GuestMemory.probePage))
   }
 
   /// CLOCK_MONOTONIC in nanoseconds.
