@@ -50,6 +50,9 @@ struct Plan {
   /// Where an experiment has one cache size, in per cent of the guest's memory, and one link.
   private static let share = 50
   private static let link = "1gbit"
+  /// Where clients write, WiredTiger takes half as much memory again as its cache is large, and with
+  /// ``share`` of it in the cache a guest has run out of memory.
+  private static let shareOfWriters = 40
 
   /// Those of an experiment that were not left out.
   private func only(_ wanted: [Method]) -> [Method] {
@@ -74,7 +77,7 @@ struct Plan {
       try WorkloadsExperiment(
         bench: bench, methods: methods(ofMix:keys:), mixes: quick ? ["C", "A"] : ["C", "B", "A"],
         keys: quick ? ["zipfian"] : ["uniform", "zipfian"], patience: quick ? 30 : 60,
-        link: Plan.link, cacheShare: Plan.share, repetitions: repetitions
+        link: Plan.link, cacheShare: Plan.shareOfWriters, repetitions: repetitions
       ).execute(collector)
     case .service:
       let methods =
