@@ -128,6 +128,23 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     #expect(found.isComplete && found.deviceStates.map(\.bytes) == [19 + 18 + 5])
   }
 
+  /// A clock that ends in 7e, and zeroes after it, in section 0: in the bytes nothing tells it from an end.
+  @Test func aValueThatSpellsItsFooterAndAZeroIsTheEndOnlyOfAStreamThatIsCutThere() throws {
+    var build = StreamBuilder.untilEndOfRAM()
+    build.open(4, id: 0, "timer", version: 2)
+    build.put([1, 2, 3, 4, 5, 6, 7, 0x7e])
+    let cut = build.sample.bytes.count + 5
+    build.put([UInt8](repeating: 0, count: 16))
+    build.close()
+    build.put(0x00)
+    let bytes = build.sample.bytes
+    let found = try inspect(bytes)
+    #expect(found.isComplete && found.deviceStates.map(\.bytes) == [19 + 24 + 5])
+    let short = try inspect(bytes[..<cut])
+    #expect(short.isComplete && short.deviceStatesNote?.contains("or ends before it") == true)
+    for other in [cut - 1, cut + 1] { #expect(try !inspect(bytes[..<other]).isComplete) }
+  }
+
   /// Nothing tells whether they are whole, which is said.
   @Test func deviceStatesWithNeitherFootersNorDescriptionAreNotCalledComplete() throws {
     var build = StreamBuilder("bare device states")
