@@ -148,6 +148,10 @@ struct DrawingTests {
       #expect(file.contains(">\(SVGDrawing.escaped(method.title))<"))
     }
     #expect(drawings.contains { $0.name == "total-10gbit" })
+    let once = try Presentation(
+      .sample(runs.filter { $0.method != .xbzrle || $0.conditions.cacheShare == 50 })
+    ).drawings.first { $0.name == "total-1gbit" }
+    #expect(once?.image.file.contains(Method.xbzrle.title) == false)
     let single = try Presentation(.sample(runs.filter { $0.conditions.cacheShare == 50 }))
     #expect(!single.drawings.contains { $0.name.hasPrefix("total-") })
   }

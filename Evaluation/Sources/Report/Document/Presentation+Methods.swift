@@ -61,7 +61,8 @@ extension Presentation {
           LineChart.Point(x: Double(point.share), $0)
         }
       }
-      guard !places.isEmpty else { return nil }
+      // One place is no line, and the bars have it.
+      guard places.count > 1 else { return nil }
       return LineChart.Line(
         name: method.title, kind: .points, isDashed: method.isRival, points: places)
     }
