@@ -54,9 +54,9 @@ extension StreamEditor {
 
   /// Whether the device states of a background snapshot begin with this FULL section. They are of
   /// the moment when it began, and stand after the last PART of RAM, which has no END
-  /// (`migration.c:bg_migration_completion`).
+  /// (`migration.c:bg_migration_completion`). With COLO there is none (`options.c:check_caps_background_snapshot`).
   mutating func beginsSnapshotStates(_ name: String) -> Bool {
-    guard readsOnly, let ramSection, let index = sectionIndices[ramSection],
+    guard readsOnly, !enablesCOLO, let ramSection, let index = sectionIndices[ramSection],
       sections[index].parts > 0, sections[index].ends == 0
     else { return false }
     isBackgroundSnapshot = true

@@ -130,6 +130,21 @@ import Testing
     let run = EditorRun(build.sample.bytes, readsOnly: true)
     #expect(run.bypassReason == .earlyDeviceState("timer") && !run.isBackgroundSnapshot)
   }
+
+  /// QEMU refuses the two together, so the END of RAM is missing.
+  @Test func deviceStatesOfACOLOStreamBeforeTheEndOfRAMAreNoSnapshot() {
+    var build = StreamBuilder("COLO without END")
+    build.begin()
+    build.command(8)
+    build.startRAM([SampleStream.ram])
+    build.endOfSection()
+    build.reopen(2, id: 2)
+    build.zero(0, 0)
+    build.endOfSection()
+    build.tail()
+    let run = EditorRun(build.sample.bytes, readsOnly: true)
+    #expect(run.bypassReason == .earlyDeviceState("timer") && !run.isBackgroundSnapshot)
+  }
 }
 
 /// The size of target pages where the configuration does not tell it.

@@ -215,6 +215,15 @@ private func inspect(_ bytes: some Collection<UInt8>) throws -> StreamInspection
     #expect(problem.sentence.contains("'cpu'"))
   }
 
+  @Test func deviceStatesOfWhichTheDescriptionListsNoneAreDamage() throws {
+    var build = StreamBuilder.untilEndOfRAM()
+    let start = UInt64(build.offset)
+    build.tail(description: false)
+    build.description(devices: [])
+    let problem = try #require(try inspect(build.sample.bytes).problem)
+    #expect(problem.offset == start && problem.sentence.contains("lists none"))
+  }
+
   @Test func whatIsUnknownIsSaidWithItsOffset() throws {
     let text = try inspect(Array("this is no stream at all".utf8))
     #expect(text.problem?.offset == 0)

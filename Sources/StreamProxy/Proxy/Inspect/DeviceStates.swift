@@ -104,6 +104,9 @@ struct DeviceStates {
     if let last = states.last, stream.hasFooters, !isFooter(of: last.id, before: end) {
       fail(at: end, "the last device state, '\(last.name)', does not end with its footer")
     }
+    guard !states.isEmpty || end == 0 else {
+      return fail(at: 0, "the description lists none of the device states that begin here")
+    }
     close(before: end)
   }
 
