@@ -205,7 +205,7 @@ test: setup build-torture build-old-guest
 	@Tests/run $(call package,$(DEMO_PACKAGE))
 	@Tests/run $(call package,$(BENCH_PACKAGE))
 	@$(MAKE) --no-print-directory bench-counts
-	@Fuzzing/run 60
+	@Fuzzing/run 60 1
 	@Tests/run $(call package,$(END_TO_END))
 	@Tests/run $(call package,$(TORTURE_PACKAGE))
 	@Tests/run $(call package,$(EVALUATION_PACKAGE))
