@@ -29,17 +29,38 @@ import Testing
   @Test func whereNoneIsToBeHadThatIsSaidAndTheCacheIsEvictedAllTheSame() throws {
     let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 40_000))
     defer { database.remove() }
-    try database.tell("space 24")
+    try database.tell("space 80")
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
     #expect(held == nil && prepared.leavesEvicted > 0)
     #expect(
       prepared.notes.contains { $0.contains("no frames are held") && $0.contains("RLIMIT_AS") },
       "\(prepared.notes)")
-    // The cache itself has no room to grow either.
+    // The cache itself has no room to grow in either.
     try database.tell("space 4096")
     let resumed = try guardian.releaseAndResume()
     #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try database.expectClean()
+  }
+
+  /// A thread's stack may be had and its part of the allocator not: jemalloc ends the program then.
+  @Test(arguments: [8, 16, 22, 24, 28, 32, 40])
+  func aDatabaseWithoutRoomForAThreadIsNotEndedByOne(megabytes: Int) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 40_000))
+    defer { database.remove() }
+    try database.tell("space \(megabytes)")
+    try guardian.prepare()
+    do {
+      let (held, prepared) = try guardian.prepared()
+      #expect(held == nil && !prepared.notes.isEmpty && megabytes > 16)
+      try database.tell("space 4096")
+      let resumed = try guardian.releaseAndResume()
+      #expect(resumed.leavesResident == resumed.leavesInManifest)
+    } catch let refused as TestGuardian.Refused {
+      #expect(refused.failed.reason.contains("RLIMIT_AS") && megabytes < 40)
+      try database.tell("space 4096")
+    }
+    #expect(try database.tell("read 2000") == [2000, 0])
     try database.expectClean()
   }
 }

@@ -47,9 +47,15 @@ final class Crew: Sendable {
   func join(milliseconds: Int32 = -1) -> Bool { finished.wait(milliseconds: milliseconds) }
 }
 
+/// What an allocator maps for a thread's first allocations. Where it cannot, the program ends: jemalloc 5.3
+/// uses the arena that it did not get, and Swift's runtime takes no NULL. jemalloc's arenas begin with 2 to
+/// 4 MiB, and grow by as much.
+let threadMemory = 16 << 20
+
 /// Starts a detached thread with every signal blocked that is not a fault of its own; false where there is
-/// none to be had.
+/// none to be had, or no address space for what it allocates.
 func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+  guard leafcutter_has_room_for_thread(threadMemory) else { return false }
   let start = ThreadStart(name: name, body: body)
   var thread = pthread_t()
   let mask = unsafe leafcutter_block_signals()

@@ -88,6 +88,7 @@ extension DatabaseControl {
     }
     try expectRoom()
     try expectDescriptors()
+    try expectAddressSpace()
     let outcome = Locked<EngineError?>(nil)
     let crew = Crew("leafcutter-ckpt", count: 1) { [engine] _ in
       do throws(EngineError) { try engine.openSession("").checkpoint() } catch {
@@ -141,6 +142,19 @@ extension DatabaseControl {
       """
       none was taken: the database has only \(max(spare, 0)) descriptors to spare; raise its limit \
       (LimitNOFILE) and migrate again
+      """)
+  }
+
+  /// Of a cache's bytes the lists of its leaves are a small part, several times over while they grow and are
+  /// sorted. A database that is refused memory for them ends, as it would for its own next pages.
+  private func expectAddressSpace() throws(StepFailure) {
+    let needed = threadMemory + Int(clamping: try cacheUsage().used / 32)
+    guard !leafcutter_has_room_for_thread(needed) else { return }
+    throw StepFailure(
+      "checkpoint",
+      """
+      none was taken: the database is not granted \(needed >> 20) MiB and a thread's stack of further address \
+      space; raise its RLIMIT_AS, or see vm.overcommit_memory, and migrate again
       """)
   }
 }

@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "extension_shims.h"
@@ -81,6 +83,20 @@ void leafcutter_restore_signals(void *mask) {
   if (!mask) return;
   pthread_sigmask(SIG_SETMASK, mask, NULL);
   free(mask);
+}
+
+bool leafcutter_has_room_for_thread(size_t beside) {
+  pthread_attr_t attributes;
+  size_t stack = 0;
+  if (pthread_getattr_default_np(&attributes)) return false;
+  pthread_attr_getstacksize(&attributes, &stack);
+  pthread_attr_destroy(&attributes);
+  /* Not through the hold library, which catches what is unmapped. */
+  void *room = (void *)syscall(SYS_mmap, NULL, stack + beside, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
+  if (room == MAP_FAILED) return false;
+  syscall(SYS_munmap, room, stack + beside);
+  return true;
 }
 
 void leafcutter_extension_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

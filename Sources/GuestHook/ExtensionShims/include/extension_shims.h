@@ -77,6 +77,9 @@ int leafcutter_count_descriptors(void);
 void *leafcutter_block_signals(void);
 void leafcutter_restore_signals(void *mask);
 
+/* Whether this process may still map a new thread's stack and so many bytes beside it. */
+bool leafcutter_has_room_for_thread(size_t beside);
+
 /* Names the calling thread (15 characters). */
 void leafcutter_extension_name_thread(const char *name);
 
