@@ -37,7 +37,7 @@ struct RunCommand: ParsableCommand {
   var socketGroup: GroupName?
 
   @Option(help: "Cache that a database keeps until the migration is over, in MiB.")
-  var smallCache: UInt32 = 32
+  var smallCache = UInt32(GuardianOptions().smallCacheBytes >> 20)
 
   @Option(
     help: ArgumentHelp(

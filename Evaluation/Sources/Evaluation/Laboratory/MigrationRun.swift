@@ -30,7 +30,7 @@ struct MigrationRun {
   /// An emulator translates what a workload runs while it runs for the first time.
   private static let secondsOfTranslation = 4.0
   /// What the operator's cache is shrunk to: as small as Leafcutter makes it, in MiB.
-  private static let shrunkCache = 32
+  private static let shrunkCache = 12
 
   /// - Throws: where something failed, or content was bad.
   func execute(into run: inout Run) throws(LabError) {
