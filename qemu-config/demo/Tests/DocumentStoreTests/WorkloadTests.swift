@@ -130,7 +130,7 @@ struct LineTests {
         == .run(WorkloadOrder(mix: .c, rate: 1, threads: 1, seed: 1, keys: .uniform)))
     #expect(try ControlCommand(line: "cache mib=32") == .cache(mebibytes: 32))
     for line in [
-      "", "shout", "cache", "cache mib=15", "cache 32", "run mix=A rate=1 threads=1 keys=hot",
+      "", "shout", "cache", "cache mib=0", "cache 32", "run mix=A rate=1 threads=1 keys=hot",
       "ping loud", "run",
       "run mix=D rate=1 threads=1", "run mix=A rate=nan threads=1",
       "run mix=A rate=1 threads=0", "run mix=A rate=1 threads=1 seed=-1", "run mix=A rate",

@@ -60,8 +60,8 @@ public enum ControlCommand: Equatable, Sendable {
 
   private static func mebibytes(_ values: ArraySlice<String>) throws(Refusal) -> Int {
     guard let text = values.first, values.count == 1, text.hasPrefix("mib="),
-      let number = Int(text.dropFirst(4)), (16...1_048_576).contains(number)
-    else { throw Refusal(word: "cache", sentence: "this command takes mib=N, from 16 to 1048576") }
+      let number = Int(text.dropFirst(4)), (1...1_048_576).contains(number)
+    else { throw Refusal(word: "cache", sentence: "this command takes mib=N, from 1 to 1048576") }
     return number
   }
 
