@@ -157,10 +157,6 @@ final class RowRun: Sendable {
 struct RowJudge {
   /// Of the dead pages met, how many must have been dropped.
   private static let share = 0.99
-  /// Of each segment's held pages, how many must be empty at the destination. Those that pass before the
-  /// segment's probe are not dead yet and travel, and with several channels a few hundred may be ahead
-  /// of it.
-  private static let segmentShare = 0.9
 
   var row: MatrixRow
   var result: MatrixResult
@@ -181,7 +177,7 @@ struct RowJudge {
     case .drops:
       guard result.deadMet > 0, Double(result.dropped) >= RowJudge.share * Double(result.deadMet)
       else { return "\(result.dropped) of \(result.deadMet) dead pages were dropped: \(reason)" }
-      guard let comparison, comparison.isDropped(atLeast: RowJudge.segmentShare) else {
+      guard let comparison, comparison.isDropped(atLeast: row.way.leastShareDropped) else {
         let found = comparison?.zeroHeld.map { "\($0.zero) of \($0.all)" } ?? []
         return "held pages of some segment travelled: \(found.joined(separator: ", ")) are empty"
       }

@@ -13,7 +13,7 @@ extension TestMachine {
     try qmp.execute("migrate-set-parameters", arguments: parameters)
   }
 
-  public enum Parameter: Encodable, Sendable, CustomStringConvertible {
+  public enum Parameter: Encodable, Equatable, Sendable, CustomStringConvertible {
     case number(Int)
     case text(String)
 

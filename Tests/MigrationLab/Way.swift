@@ -82,6 +82,14 @@ public struct Way: Sendable {
     capabilities.contains("compress") || parameters["multifd-compression"] != nil
   }
 
+  /// Of each segment's held pages, the least share that must have been dropped. Pages are dead once their
+  /// segment's probe has passed. On one channel that is before all of them; with several, a channel is as
+  /// far ahead of the probe's as sockets and schedulers let it be, some MiB of a segment of 60, and what
+  /// is to be seen is that the segment was edited at all.
+  public var leastShareDropped: Double {
+    capabilities.contains("multifd") && parameters["multifd-channels"] != .number(1) ? 0.5 : 1
+  }
+
   /// What is on and how it is set, for a table.
   public var settings: [String] {
     var all = capabilities + sourceCapabilities

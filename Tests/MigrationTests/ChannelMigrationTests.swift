@@ -63,21 +63,13 @@ struct ChannelMigrationTests {
     compare(bench, way, summary)
   }
 
-  /// Of each segment's held pages, how many must have been dropped. Pages are dead once their segment's
-  /// probe has passed: on one channel that is before all of them, with several a packet of pages can be
-  /// ahead of it.
-  private func segmentShare(_ way: Way) -> Double {
-    let isAlone = way.capabilities.allSatisfy { $0 != "multifd" } || way.name == Way.multifd1.name
-    return isAlone ? 1 : 0.9
-  }
-
   private func compare(_ bench: MigrationBench, _ way: Way, _ summary: MigrationSummary) {
     let comparison = bench.compare(dropped: way.expectation == .drops)
     #expect(
       comparison.isEqual, "\(comparison.unexpected) pages differ: \(comparison.first ?? "")")
     switch way.expectation {
     case .drops:
-      #expect(comparison.isDropped(atLeast: segmentShare(way)))
+      #expect(comparison.isDropped(atLeast: way.leastShareDropped))
       #expect(summary.deadPagesMet > 0 && summary.pagesDropped == summary.deadPagesMet)
       let address = Int(GuestContent.markAddress)
       let mark = MarkPage(parsing: bench.destination.memory[0].page(at: address))

@@ -38,6 +38,6 @@ struct LongLinkTests {
     let comparison = bench.compare(dropped: true)
     #expect(
       comparison.isEqual, "\(comparison.unexpected) pages differ: \(comparison.first ?? "")")
-    #expect(comparison.isDropped(atLeast: 0.9))
+    #expect(comparison.isDropped(atLeast: way.leastShareDropped))
   }
 }
