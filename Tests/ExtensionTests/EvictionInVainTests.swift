@@ -25,7 +25,40 @@ struct EvictionInVainTests {
   }
 
   @Test func whereAWriterIsNearlyRolledBackNothingElseCounts() {
-    #expect(isInVain([(110, 35), (109, 50)]))
+    #expect(isInVain([(110, 0), (110, 24), (109, 50)]))
+    #expect(isInVain([(110, 90), (110, 92), (109, 95)]))
+    #expect(isInVain(Array(repeating: (110, 100), count: 7)))
+  }
+
+  /// As seen in a guest whose clients wrote as fast as they could, after a checkpoint.
+  @Test func distressFromBeforeTheCacheWasSmallDoesNotCount() {
+    #expect(!isInVain([(819, 92), (813, 77), (778, 58), (751, 60), (663, 56), (346, 38), (37, 0)]))
+    #expect(!isInVain([(819, 100), (817, 100), (816, 100), (815, 100), (814, 100), (813, 100)]))
+  }
+
+  @Test func aCacheInWhichLessAndLessIsDirtyIsLeftSmall() {
+    var eviction = EvictionInVain()
+    for look: UInt64 in 0..<12 {
+      let usage = CacheUsage(
+        limit: 37 << 20, used: look == 0 ? 111 << 20 : 110 << 20, dirty: (40 - look) << 20,
+        distress: 3 * look)
+      let isInVain = eviction.isInVain(usage, after: 100)
+      #expect(!isInVain)
+    }
+  }
+
+  /// The engine has begun anew then.
+  @Test func withAnotherSizeNothingFromBeforeCounts() {
+    let looks: [(limit: UInt64, used: UInt64, distress: UInt64)] = [
+      (380, 300, 2), (380, 300, 2), (199, 300, 60), (199, 290, 66), (199, 280, 70),
+    ]
+    var eviction = EvictionInVain()
+    #expect(
+      !looks.contains {
+        let usage = CacheUsage(
+          limit: $0.limit << 20, used: $0.used << 20, dirty: 0, distress: $0.distress)
+        return eviction.isInVain(usage, after: 100)
+      })
   }
 
   /// One that was high and sinks is over.
@@ -37,7 +70,8 @@ struct EvictionInVainTests {
     var eviction = EvictionInVain()
     return looks.contains {
       eviction.isInVain(
-        CacheUsage(limit: 37 << 20, used: $0.mebibytes << 20, dirty: 0, distress: $0.distress))
+        CacheUsage(limit: 37 << 20, used: $0.mebibytes << 20, dirty: 0, distress: $0.distress),
+        after: 100)
     }
   }
 }

@@ -74,4 +74,23 @@ import Testing
     try guardian.releaseAndResume()
     try database.expectClean()
   }
+
+  @Test(arguments: TestEngine.present)
+  func besideAWriterTheCacheGetsSmallOnceItsLeavesAreWritten(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 200_000))
+    defer { database.remove() }
+    // A changed document here and there makes every leaf dirty.
+    database.send("update 300000")
+    try guardian.prepare(cacheBytes: 12 << 20)
+    let prepared = try guardian.prepared().prepared
+    #expect(
+      prepared.leavesEvicted > prepared.leavesInManifest / 4 * 3,
+      "\(prepared.leavesEvicted) of \(prepared.leavesInManifest): \(prepared.notes)")
+    #expect(try database.answer() == [300_000])
+    let cache = try database.tell("cache")[0]
+    #expect(cache < 32 << 20, "\(cache >> 20) MiB: \(prepared.notes) \(prepared.steps)")
+    try guardian.releaseAndResume()
+    try database.expectClean()
+  }
 }

@@ -51,6 +51,19 @@ extension Engine {
     "cache: eviction currently operating in aggressive mode",
   ]
 
+  /// Whether a checkpoint goes on, during which the engine takes no other cache_size; nil where it does not say.
+  func isTakingCheckpoint() -> Bool? {
+    for description in Engine.checkpointStatistics {
+      if let value = (try? statistics([description]))?[0] { return value != 0 }
+    }
+    return nil
+  }
+
+  /// As 3.2.1 calls it, and 11.3.1.
+  private static let checkpointStatistics = [
+    "transaction: transaction checkpoint currently running", "checkpoint: progress state",
+  ]
+
   /// - Throws: ``EngineError``; with EINVAL the engine may have taken a part of it all the same.
   func setCacheSize(_ bytes: UInt64) throws(EngineError) {
     try reconfigure("cache_size=\(bytes)")

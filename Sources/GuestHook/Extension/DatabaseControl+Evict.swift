@@ -10,6 +10,8 @@ extension DatabaseControl {
   /// Eviction that has not moved for so many looks has come to what it cannot evict. Where its threads get
   /// little processor time, this one gets little too, and so it waits for longer.
   private static let evictionPatience = 20
+  /// Likewise of what is dirty, of which writers make more all the time.
+  private static let writingPatience = 10
   private static let sampleSize = 64
   /// Milliseconds between two looks at the sample, which cost the engine as much as any search.
   private static let pollInterval: Int32 = 20
@@ -43,15 +45,12 @@ extension DatabaseControl {
     watch.lap("evict by key")
   }
 
-  /// Waits until the cache has shrunk. The pages that a cache of that size keeps are allowed to stay.
+  /// Waits until the cache has shrunk, and makes it smaller as long as that is possible. The pages that a cache
+  /// of that size keeps are allowed to stay.
   func evict(
     _ found: Found?, from usage: CacheUsage, to budget: CacheBudget,
     catching window: HoldWindow?, _ watch: inout Stopwatch, _ notes: inout [String]
   ) {
-    // The engine may have taken a larger size only.
-    let size = smallCache?.size ?? usage.limit
-    let spare = budget.size - budget.content
-    let content = max(budget.content, size > spare ? size - spare : 0)
     // Where leaves are not listed, only bytes tell how far their eviction has come.
     let listed = found.flatMap { $0.isComplete ? $0 : nil }
     let sample = listed.flatMap { found in
@@ -61,35 +60,65 @@ extension DatabaseControl {
           hold: $0)
       }
     }
-    /// How much is there, and how much of that may stay.
-    func measure() -> (now: UInt64, enough: UInt64)? {
-      if let sample {
-        let enough = Double(sample.count) * Double(content) / Double(max(usage.used, 1))
-        return (UInt64(sample.resident()), UInt64(enough))
+    var looks = Looks(end: monotonicNanoseconds() + DatabaseControl.evictionLimit, window: window)
+    repeat {
+      // The engine may have taken a larger size only.
+      let size = smallCache?.size ?? usage.limit
+      let spare = budget.size - budget.content
+      let content = max(budget.content, size > spare ? size - spare : 0)
+      let enoughLeaves =
+        sample.map { Double($0.count) * Double(content) / Double(max(usage.used, 1)) }
+      var last = UInt64.max
+      wait(&looks) {
+        let used = (try? cacheUsage())?.used
+        guard let now = sample.map({ UInt64($0.resident()) }) ?? used else { return nil }
+        defer { last = now }
+        // Clients may read the sample back; then bytes say it.
+        let isSmall =
+          used.map { $0 <= content } == true || enoughLeaves.map { now <= UInt64($0) } == true
+        // An engine goes on below its limit until it is at its target.
+        return (used ?? now, isSmall && now >= last)
       }
-      return (try? cacheUsage()).map { ($0.used, content) }
-    }
-    let began = monotonicNanoseconds()
-    var shrinkage = Shrinkage()
-    var last = UInt64.max
-    var purged = began
-    while !isGivenUp {
-      let now = monotonicNanoseconds()
-      guard let (amount, enough) = measure() else { break }
-      // An engine goes on below its limit until it is at its target.
-      if amount <= enough && amount >= last { break }
-      last = amount
-      shrinkage.look(at: amount)
-      if shrinkage.looksSinceLeast > DatabaseControl.evictionPatience { break }
-      if now - began > DatabaseControl.evictionLimit { break }
-      if now - purged > DatabaseControl.purgeInterval {
-        purged = now
-        giveBackFree(window)
+      wait(&looks, patience: DatabaseControl.writingPatience) {
+        guard let smallCache, let usage = try? cacheUsage() else { return nil }
+        return (usage.dirty, smallCache.hasWritten(usage, for: budget.size))
       }
-      agent.stop.wait(milliseconds: DatabaseControl.pollInterval)
-    }
+      // One that the program takes; nobody could call this thread back from it.
+      while engine.isTakingCheckpoint() == true, !isGivenUp, !looks.areOver { pause(&looks) }
+    } while !isGivenUp && !looks.areOver && smallCache?.tighten(to: budget.size) == true
     if let note = smallCache?.noteOfRaise { notes.append(note) }
     watch.lap("evict")
+  }
+
+  /// What waiting for the cache has come to.
+  private struct Looks {
+    /// When there is no more time, on the monotonic clock.
+    let end: UInt64
+    /// Catches what the allocator gives back meanwhile.
+    let window: HoldWindow?
+    var purged = monotonicNanoseconds()
+    var areOver: Bool { monotonicNanoseconds() > end }
+  }
+
+  /// Looks again and again, until there is no more than enough, or what there is does not get less.
+  private func wait(
+    _ looks: inout Looks, patience: Int = DatabaseControl.evictionPatience,
+    forLess look: () -> (now: UInt64, isEnough: Bool)?
+  ) {
+    var shrinkage = Shrinkage()
+    while let (amount, isEnough) = look(), !isEnough, !isGivenUp {
+      shrinkage.look(at: amount)
+      if shrinkage.looksSinceLeast > patience || looks.areOver { break }
+      pause(&looks)
+    }
+  }
+
+  private func pause(_ looks: inout Looks) {
+    if monotonicNanoseconds() - looks.purged > DatabaseControl.purgeInterval {
+      looks.purged = monotonicNanoseconds()
+      giveBackFree(looks.window)
+    }
+    agent.stop.wait(milliseconds: DatabaseControl.pollInterval)
   }
 
   /// Has the allocator give back what it keeps, to the window or else to the kernel.

@@ -6,17 +6,15 @@ import Glibc
 /// What a transaction has written stays in the cache until its end. Where that is more than a fifth of
 /// cache_size (`eviction_dirty_trigger`), the program's threads are made to evict, find nothing, and after
 /// about a second the engine rolls the transaction back, or with 3.2.1 spends ten times as long on it.
-/// So the cache begins with room for what is dirty, and a thread of its own watches the engine's own
+/// So the cache begins with room for twice what is dirty, and a thread of its own watches the engine's own
 /// measure of eviction in vain, which says the same of pages that open cursors and snapshots pin.
-/// It is never made smaller again before the end.
+/// Dirty is a whole leaf for one changed document, so a busy cache begins large and is made smaller while
+/// what was dirty is written, until it once had to be made larger.
 final class SmallCache: Sendable {
   /// The program's own cache_size, in bytes.
   let original: UInt64
 
   private static let smallest: UInt64 = 1 << 20
-  /// Between two looks, in milliseconds. One takes 0.13 ms, and some twenty times as long under emulation;
-  /// the engine gives a writer about a second.
-  private static let interval: Int32 = 100
   /// A cache that stayed small would make a database slow for good, so that is tried for some time.
   private static let restoring = (attempts: 50, pause: Int32(100))
   /// With so many times what is dirty, neither that nor the updates alone (`eviction_updates_trigger`, half
@@ -31,6 +29,9 @@ final class SmallCache: Sendable {
   /// Shared with the watch.
   private final class Shared: Sendable {
     let state: Locked<State>
+    /// Who has it changes the size. Not `state`: the engine lets a checkpoint that goes on come to its end
+    /// first.
+    let turn = Locked(())
     init(size: UInt64) { state = Locked(State(size: size)) }
   }
   private let shared: Shared
@@ -50,8 +51,7 @@ final class SmallCache: Sendable {
   ) throws(EngineError) {
     self.engine = engine
     original = usage.limit
-    // Dirty once more is what is written until somebody looks.
-    let wanted = max(bytes + 2 * usage.dirty, SmallCache.smallest)
+    let wanted = SmallCache.size(for: bytes, dirty: usage.dirty)
     // Of a cache that has its own size, nothing is to be watched.
     shared = Shared(size: original)
     watch = wanted < original ? SmallCache.watch(engine, shared, below: original, until: stop) : nil
@@ -97,19 +97,64 @@ final class SmallCache: Sendable {
   ) -> Crew? {
     Crew(besides: "leafcutter-room", count: 1) { _ in
       var eviction = EvictionInVain()
-      while !stop.wait(milliseconds: SmallCache.interval) {
-        guard let usage = try? engine.cacheUsage() else { continue }
-        // Not inside `state`: the engine lets a checkpoint that goes on come to its end first.
-        let now = shared.state.withLock { $0 }
-        // Otherwise the program has its own idea of the size now.
-        guard usage.limit == now.size, now.size < original,
-          let size = SmallCache.largerSize(
-            than: now, usage, isInVain: eviction.isInVain(usage), below: original),
-          (try? engine.setCacheSize(size)) != nil
-        else { continue }
-        shared.state.withLock { $0 = State(size: size, wasRaised: true) }
+      var interval = eviction.interval
+      while !stop.wait(milliseconds: interval) {
+        let elapsed = interval
+        defer { interval = eviction.interval }
+        shared.turn.withLock { _ in
+          guard let usage = try? engine.cacheUsage() else { return }
+          let now = shared.state.withLock { $0 }
+          // Otherwise the program has its own idea of the size now.
+          guard usage.limit == now.size, now.size < original,
+            let size = SmallCache.largerSize(
+              than: now, usage, isInVain: eviction.isInVain(usage, after: elapsed), below: original),
+            (try? engine.setCacheSize(size)) != nil
+          else { return }
+          shared.state.withLock { $0 = State(size: size, wasRaised: true) }
+        }
       }
     }
+  }
+
+  /// Makes the cache smaller where much of what was dirty when it got its size has been written since.
+  ///
+  /// - Parameter bytes: the size that is wanted.
+  /// - Returns: whether it is smaller now.
+  func tighten(to bytes: UInt64) -> Bool {
+    shared.turn.withLock { _ in
+      guard let usage = try? engine.cacheUsage() else { return false }
+      let now = shared.state.withLock { $0 }
+      let wanted = SmallCache.size(for: bytes, dirty: usage.dirty)
+      // Only where somebody watches it, and where the program has no idea of its own. An eighth less is worth it:
+      // the clients wait for what the engine then writes.
+      guard watch != nil, !stop.isRaised, now.size < original, !now.wasRaised,
+        usage.limit == now.size, wanted <= now.size / 8 * 7
+      else { return false }
+      guard (try? engine.setCacheSize(wanted)) != nil else {
+        // It may have taken the size, and not the threshold for which it refused it.
+        _ = SmallCache.giveBack(now.size, to: engine, unless: stop)
+        return false
+      }
+      var size = wanted
+      // While the engine waited for a checkpoint, more may have become dirty.
+      if let dirty = (try? engine.cacheUsage())?.dirty {
+        let needed = min(SmallCache.size(for: bytes, dirty: dirty), now.size)
+        if needed > size, (try? engine.setCacheSize(needed)) != nil { size = needed }
+      }
+      shared.state.withLock { $0.size = size }
+      return size < now.size
+    }
+  }
+
+  /// Whether the engine has written so much of what was dirty that a good deal is gained by
+  /// ``tighten(to:)``, or all that it writes by itself: its threads go on until `eviction_dirty_target` (5 %).
+  func hasWritten(_ usage: CacheUsage, for bytes: UInt64) -> Bool {
+    SmallCache.size(for: bytes, dirty: usage.dirty) <= size / 4 * 3 || usage.dirty <= size / 20
+  }
+
+  /// With twice what is dirty: as much again may be written until somebody looks.
+  private static func size(for bytes: UInt64, dirty: UInt64) -> UInt64 {
+    max(bytes + 2 * dirty, smallest)
   }
 
   /// What cache_size was last set to, in bytes.
