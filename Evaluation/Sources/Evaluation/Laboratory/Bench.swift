@@ -63,7 +63,10 @@ struct Bench {
     options.memory = memory
     options.processors = processors
     options.balloon = balloon
-    options.kernelOptions = ["leafcutter.cache=\(cache)"]
+    // Time between checkpoints as MongoDB has it by default.
+    options.kernelOptions = [
+      "leafcutter.cache=\(cache)", "leafcutter.store=--checkpoint-seconds,60",
+    ]
     if !guardian.isEmpty { options.kernelOptions.append("leafcutter.guest=\(guardian)") }
     return options
   }
