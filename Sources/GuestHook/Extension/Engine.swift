@@ -41,6 +41,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   let version: String
   /// nil where there has not been a handle yet to read them from.
   private let handles: Locked<EngineLayout.Handles>
+  let statisticsUsers = Locked(StatisticsInUse.Users())
 
   var handleTables: EngineLayout.Handles { handles.withLock { $0 } }
 

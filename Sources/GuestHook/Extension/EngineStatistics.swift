@@ -16,17 +16,44 @@ extension Engine {
   }
 }
 
-/// Keeps the engine's statistics on: where the program has them switched off, until this is gone.
+/// Keeps the engine's statistics on: where the program has them switched off, until the last of these is gone.
+/// That may be on any thread, so they are counted: none switches them off for another.
 final class StatisticsInUse: Sendable {
+  /// Of one engine.
+  struct Users {
+    fileprivate var count = 0
+    fileprivate var wereOff = false
+  }
+
   private let engine: Engine
-  private let wereOff: Bool
 
   /// - Throws: ``EngineError`` where they are off and stay so.
   init(_ engine: Engine) throws(EngineError) {
+    let failure = engine.statisticsUsers.withLock { users -> EngineError? in
+      if users.count == 0 {
+        do throws(EngineError) {
+          users.wereOff = try StatisticsInUse.switchOn(engine)
+        } catch { return error }
+      }
+      users.count += 1
+      return nil
+    }
+    if let failure { throw failure }
     self.engine = engine
+  }
+
+  deinit {
+    engine.statisticsUsers.withLock { users in
+      users.count -= 1
+      if users.count == 0, users.wereOff { try? engine.reconfigure("statistics=(none)") }
+    }
+  }
+
+  /// - Returns: whether they were off.
+  private static func switchOn(_ engine: Engine) throws(EngineError) -> Bool {
     do throws(EngineError) {
       _ = try engine.statistics([])
-      wereOff = false
+      return false
     } catch  where error.code == EINVAL {
       // A cursor on statistics is refused only where they are off, so that is what they go back to.
       do throws(EngineError) {
@@ -36,11 +63,7 @@ final class StatisticsInUse: Sendable {
         try? engine.reconfigure("statistics=(none)")
         throw error
       }
-      wereOff = true
+      return true
     }
-  }
-
-  deinit {
-    if wereOff { try? engine.reconfigure("statistics=(none)") }
   }
 }
