@@ -18,11 +18,19 @@ enum HostDescription {
       "processors": "\(sysconf(Int32(_SC_NPROCESSORS_ONLN)))",
       "processor": value(of: "model name", in: "/proc/cpuinfo"),
       "leafcutter": try words(of: [proxyProgram, "--version"], files),
-      "memory": value(of: "MemTotal", in: "/proc/meminfo"),
+      "memory": memory,
       // What follows its version names one build of it.
       "kernel": String(text("/proc/sys/kernel/osrelease").prefix { $0 != "-" }),
       "accelerator": accelerator,
     ]
+  }
+
+  /// In whole GiB, rounded up: the kernel keeps some of it for itself, another build of it some pages more.
+  private static var memory: String {
+    let kilobytes = value(of: "MemTotal", in: "/proc/meminfo").prefix { $0.isNumber }
+    guard let kilobytes = Int(kilobytes) else { return "" }
+    let perGiB = 1 << 20
+    return "\((kilobytes + perGiB - 1) / perGiB) GiB"
   }
 
   /// The first line that a program says.
