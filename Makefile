@@ -185,7 +185,8 @@ build-evaluation: build
 evaluation: build-evaluation
 	@$(EVALUATION) run --state $(STATE) --guest $(STATE)/guest --proxy $(RELEASE)/leafcutter \
 	  --store $(DEMO)/leafcutter-store $(if $(QUICK),--quick) \
-	  --json $(or $(JSON),$(STATE)/evaluation.json) $(OPTIONS)
+	  --json $(or $(JSON),$(STATE)/evaluation.json) \
+	  --commit "$$(git describe --always --dirty 2>/dev/null)" $(OPTIONS)
 
 evaluation-plots:
 	$(call build,$(call package,$(EVALUATION_PACKAGE)) --static-swift-stdlib --product leafcutter-evaluation)

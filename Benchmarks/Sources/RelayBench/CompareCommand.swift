@@ -99,15 +99,20 @@ struct CompareCommand: ParsableCommand {
     _ programs: RelayCommand.Programs
   ) throws -> [Measurement] {
     var measurements = group.map { Measurement(bench: $0) }
-    for _ in 0..<options.repeats {
-      let turns = try group.map {
-        try Turn(bench: $0, memory: memory, programs: programs).run()
+    // Of each group the first is the one without a relay.
+    let relays = Array(group.indices.dropFirst())
+    for repetition in 0..<options.repeats {
+      // The machine's speed may change meanwhile: so nobody always comes first, and the reference is measured
+      // once more at the other end.
+      let first = relays.isEmpty ? 0 : repetition % relays.count
+      let order = [0] + relays[first...] + relays[..<first]
+      let turns = try order.map {
+        try Turn(bench: group[$0], memory: memory, programs: programs).run()
       }
-      // Once more at the other end: the machine's speed may change meanwhile.
       let last = try Turn(bench: group[0].withoutRelay, memory: memory, programs: programs).run()
       let reference =
         (Double(turns[0].input) / turns[0].seconds + Double(last.input) / last.seconds) / 2
-      for (index, turn) in turns.enumerated() {
+      for (index, turn) in zip(order, turns) {
         measurements[index].samples.append(
           Measurement.Sample(
             turn, idle: idle[group[index].relay] ?? RelayProcess.Time(), reference: reference))

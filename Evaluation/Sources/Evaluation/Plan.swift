@@ -22,9 +22,8 @@ struct Plan {
       minutes: scope.minutes ?? (quick ? Plan.quickMinutes : nil), over: scope.only.elements)
     // With 70 % of the memory in its cache the database runs out of memory before anybody migrates it.
     let shares = scope.shares?.elements ?? (quick ? [Plan.share] : [0, 25, Plan.share, 60])
-    let methods =
-      scope.methods?.elements
-      ?? Method.allCases.filter { $0 != .leafcutterNoRefault && $0 != .autoConverge }
+    let all = Method.allCases.filter { $0 != .leafcutterNoRefault && $0 != .autoConverge }
+    let methods = scope.methods?.elements ?? (quick ? Plan.wantedFirst(all) : all)
     var points = shares.map { share in
       // What the host's processors make of a wire without a limit is looked at once.
       let links =
@@ -42,6 +41,12 @@ struct Plan {
           methods: compared.filter(methods.contains)))
     }
     self.points = points
+  }
+
+  /// Where time may be over before all of them have had their turn, those come first that the goals compare.
+  private static func wantedFirst(_ methods: [Method]) -> [Method] {
+    let first: [Method] = [.leafcutter, .ideal, .precopy, .postcopy, .shrunkCache, .multifd]
+    return first.filter(methods.contains) + methods.filter { !first.contains($0) }
   }
 
   /// Beside them come building and the last run's end, all within 20.

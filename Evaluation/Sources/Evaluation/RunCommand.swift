@@ -28,6 +28,8 @@ struct RunCommand: ParsableCommand {
       "Write the raw data to this file, after every run. What the file holds goes to FILE.old.",
       valueName: "file"))
   var jsonFile: String
+  @Option(help: "What is measured, as `git describe` names it; noted in the raw data.")
+  var commit = ""
   @Flag(help: "Add to what the file holds.")
   var append = false
   @Flag(help: "Keep the logs of QEMU, guest and proxy.")
@@ -63,7 +65,9 @@ struct RunCommand: ParsableCommand {
     if FileManager.default.fileExists(atPath: jsonFile) {
       if append { record = try continued(on: record.machine) } else { try setAside() }
     }
-    let collector = try Collector(record, file: jsonFile, bench: bench)
+    let session = Run.Session(
+      began: Date.now.formatted(.iso8601), commit: commit.isEmpty ? nil : commit)
+    let collector = try Collector(record, session: session, file: jsonFile, bench: bench)
     var limit = plan.timeLimit
     for experiment in scope.only.elements {
       collector.deadline = limit.deadline(of: experiment, now: HostClock.now)

@@ -44,6 +44,19 @@ struct ComparabilityTests {
     #expect(error.sentence.contains(change.testDescription))
   }
 
+  @Test("how much of the cache is left differs between methods, and not within one table")
+  func smallCaches() throws {
+    var small = ComparabilityTests.plain
+    small.smallCache = 12
+    try record(.methods, ComparabilityTests.plain, small).requireComparableRuns()
+    var large = small
+    large.smallCache = 32
+    let error = try #require(throws: LabError.self) {
+      try record(.methods, small, large).requireComparableRuns()
+    }
+    #expect(error.sentence.contains("small cache (12 MiB and 32 MiB)"))
+  }
+
   @Test("what an experiment varies may differ")
   func varied() throws {
     var changed = ComparabilityTests.plain

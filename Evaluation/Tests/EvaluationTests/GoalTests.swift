@@ -50,6 +50,18 @@ struct GoalTests {
     #expect(try line("pre-copy's", apart).contains("no pairs"))
   }
 
+  @Test("runs of different sessions are no pair")
+  func sessions() throws {
+    func session(_ day: Int) -> Run.Session { .init(began: "2026-11-2\(day)", commit: nil) }
+    var earlier = Run.samples(.precopy, 10, 30, 20)
+    for index in earlier.indices { earlier[index].session = session(1) }
+    var later = Run.samples(.leafcutter, 5, 10, 20)
+    for index in later.indices { later[index].session = session(2) }
+    #expect(try line("pre-copy's", earlier + later).contains("; no pairs"))
+    later[2].session = session(1)
+    #expect(try line("pre-copy's", earlier + later).contains("; pairs 1.00; "))
+  }
+
   @Test("a repetition that was measured again pairs by its last run")
   func measuredAgain() throws {
     let runs = [

@@ -9,13 +9,19 @@ final class Collector {
   /// No run begins when this has passed, in nanoseconds of ``HostClock``; nil where time has no limit.
   var deadline: UInt64?
   private var unbegun = 0
+  private let session: Run.Session
   private let file: String
   private let bench: Bench
 
-  /// - Parameter file: where the raw data goes.
+  /// - Parameters:
+  ///   - session: of the runs that are added.
+  ///   - file: where the raw data goes.
   /// - Throws: where it cannot go there, which is better known now than in an hour.
-  init(_ record: EvaluationRecord, file: String, bench: Bench) throws(LabError) {
+  init(
+    _ record: EvaluationRecord, session: Run.Session, file: String, bench: Bench
+  ) throws(LabError) {
     self.record = record
+    self.session = session
     self.file = file
     self.bench = bench
     try record.write(toFile: file)
@@ -74,6 +80,7 @@ final class Collector {
   private var isOver: Bool { deadline.map { HostClock.now >= $0 } ?? false }
 
   private func carryOutOnce(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
+    run.session = session
     do throws(LabError) {
       run[.memoryLatency] = MemoryLatency.nanoseconds()
       try body(&run)

@@ -38,16 +38,22 @@ struct MemoryExperiment {
       _ = try store.waitForBeat(timeout: 120)
       let warmed = try store.ask("warm", timeout: 600)
       let usage = try store.ask("usage")
-      func bytes(_ name: String) -> Double { usage[name].flatMap { Double($0) } ?? 0 }
+      func bytes(_ name: String) throws(LabError) -> Double {
+        guard let value = usage[name].flatMap({ Double($0) }) else {
+          throw LabError("the guest does not say its \(name)")
+        }
+        return value
+      }
       // Files in memory, which /proc/meminfo counts as cached, are no page cache of the database's: the
       // initramfs with the programs is one.
-      let pageCache = max(0, bytes("cached") - bytes("shmem") + bytes("buffers"))
+      let pageCache = try bytes("cached") - bytes("shmem") + bytes("buffers")
+      let cache = try bytes("cache_used")
+      let free = try bytes("free")
       run[.database] = warmed["file_bytes"].flatMap { Double($0) }
-      run[.cacheUsed] = bytes("cache_used")
+      run[.cacheUsed] = cache
       run[.pageCache] = pageCache
-      run[.free] = bytes("free")
-      run[.rest] =
-        Double(bench.memory << 20) - bytes("cache_used") - pageCache - bytes("free")
+      run[.free] = free
+      run[.rest] = Double(bench.memory << 20) - cache - pageCache - free
     } catch {
       throw error.adding(machine.logs)
     }

@@ -37,8 +37,8 @@ struct ServiceExperiment {
             documents: bench.contents(filling: cacheShare).documents,
             link: link, mix: "C", keys: "uniform", rate: rate,
             storageLimit: storage.operationsPerSecond,
-            storageMegabytes: storage.bytesPerSecond / 1_000_000, before: Int(before),
-            after: Int(after)),
+            storageMegabytes: storage.bytesPerSecond / 1_000_000, smallCache: method.smallCache,
+            before: Int(before), after: Int(after)),
           repetition: repetition)
         collector.carryOut(&run) { run throws(LabError) in
           var migration = MigrationRun(

@@ -16,6 +16,11 @@ struct WorkloadsExperiment {
   let cacheShare: Int
   let repetitions: Int
   private static let threads = 4
+  /// Seconds that they ask before the migration: the emulator translates the store's code meanwhile, and
+  /// clients get faster for as long.
+  private let before = 10.0
+  /// Seconds that they are watched after the switchover.
+  private let after = 5.0
   /// More than any guest can do: a client asks again as soon as it has its answer.
   private static let unlimitedRate = 1_000_000
 
@@ -33,7 +38,8 @@ struct WorkloadsExperiment {
               .init(
                 memory: bench.memory, processors: bench.processors, cacheShare: cacheShare,
                 documents: bench.contents(filling: cacheShare).documents,
-                link: link, mix: mix, keys: distribution, patience: Int(patience)),
+                link: link, mix: mix, keys: distribution, smallCache: method.smallCache,
+                patience: Int(patience), before: Int(before), after: Int(after)),
               repetition: repetition)
             collector.carryOut(&run) { run throws(LabError) in
               var migration = MigrationRun(
@@ -43,6 +49,8 @@ struct WorkloadsExperiment {
                 workload: "mix=\(mix) keys=\(distribution) seed=\(repetition) "
                   + "rate=\(WorkloadsExperiment.unlimitedRate) "
                   + "threads=\(WorkloadsExperiment.threads)")
+              migration.before = before
+              migration.after = after
               migration.timeout = patience
               migration.verifies = bench.verifies(method, repetition)
               try migration.execute(into: &run)

@@ -16,6 +16,8 @@ struct Bench {
   /// Whether only what the project is for is verified, and nothing is carried out twice.
   let isQuick: Bool
   private let startedAt = HostClock.now
+  /// MiB that Leafcutter leaves of the database's cache, and an operator who does the same by hand.
+  static let smallCache = 12
 
   init(
     files: LabFiles, state: String, guestDirectory: String, proxyProgram: String,
@@ -54,7 +56,7 @@ struct Bench {
   }
 
   func machine(
-    _ image: GuestImage, cache: Int, balloon: Balloon, guardian: String = ""
+    _ image: GuestImage, cache: Int, balloon: Balloon, guardian: [String] = []
   ) -> MachineOptions {
     var options = MachineOptions(
       kernel: "\(guestDirectory)/vmlinux", initramfs: "\(guestDirectory)/initramfs.img",
@@ -67,7 +69,9 @@ struct Bench {
     options.kernelOptions = [
       "leafcutter.cache=\(cache)", "leafcutter.store=--checkpoint-seconds,60",
     ]
-    if !guardian.isEmpty { options.kernelOptions.append("leafcutter.guest=\(guardian)") }
+    options.kernelOptions.append(
+      "leafcutter.guest="
+        + (["--small-cache,\(Bench.smallCache)"] + guardian).joined(separator: ","))
     return options
   }
 

@@ -19,60 +19,54 @@ struct CostAccount {
   ) throws(LabError) {
     sourceMachine = source
     destinationMachine = destination
-    host = ProcessorTime.host() ?? 0
-    own = ProcessorTime.seconds(of: getpid()) ?? 0
-    self.source = ProcessorTime.seconds(of: source.pid) ?? 0
-    self.destination = ProcessorTime.seconds(of: destination.pid) ?? 0
+    host = try ProcessorTime.host()
+    own = try ProcessorTime.of(getpid())
+    self.source = try ProcessorTime.of(source.pid)
+    self.destination = try ProcessorTime.of(destination.pid)
     guest = try CostAccount.guestSeconds(store)
     storage = [try StorageUse.read(source), try StorageUse.read(destination)]
   }
 
   /// What the source's QEMU has taken; asked when the migration is over, after which it is stopped.
-  func sourceSeconds() -> Double {
-    (ProcessorTime.seconds(of: sourceMachine.pid) ?? source) - source
+  func sourceSeconds() throws(LabError) -> Double {
+    try ProcessorTime.of(sourceMachine.pid) - source
   }
 
   /// What the destination's QEMU has taken; asked while it runs, and a cancelled migration ends it.
-  func destinationSeconds() -> Double {
-    (ProcessorTime.seconds(of: destinationMachine.pid) ?? destination) - destination
+  func destinationSeconds() throws(LabError) -> Double {
+    try ProcessorTime.of(destinationMachine.pid) - destination
   }
 
-  /// Adds what was taken until now. The proxy's part stands in the run already.
+  /// Adds what was taken until now. What the programs took that migrate stands in the run already.
   ///
   /// - Parameters:
   ///   - machines: those whose QEMU runs, and can be asked what it has read.
   ///   - store: where the guest is now.
   func add(
-    to run: inout Run, sourceSeconds: Double, destinationSeconds: Double,
-    storageOf machines: [VirtualMachine], store: StoreConsole
+    to run: inout Run, storageOf machines: [VirtualMachine], store: StoreConsole
   ) throws(LabError) {
     var now: [StorageUse] = []
     for machine in machines { now.append(try StorageUse.read(machine)) }
     let seconds = HostClock.seconds(from: began, to: HostClock.now)
-    run[.settle] = seconds
-    run[.sourceProcessor] = sourceSeconds
-    run[.destinationProcessor] = destinationSeconds
+    run[.observed] = seconds
     run[.otherPrograms] = CostAccount.otherPrograms(
-      host: (ProcessorTime.host() ?? host) - host,
-      ours: [
-        sourceSeconds, destinationSeconds, run[.proxyProcessor] ?? 0,
-        (ProcessorTime.seconds(of: getpid()) ?? own) - own,
-      ], in: seconds)
+      host: try ProcessorTime.host() - host,
+      ours: [run.processorSeconds ?? 0, try ProcessorTime.of(getpid()) - own], in: seconds)
     // The counters travel with the guest.
     run[.guestProcessor] = try CostAccount.guestSeconds(store) - guest
     run[.storageBytesRead] = zip(now, storage).reduce(0) { $0 + $1.0.bytes - $1.1.bytes }
     run[.storageReads] = zip(now, storage).reduce(0) { $0 + $1.0.reads - $1.1.reads }
   }
 
-  /// Processors that other programs took on average.
+  /// Processors that other programs took on average. The host's clock ticks and the processes' do not agree
+  /// to the tick, so it may be a little below 0.
   ///
   /// - Parameters:
   ///   - host: what all took, in seconds.
   ///   - ours: what each of the programs took that belong to the measurement.
   ///   - seconds: the time in which they did.
   static func otherPrograms(host: Double, ours: [Double], in seconds: Double) -> Double {
-    // The host's clock ticks and the processes' do not agree to the tick.
-    max(0, host - ours.reduce(0, +)) / seconds
+    (host - ours.reduce(0, +)) / seconds
   }
 
   private static func guestSeconds(_ store: StoreConsole) throws(LabError) -> Double {

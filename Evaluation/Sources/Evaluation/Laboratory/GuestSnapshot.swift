@@ -120,7 +120,7 @@ final class GuestSnapshot {
   private func options(_ disk: GuestImage) -> MachineOptions {
     bench.machine(
       disk, cache: cache, balloon: variant.balloon,
-      guardian: variant.refaults ? "" : "--no-refault")
+      guardian: variant.refaults ? [] : ["--no-refault"])
   }
 
   private func save(_ machine: VirtualMachine) throws(LabError) {

@@ -52,13 +52,8 @@ enum HostDescription {
   }
 
   private static func text(_ path: String) -> String {
-    // Files of /proc have no size, so they are read until their end.
-    guard let file = unsafe fopen(path, "r") else { return "" }
-    defer { unsafe fclose(file) }
-    var bytes = [UInt8](repeating: 0, count: 65_536)
-    // As many bytes as the array has, alive during the call.
-    let count = unsafe fread(&bytes, 1, bytes.count, file)
-    return trimmed(Substring(String(decoding: bytes[..<count], as: UTF8.self)))
+    let data = FileManager.default.contents(atPath: path)
+    return data.map { trimmed(Substring(String(decoding: $0, as: UTF8.self))) } ?? ""
   }
 
   private static func trimmed(_ text: Substring) -> String {

@@ -53,6 +53,9 @@ extension Method {
     }
   }
 
+  /// What of the cache is left for the migration, in MiB; nil where that is all of it.
+  var smallCache: Int? { usesLeafcutter || self == .shrunkCache ? Bench.smallCache : nil }
+
   /// - Parameter memory: of the guest in MiB.
   func configure(_ machines: [VirtualMachine], memory: Int) throws(LabError) {
     let parameters: Parameters? =

@@ -29,8 +29,9 @@ struct MigrationRun {
   private static let recoveryWindow = 3.0
   /// An emulator translates what a workload runs while it runs for the first time.
   private static let secondsOfTranslation = 4.0
-  /// What the operator's cache is shrunk to: as small as Leafcutter makes it, in MiB.
-  private static let shrunkCache = 12
+  /// The proxy's exit codes where the source's migration was cancelled, before and after the first dropped
+  /// page.
+  private static let cancelled: Set = [5, 3]
 
   /// - Throws: where something failed, or content was bad.
   func execute(into run: inout Run) throws(LabError) {
@@ -66,11 +67,7 @@ struct MigrationRun {
     let account = try CostAccount(source, destination, store)
     let sentBefore = try hosts.bytesSent()
     let ordered = HostClock.now
-    var cancelledWith: (destination: Double, proxy: Double?) = (0, nil)
-    if method == .shrunkCache {
-      try store.ask("cache mib=\(MigrationRun.shrunkCache)", timeout: 60)
-    }
-    if method.usesBalloon { try BalloonDevice.inflate(source, store, memory: bench.memory << 20) }
+    try makeSmall(source, store)
     let startedAt = HostClock.now
     let result: OrderedMigration.Result
     do throws(LabError) {
@@ -78,10 +75,12 @@ struct MigrationRun {
         method: method, source: source, destination: destination, timeout: timeout
       ).run(to: proxy?.address ?? uri) {
         proxy?.hasReport ?? true
-      } beforeCancelling: {
-        cancelledWith = (
-          account.destinationSeconds(), proxy.flatMap { ProcessorTime.seconds(of: $0.pid) }
-        )
+      } beforeCancelling: { () throws(LabError) in
+        // A cancelled migration ends them.
+        run[.destinationProcessor] = try account.destinationSeconds()
+        run[.proxyProcessor] = try proxy.map { proxy throws(LabError) in
+          try ProcessorTime.of(proxy.pid)
+        }
       }
     } catch {
       throw error.adding(proxy?.logs ?? [])
@@ -94,36 +93,61 @@ struct MigrationRun {
     if method.postcopySwitch != nil {
       run[.postcopySwitched] = result.switchedToPostcopy ? 1 : 0
     }
+    run[.sourceProcessor] = try account.sourceSeconds()
     guard result.converged else {
-      run[.proxyProcessor] = cancelledWith.proxy
-      try account.add(
-        to: &run, sourceSeconds: account.sourceSeconds(),
-        destinationSeconds: cancelledWith.destination, storageOf: [source], store: store)
+      // Nobody has a guest that is between two hosts.
+      if !result.switchedToPostcopy { try goOn(at: source, store, proxy, account, &run) }
       return
     }
     run[.downtimeQEMU] = result.status.downtime.map { Double($0) }
     let firstBeat = try arrival.waitForBeat(timeout: 60).hostTime
     if let proxy { try add(try proxy.finish(), to: &run) }
-    let sourceCost = account.sourceSeconds()
-    if method.usesBalloon { try BalloonDevice.deflate(destination, memory: bench.memory << 20) }
-    if method == .shrunkCache { try arrival.ask("cache mib=\(snapshot.cache)") }
+    try makeLarge(destination, arrival)
     if method.usesLeafcutter, method != .leafcutterNoRefault {
       try waitForRefault(hook, since: firstBeat, &run)
     }
     HostClock.sleep(after - HostClock.seconds(from: firstBeat, to: HostClock.now))
-    try account.add(
-      to: &run, sourceSeconds: sourceCost, destinationSeconds: account.destinationSeconds(),
-      storageOf: [source, destination], store: arrival)
+    run[.destinationProcessor] = try account.destinationSeconds()
+    try account.add(to: &run, storageOf: [source, destination], store: arrival)
     guard
       let timeline = Timeline(
         startedAt: ordered, firstBeat: firstBeat, source: store, destination: arrival,
         secondsBefore: min(
           Timeline.secondsBefore, max(before - MigrationRun.secondsOfTranslation, before / 2)),
-        secondsAfter: min(
-          Timeline.secondsAfter, HostClock.seconds(from: firstBeat, to: HostClock.now)))
+        secondsAfter: min(Timeline.secondsAfter, after))
     else { throw LabError("the store's heartbeats do not reach over the migration") }
     add(timeline, to: &run)
     try check(arrival, &run)
+  }
+
+  /// What an operator does by hand before a migration.
+  private func makeSmall(
+    _ machine: VirtualMachine, _ store: StoreConsole
+  ) throws(LabError) {
+    if method == .shrunkCache { try store.ask("cache mib=\(Bench.smallCache)", timeout: 60) }
+    if method.usesBalloon { try BalloonDevice.inflate(machine, store, memory: bench.memory << 20) }
+  }
+
+  /// And after it.
+  private func makeLarge(
+    _ machine: VirtualMachine, _ store: StoreConsole
+  ) throws(LabError) {
+    if method.usesBalloon { try BalloonDevice.deflate(machine, memory: bench.memory << 20) }
+    if method == .shrunkCache { try store.ask("cache mib=\(snapshot.cache)") }
+  }
+
+  /// After a migration that was cancelled the guest has to be where it was, with its content.
+  private func goOn(
+    at source: VirtualMachine, _ store: StoreConsole, _ proxy: ProxyProcess?,
+    _ account: CostAccount, _ run: inout Run
+  ) throws(LabError) {
+    if let code = try proxy?.finish().exitCode, !MigrationRun.cancelled.contains(code) {
+      throw LabError("the proxy's exit code is \(code) after the migration was cancelled")
+    }
+    _ = try store.waitForBeat(after: HostClock.now, timeout: 60)
+    run[.sourceProcessor] = try account.sourceSeconds()
+    try account.add(to: &run, storageOf: [source], store: store)
+    try check(store, &run)
   }
 
   private func startProxy(_ source: VirtualMachine, _ uri: String) throws(LabError) -> ProxyProcess?

@@ -13,7 +13,8 @@ struct OrderedMigration {
   struct Result {
     var completedAt: UInt64
     var status: MigrationStatus
-    /// Whether it came to its end; if not it has been cancelled.
+    /// Whether it came to its end in the time that it had. If not it has been cancelled, but where it had been
+    /// switched to post-copy, from which no guest comes back.
     var converged: Bool
     /// Whether pages were sent when the guest ran at the destination already. A guest whose last pages are
     /// few arrives as with pre-copy, whatever was ordered.
@@ -23,10 +24,10 @@ struct OrderedMigration {
   /// - Parameters:
   ///   - uri: the destination, or the proxy.
   ///   - pagesFlow: whether pages are being sent, asked every 20 ms.
-  ///   - beforeCancelling: called where time is over, while all programs run still.
+  ///   - beforeCancelling: called where time is over, while all programs still run.
   /// - Throws: where QEMU reports a failure.
   func run(
-    to uri: String, pagesFlow: () -> Bool, beforeCancelling: () -> Void
+    to uri: String, pagesFlow: () -> Bool, beforeCancelling: () throws(LabError) -> Void
   ) throws(LabError) -> Result {
     try Migration.begin(from: source, uri: uri)
     let began = HostClock.now
@@ -59,8 +60,11 @@ struct OrderedMigration {
         }
       }
       guard HostClock.seconds(from: began, to: now) < timeout else {
-        beforeCancelling()
-        return try cancel(status)
+        try beforeCancelling()
+        if !switched { try onQMP(of: source) { try $0.execute("migrate_cancel") } }
+        return Result(
+          completedAt: HostClock.now, status: status, converged: false, switchedToPostcopy: switched
+        )
       }
       HostClock.sleep(0.02)
     }
@@ -80,13 +84,5 @@ struct OrderedMigration {
     } catch {
       throw source.error("\(error)")
     }
-  }
-
-  private func cancel(_ status: MigrationStatus) throws(LabError) -> Result {
-    guard method.postcopySwitch == nil else {
-      throw source.error("the migration did not come to its end within \(Int(timeout)) s")
-    }
-    try onQMP(of: source) { try $0.execute("migrate_cancel") }
-    return Result(completedAt: HostClock.now, status: status, converged: false)
   }
 }

@@ -5,7 +5,7 @@ extension Presentation {
   mutating func addCosts(_ record: EvaluationRecord) {
     let runs = record.undisturbedRuns(of: .methods).at(Point(link: "1gbit", share: Goal.share))
     let columns = [
-      FigureColumn("observed, s", .settle, digits: 1),
+      FigureColumn("observed, s", .observed, digits: 1),
       FigureColumn("source QEMU, s", .sourceProcessor, digits: 1),
       FigureColumn("proxy, s", .proxyProcessor, digits: 2),
       FigureColumn("destination QEMU, s", .destinationProcessor, digits: 1),

@@ -32,6 +32,7 @@ extension Presentation {
       FigureColumn("downtime, ms", .downtimeClient),
       FigureColumn("ops/s before", .operationsBefore),
       FigureColumn("during", .operationsDuring),
+      FigureColumn("after", .operationsAfter),
     ]
     let runs = record.undisturbedRuns(of: .workloads)
     func under(_ workload: Workload) -> [Run] {

@@ -4,8 +4,8 @@ import Lab
 struct Ratio: Sendable {
   let values: Distribution
   let bases: Distribution
-  /// The ratios of runs of the same repetition, which met the same state of the machine; nil where no
-  /// repetition has both.
+  /// The ratios of runs of the same repetition of one session, which met the same state of the machine; nil
+  /// where no repetition has both.
   let pairs: Distribution?
 
   /// Fewer runs than this on a side say nothing of their spread, and prove nothing.
@@ -18,17 +18,23 @@ struct Ratio: Sendable {
     else { return nil }
     self.values = values
     self.bases = bases
-    let base = Ratio.byRepetition(others, value)
+    let base = Ratio.byTurn(others, value)
     pairs = Distribution(
-      Ratio.byRepetition(runs, value).compactMap { repetition, value in
-        base[repetition].map { value / $0 }
-      })
+      Ratio.byTurn(runs, value).compactMap { turn, value in base[turn].map { value / $0 } })
+  }
+
+  /// In which all methods were run once, one after the other.
+  private struct Turn: Hashable {
+    var session: Run.Session?
+    var repetition: Int
   }
 
   /// Where a repetition was measured again, its last run is the one that stands.
-  private static func byRepetition(_ runs: [Run], _ value: (Run) -> Double?) -> [Int: Double] {
+  private static func byTurn(_ runs: [Run], _ value: (Run) -> Double?) -> [Turn: Double] {
     Dictionary(
-      runs.compactMap { run in value(run).map { (run.repetition, $0) } }, uniquingKeysWith: { $1 })
+      runs.compactMap { run in
+        value(run).map { (Turn(session: run.session, repetition: run.repetition), $0) }
+      }, uniquingKeysWith: { $1 })
   }
 
   var ofMedians: Double { values.median / bases.median }

@@ -71,9 +71,14 @@ extension EvaluationRecord {
   /// - Throws: where runs of one experiment differ in what its tables do not tell apart.
   package func requireComparableRuns() throws(LabError) {
     for experiment in Experiment.allCases {
-      let conditions = runs.filter { $0.experiment == experiment }.map(\.conditions.described)
+      let runs = runs.filter { $0.experiment == experiment }
+      let conditions = runs.map(\.conditions.described)
       try EvaluationRecord.requireSame(
         conditions.map { $0.filter { !experiment.varied.contains($0.key) } }, in: experiment)
+      // Which methods leave a small cache is the methods' affair, and how small is not.
+      try EvaluationRecord.requireSame(
+        runs.compactMap(\.conditions.smallCache).map { ["small cache": "\($0) MiB"] },
+        in: experiment)
       for onOneLink in Dictionary(grouping: conditions, by: { $0["link"] }).values {
         try EvaluationRecord.requireSame(
           onOneLink.map { $0.filter { $0.key == "rate" } }, in: experiment)

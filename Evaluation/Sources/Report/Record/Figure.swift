@@ -12,7 +12,8 @@ package enum Figure: String, CaseIterable, Codable, Sendable {
   case downtimeQEMU = "downtime_qemu_ms"
   /// From the last heartbeat at the source to the first at the destination, on the host's clock.
   case downtimeClient = "downtime_client_ms"
-  /// Sent by the source's host meanwhile, link headers included.
+  /// Sent by the source's host meanwhile. The kernel counts the headers of a large segment once, so the wire
+  /// carries some 4 % more.
   case wireBytes = "wire_bytes"
   /// Times that QEMU read the dirty log.
   case rounds
@@ -27,7 +28,7 @@ package enum Figure: String, CaseIterable, Codable, Sendable {
   case leavesResident = "leaves_resident"
 
   /// Processor time from the operator's first command until the cache is back, or for as long as that
-  /// would be (see ``settle``).
+  /// would be (see ``observed``).
   case sourceProcessor = "source_qemu_cpu_s"
   case destinationProcessor = "destination_qemu_cpu_s"
   case proxyProcessor = "proxy_cpu_s"
@@ -35,10 +36,11 @@ package enum Figure: String, CaseIterable, Codable, Sendable {
   /// Read from the shared storage in that time.
   case storageBytesRead = "storage_read_bytes"
   case storageReads = "storage_reads"
-  /// How many processors of the host other programs took in that time, on average.
+  /// How many processors of the host other programs took in that time, on average; below 0 by what clocks
+  /// disagree.
   case otherPrograms = "other_programs_processors"
   /// How long that time is.
-  case settle = "observed_s"
+  case observed = "observed_s"
   /// What a read of the host's memory took just before, at a random place and after the one before it.
   case memoryLatency = "host_memory_read_ns"
 

@@ -28,7 +28,7 @@ extension Run {
     guard method.refaults else { return total }
     // The refault counts from the switchover, which in post-copy comes before the migration's end; but it
     // is over when the run has been observed.
-    return self[.refault].map { min(total + $0, self[.settle] ?? .infinity) }
+    return self[.refault].map { min(total + $0, self[.observed] ?? .infinity) }
   }
 
   /// Seconds from the switchover to 90 % of the operations. A run in which they were not reached again

@@ -4,7 +4,7 @@ package enum Experiment: String, CaseIterable, Codable, Sendable {
   case memory
   /// Every method against cache size and link.
   case methods
-  /// Pre-copy and Leafcutter under several workloads.
+  /// Whether a migration arrives under several workloads.
   case workloads
   /// What the database's clients see before, during and after.
   case service
@@ -33,6 +33,8 @@ package struct Run: Codable, Sendable {
     package var storageLimit: Int?
     /// Megabytes per second that the storage reads and writes at most; nil where it is not limited.
     package var storageMegabytes: Int?
+    /// MiB that Leafcutter, or an operator by hand, leaves of the cache; nil for methods that leave it all.
+    package var smallCache: Int?
     /// Seconds after which a migration is cancelled.
     package var patience: Int?
     /// Seconds that clients are watched before the first command, and after the switchover; nil where
@@ -43,7 +45,8 @@ package struct Run: Codable, Sendable {
     package init(
       memory: Int, processors: Int, cacheShare: Int, documents: Int, link: String = "unshaped",
       mix: String = "idle", keys: String = "zipfian", rate: Int? = nil, storageLimit: Int? = nil,
-      storageMegabytes: Int? = nil, patience: Int? = nil, before: Int? = nil, after: Int? = nil
+      storageMegabytes: Int? = nil, smallCache: Int? = nil, patience: Int? = nil,
+      before: Int? = nil, after: Int? = nil
     ) {
       self.memory = memory
       self.processors = processors
@@ -55,9 +58,23 @@ package struct Run: Codable, Sendable {
       self.rate = rate
       self.storageLimit = storageLimit
       self.storageMegabytes = storageMegabytes
+      self.smallCache = smallCache
       self.patience = patience
       self.before = before
       self.after = after
+    }
+  }
+
+  /// One invocation of the program, in which methods took turns.
+  package struct Session: Codable, Hashable, Sendable {
+    /// When it began, in UTC (ISO 8601).
+    package var began: String
+    /// The commit that was measured, as `git describe` names it; nil where nobody said.
+    package var commit: String?
+
+    package init(began: String, commit: String?) {
+      self.began = began
+      self.commit = commit
     }
   }
 
@@ -81,6 +98,7 @@ package struct Run: Codable, Sendable {
   package var conditions: Conditions
   /// From 1.
   package var repetition: Int
+  package var session: Session?
   private var values: [String: Double] = [:]
   package var stretches: [Stretch]?
   /// Why it failed: then it has no figures, and is not reckoned with.
