@@ -68,7 +68,7 @@ public struct StreamCounters: Equatable, Sendable {
   /// RAM sections' bodies that have ended.
   public var ramBodies = 0
   public var markCopies = 0
-  /// The source opened its return path before the first RAM record.
+  /// The source has opened its return path.
   public var returnPathOpened = false
   public var postcopyAdvised = false
   public var switchoverStarted = false

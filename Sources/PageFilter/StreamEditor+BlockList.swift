@@ -20,7 +20,9 @@ extension StreamEditor {
     let name = input.bytes(position + 1..<position + 1 + nameLength)
     let used = input.bigEndian(UInt64.self, at: fixed - 8)
     let next = input.bigEndian(UInt64.self, at: fixed)
-    guard nameLength > 0, used <= remaining, blockIndices[name] == nil else {
+    guard nameLength > 0, used <= remaining, blockIndices[name] == nil,
+      blocks.count < StreamEditor.mostBlocks
+    else {
       throw .malformed("the list of RAM blocks")
     }
     var block = RAMBlock(name: String(decoding: name, as: UTF8.self), usedLength: used)

@@ -1,8 +1,8 @@
 // Channels that do not begin like a main one, and rest on what it has told.
 
 extension StreamEditor {
-  /// More names than this are not learned from a channel.
-  static let blocksLearned = 4096
+  /// More RAM blocks than any machine has; what names more is no stream of QEMU's.
+  static let mostBlocks = 4096
 
   /// For a post-copy preempt channel: nothing but page records from its first byte on, with a current
   /// block of its own (`ram.c:ram_load_postcopy`); where the machine type is 7.2's or older, an EOS
@@ -60,7 +60,7 @@ extension StreamEditor {
     if let index = blockIndices[name] { return index }
     let text = String(decoding: name, as: UTF8.self)
     // The name is looked up by the bytes that it was announced with.
-    guard learnsBlocks, !name.isEmpty, blocks.count < StreamEditor.blocksLearned,
+    guard learnsBlocks, !name.isEmpty, blocks.count < StreamEditor.mostBlocks,
       Array(text.utf8) == name
     else { throw .unknownBlock(text) }
     announce(RAMBlock(name: text, usedLength: .max))

@@ -134,6 +134,9 @@ extension StreamEditor {
         SectionCounters(id: id, name: name, instance: instance, version: version, fulls: 1))
     }
     guard let body = body(of: name) else { throw .unknownSection(name: name) }
+    guard sections.count < StreamEditor.mostSections else {
+      throw .malformed("the number of sections")
+    }
     if name == "ram" {
       guard version == StreamFormat.ramVersion else { throw .unknownRAMVersion(version) }
       ramSection = id
@@ -144,6 +147,9 @@ extension StreamEditor {
     state = body
     return .done
   }
+
+  /// More than any machine has of devices that are migrated while it runs.
+  private static let mostSections = 4096
 
   mutating func enter(_ section: SectionCounters) {
     sectionIndices[section.id] = sections.count

@@ -6,9 +6,9 @@
 /// record of a dead page becomes a ZERO record in its place, and the verdict is put over copies of
 /// the mark page. The format is that of QEMU 7.2 to 11 (`migration/savevm.c`, `migration/ram.c`).
 ///
-/// Something it does not know: before the first dropped page it goes to bypass by itself, which
-/// forwards everything to come; after it, and before RAM has ended, it throws; after the end of RAM
-/// it forwards.
+/// Something it does not know: before its first dropped page it goes to bypass, which forwards everything to come,
+/// and says so, because with multifd pages are dropped elsewhere; after it, and before RAM has ended, it throws; after
+/// the end of RAM it forwards.
 public struct StreamEditor: ~Copyable {
   /// Where the caller waits or judges.
   public enum StopPoint: Equatable, Sendable {
@@ -23,6 +23,9 @@ public struct StreamEditor: ~Copyable {
     /// This probe, by its number among those that are watched, has just been consumed, and for the
     /// first time it was what it should be.
     case probePassed(Int)
+    /// Something is not known (``bypassReason``): from here on everything is forwarded as it is. Nothing of it has
+    /// been consumed.
+    case bypass
   }
 
   /// How far one call came. `consumed` bytes of the input are done with; the rest is to be
@@ -178,6 +181,7 @@ public struct StreamEditor: ~Copyable {
           bypassReason = error
           bypassOffset = counters.bytesIn + UInt64(position)
           state = .raw
+          return .reached(.bypass, consumed: position)
         }
       }
     }

@@ -16,6 +16,7 @@ import Testing
           run.failure == nil && run.bypassReason == anomaly.reason
           && run.bypassOffset == UInt64(offset) && same(run.output, sample.bytes)
           && run.counters.bytesOut == UInt64(sample.bytes.count)
+          && run.stops.last == .init(.bypass, at: offset)
         if !isRight { wrong.append(cut) }
       }
       #expect(wrong.isEmpty, "afterPages: \(afterPages)")

@@ -102,6 +102,7 @@ extension SampleStream.StopKind {
       case .endOfRAM: .endOfRAM
       case .postcopySwitchover: .postcopySwitchover
       case .probePassed: .probePassed
+      case .bypass: .bypass
       }
   }
 }

@@ -52,7 +52,7 @@ public struct SampleStream: Sendable {
   }
 
   public enum StopKind: Equatable, Sendable {
-    case blockListKnown, firstPageRecord, endOfRAM, postcopySwitchover, probePassed
+    case blockListKnown, firstPageRecord, endOfRAM, postcopySwitchover, probePassed, bypass
   }
 
   public struct StopPoint: Equatable, Sendable {

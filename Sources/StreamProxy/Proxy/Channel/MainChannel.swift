@@ -135,7 +135,8 @@ struct MainChannel: ~Copyable {
       start = 0
     }
     do throws(SystemError) {
-      let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[end...])
+      let limit = unsafe min(end + MainChannel.inputSize, buffer.count)
+      let free = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[end..<limit])
       let count = try unsafe channel.source.read(into: free)
       end += count
       return count > 0

@@ -60,8 +60,8 @@ extension MigrationJudge {
     zeroing = obstacle
   }
 
-  func leaveUnedited(_ reason: String) {
-    logger.warning("forwarding everything unedited: \(reason)")
+  mutating func leaveUnedited(_ reason: String) {
+    say(.warning, "forwarding everything unedited: \(reason)")
     progress.update { $0.uneditedReason = reason }
   }
 
@@ -113,8 +113,11 @@ extension MigrationJudge {
     var terms = EditingSession.Terms(blocks: editor.blocks, mark: rule)
     defer { shared.decide(terms) }
     guard rule != nil, let pages = session.pages else {
-      hook?.giveUp("unused")
-      leaveUnedited("the guest's mark page is at an address that is no guest RAM")
+      let reason = "the guest's mark page is at an address that is no guest RAM"
+      session.pages?.revokeAll()
+      // No verdict can reach it, so it hears now that nothing is dropped.
+      hook?.abort(reason)
+      leaveUnedited(reason)
       return
     }
     if let offence = session.offence { return noteOffence(offence) }
@@ -140,11 +143,11 @@ extension MigrationJudge {
   }
 
   /// Says what of the report is not used, in the log and in the summary.
-  func noteUnproven(_ pages: ReportedPages, withProbe: Bool, because reason: String) {
+  mutating func noteUnproven(_ pages: ReportedPages, withProbe: Bool, because reason: String) {
     for (start, count) in pages.unproven(withProbe: withProbe) {
       let sentence =
         "\(count) pages in the memory at \(hexadecimal(start)) are not dropped: \(reason)"
-      logger.warning("\(sentence)")
+      say(.warning, sentence)
       progress.update { $0.report?.notes.append(sentence) }
     }
   }

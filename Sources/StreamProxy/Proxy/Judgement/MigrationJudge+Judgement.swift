@@ -42,7 +42,7 @@ extension MigrationJudge {
 
   /// What was reported and never dropped, because no probe has shown where it is. Not an offence: a
   /// probe page that was revoked may have changed before its turn came.
-  private func noteUnprovenPages() {
+  private mutating func noteUnprovenPages() {
     guard let reported else { return }
     reported.close()
     progress.update { $0.deadSegments = reported.proven }
@@ -61,7 +61,7 @@ extension MigrationJudge {
     guard hasDropped(editor) else { return }
     do throws(ProofFailure) {
       try prove()
-      proven = "proven at the point of no return: the guest held every dropped page to its stop"
+      say(.info, "proven at the point of no return: the guest held every dropped page to its stop")
     } catch {
       throw .closeBoth("not proven at the point of no return: \(error)")
     }
@@ -84,7 +84,7 @@ extension MigrationJudge {
         // Its turn in the first round has not come; probes have shown that the map is right.
       }
       try proveLease(stopped)
-      proven = "proven before post-copy: the guest holds every dropped page, and its lease runs"
+      say(.info, "proven before post-copy: the guest holds every dropped page, and its lease runs")
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
         let reason = "not proven before post-copy: \(error)"

@@ -28,8 +28,10 @@ struct MigrationJudge: StopPointHandler {
   /// Why the stream cannot be edited, where the guest fills its frames with zeroes instead.
   var zeroing: String?
   private var bypassNoted = false
-  /// What is to be logged once it has been written that the guest may run.
-  var proven: String?
+  /// Whether the guest stands until the editor's next bytes are written.
+  private var guestStands = false
+  /// What is to be logged when they have been.
+  private var unsaid: [(level: Logger.Level, sentence: String)] = []
   var offenceNoted = false
 
   init(
@@ -64,6 +66,7 @@ struct MigrationJudge: StopPointHandler {
       awaitReport(&editor)
     case .endOfRAM:
       if !passedPointOfNoReturn {
+        guestStands = true
         try awaitMultifd(editor, at: stop)
         try judge(editor)
         try passPointOfNoReturn()
@@ -71,6 +74,7 @@ struct MigrationJudge: StopPointHandler {
       // Nothing comes any more that could be dropped.
       reported?.revokeAll()
     case .postcopySwitchover:
+      guestStands = true
       // The guest is stopped: a report that is not there before the first page does not come.
       if asked != nil {
         hook?.giveUp("post-copy began before the guest had reported")
@@ -82,6 +86,8 @@ struct MigrationJudge: StopPointHandler {
     case .probePassed(let probe):
       logger.debug("probe \(probe) has passed where it was expected")
       reported?.prove(probe)
+    case .bypass:
+      try leaveTheRest(editor)
     }
   }
 
@@ -96,25 +102,25 @@ struct MigrationJudge: StopPointHandler {
     shared.passPointOfNoReturn()
   }
 
+  /// Logs it, or later where the guest stands meanwhile: whoever reads the log may be slow.
+  mutating func say(_ level: Logger.Level, _ sentence: String) {
+    if guestStands {
+      unsaid.append((level, sentence))
+    } else {
+      logger.log(level: level, "\(sentence)")
+    }
+  }
+
   func hasDropped(_ editor: borrowing StreamEditor) -> Bool {
     editor.hasDropped || shared.hasDropped
   }
 
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    if let sentence = proven {
-      // Said after the bytes have gone: whoever reads the log may be slow, and the guest stands.
-      proven = nil
-      logger.info("\(sentence)")
-    }
-    if !bypassNoted, let reason = editor.bypassReason {
-      shared.decide(EditingSession.Terms())
-      guard shared.refuseDropping(reason.description) else {
-        throw .closeBoth("on the main channel, after pages had been dropped: \(reason)")
-      }
-      noteBypass("\(reason)")
-    } else if !bypassNoted, !passedPointOfNoReturn, multifdChannels > 0, let reason = shared.refusal
-    {
+    guestStands = false
+    for (level, sentence) in unsaid { logger.log(level: level, "\(sentence)") }
+    unsaid.removeAll()
+    if !bypassNoted, !passedPointOfNoReturn, multifdChannels > 0, let reason = shared.refusal {
       noteBypass("on a multifd channel: \(reason)")
     }
     guard !offenceNoted, !passedPointOfNoReturn, let offence = hook?.offence else { return }
@@ -123,6 +129,17 @@ struct MigrationJudge: StopPointHandler {
     }
     // Its pages have been taken back already.
     noteOffence(offence)
+  }
+
+  /// The editor reads no further. Nobody would judge what other channels have dropped, or drop from now on; and the
+  /// device states may follow at once.
+  private mutating func leaveTheRest(_ editor: borrowing StreamEditor) throws(ChannelFailure) {
+    guard let reason = editor.bypassReason else { return }
+    shared.decide(EditingSession.Terms())
+    guard shared.refuseDropping(reason.description) else {
+      throw .closeBoth("on the main channel, after pages had been dropped: \(reason)")
+    }
+    noteBypass("\(reason)")
   }
 
   private mutating func noteBypass(_ reason: String) {
