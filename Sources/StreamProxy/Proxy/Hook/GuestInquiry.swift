@@ -36,6 +36,9 @@ struct GuestInquiry {
   ) throws(QMPError) -> String? {
     // The socket of another QEMU would witness another guest.
     let status = try qmp.queryMigrate().status ?? "none"
+    guard !MigrationStatus.atSource.contains(status) else {
+      return "the migration is over before the guest was asked (migration state \(status))"
+    }
     guard !MigrationStatus.sinceSwitchover.contains(status) else {
       return "the guest has been stopped already (migration state \(status)) and cannot be asked"
     }

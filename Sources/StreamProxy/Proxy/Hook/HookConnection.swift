@@ -28,6 +28,8 @@ public final class HookConnection: Sendable {
     var runningTime: @Sendable () -> UInt64 = { 0 }
     /// Why nothing more comes from the guest.
     var ended: String?
+    /// That is what it has sent.
+    var isMalformed = false
   }
 
   /// Raised whenever something has changed that somebody may be waiting for.
@@ -121,13 +123,16 @@ public final class HookConnection: Sendable {
     while true {
       let writing = state.withLock { $0.outbound.isEmpty ? 0 : POLLOUT }
       guard wait(socket.descriptor, POLLIN | writing, or: stopping) == .ready else { return }
-      let ended = state.withLock { state in
+      let (ended, isMalformed) = state.withLock { state in
         flush(&state)
         receive(&state, atMost: HookConnection.bytesPerTurn)
-        return state.ended != nil
+        return (state.ended, state.isMalformed)
       }
       changed.raise()
-      if ended { return }
+      guard let ended else { continue }
+      // Not where it is noticed: the judge may be waiting for that, and the guest for the judge.
+      if isMalformed { logger.error("hook link: \(ended)") }
+      return
     }
   }
 
@@ -169,7 +174,7 @@ public final class HookConnection: Sendable {
     } catch {
       state.ended = error.description
       state.session?.giveUp(error.description)
-      logger.error("hook link: \(error)")
+      state.isMalformed = true
     }
   }
 

@@ -6,6 +6,7 @@ extension DeviceStates {
     while position < tail.count - 1 {
       guard let state = state(at: position) else { return false }
       states.append(state)
+      sections.insert(state.id)
       guard let end = end(of: state) else { return false }
       close(at: end)
       position = end
@@ -21,7 +22,7 @@ extension DeviceStates {
     guard end > position + 6, end + 8 <= tail.count else { return nil }
     let name = tail[position + 6..<end]
     let id = UInt32(integer(at: position + 1))
-    guard name.allSatisfy({ (0x20..<0x7f).contains($0) }), !states.contains(where: { $0.id == id })
+    guard name.allSatisfy({ (0x20..<0x7f).contains($0) }), !sections.contains(id)
     else { return nil }
     return .init(
       id: id, name: String(decoding: name, as: UTF8.self), instance: UInt32(integer(at: end)),

@@ -26,6 +26,8 @@ struct DeviceStates {
   }
 
   var states: [StreamInspection.DeviceState] = []
+  /// The sections of those that were found by their footers.
+  var sections: Set<UInt32> = []
   private(set) var note: String?
   var problem: StreamInspection.Problem?
   private(set) var stateBytes: UInt64 = 0

@@ -16,16 +16,16 @@ final class PointOfNoReturn: Sendable {
   /// written that let the guest run.
   func pass() -> Bool { decide(PointOfNoReturn.passed) }
 
-  /// Claims that the point will not be passed; false where it has been. To be called before anything
-  /// is closed.
+  /// Claims that the point will not be passed; false where it has been, or something else was decided before. To be
+  /// called before anything is closed.
   func interrupt() -> Bool { decide(PointOfNoReturn.interrupted) }
 
   /// Claims that the judge does not let the guest pass, and nothing may be closed before the source has
   /// it back; false where an interrupt came before.
   func refuse() -> Bool { decide(PointOfNoReturn.refused) }
 
-  /// Claims that the migration fails on this side of the point; false where it has been passed, and
-  /// nothing may be closed.
+  /// Claims that the migration fails on this side of the point; false where it has been passed, and nothing may be
+  /// closed, or where something else was decided before, and whoever did that closes.
   func abandon() -> Bool { decide(PointOfNoReturn.abandoned) }
 
   var isAbandoned: Bool {

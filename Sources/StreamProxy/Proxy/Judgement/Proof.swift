@@ -26,7 +26,7 @@ extension ProofFailure: CustomStringConvertible {
   var description: String {
     switch self {
     case .guestNotStopped(let waited):
-      "QMP reported no STOP of the guest within \(waited) of the end of RAM"
+      "QMP reported no STOP of the guest within \(waited) of the switchover"
     case .witnessLost(let reason):
       "the QMP connection ended before the guest's STOP was seen (\(reason))"
     case .guestReset:
@@ -56,8 +56,8 @@ extension ProofFailure: CustomStringConvertible {
       "no heartbeat of the guest was acknowledged, so nothing says that it will hold its frames"
     case .heartbeatStale(let age, let bound):
       """
-      the last acknowledged heartbeat came \(age.formattedSeconds) before the guest stopped, more \
-      than the \(bound.formattedSeconds) after which it may release its frames at the destination
+      the last acknowledged heartbeat came \(age.formattedSeconds) before the guest stopped, more than \
+      \(bound.formattedSeconds): it may release its frames at the destination before they are dropped
       """
     }
   }

@@ -55,7 +55,17 @@ public final class MigrationSetup: Sendable {
   /// migration runs, and a refusal is reported and not fatal.
   ///
   /// - Parameter changing: false leaves everything as it is.
+  /// - Throws: where QEMU does not answer; then what was turned on is off again, as far as it can be.
   public func prepare(changing: Bool = true) throws(QMPError) -> Preparation {
+    do throws(QMPError) {
+      return try turnOn(changing: changing)
+    } catch {
+      _ = restore()
+      throw error
+    }
+  }
+
+  private func turnOn(changing: Bool) throws(QMPError) -> Preparation {
     try changes.withLock { changes throws(QMPError) in
       changes.isOpen = true
       var turnedOn: [String] = []
@@ -63,11 +73,13 @@ public final class MigrationSetup: Sendable {
       let before = try client.migrateCapabilities()
       let changing = changing && !MigrationSetup.unbearing.contains { before[$0] == true }
       for name in MigrationSetup.wanted where changing && before[name] == false {
+        // Recorded first: should the answer get lost, it may still have been turned on.
+        changes.capabilities.append(name)
         do throws(QMPError) {
           try client.setMigrateCapabilities([name: true])
           turnedOn.append(name)
-          changes.capabilities.append(name)
         } catch .refused(_, _, let description) {
+          changes.capabilities.removeLast()
           refusals.append("QEMU does not turn on \(name): \(description)")
         }
       }
