@@ -42,6 +42,9 @@ int leafcutter_guest_check_ring(void) {
   struct io_uring_params params = {0};
   int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
   if (ring < 0) return errno;
+  /* An empty table of buffers. */
+  struct io_uring_rsrc_register table = {.nr = 1, .flags = IORING_RSRC_REGISTER_SPARSE};
+  int reason = syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS2, &table, sizeof table) ? errno : 0;
   close(ring);
-  return 0;
+  return reason == EINVAL ? ENOSYS : reason;
 }

@@ -1,11 +1,11 @@
 // Between the guardian and its keeper.
 
 extension LocalMessage {
-  /// Guardian to keeper: duplicates of a ring and of the mark page's memfd come with the first byte
-  /// (SCM_RIGHTS refuses io_uring, so the ring is fetched by pidfd_getfd from the guardian).
+  /// Guardian to keeper: a duplicate of the mark page's memfd comes with the first byte. SCM_RIGHTS refuses an
+  /// io_uring, so the keeper fetches the ring from the guardian (pidfd_getfd).
   public struct Keep: Message, Equatable {
     public static let code: UInt16 = 214
-    /// The database's pid and the ring's number there.
+    /// The guardian's pid and the ring's number there.
     public var pid: Int32
     public var ring: Int32
 

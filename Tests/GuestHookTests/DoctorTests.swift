@@ -52,6 +52,9 @@ struct DoctorTests {
       name: "a guardian that is not root", change: { $0.guardianIsRoot = false },
       topic: "guardian", verdict: .nothingHeld, words: ["does not run as root", "start"]),
     Case(
+      name: "no sparse table of buffers", change: { $0.ring = ENOSYS },
+      topic: "kernel.io_uring_disabled", verdict: .nothingHeld, words: ["5.19", "6.8"]),
+    Case(
       name: "io_uring for root", change: { $0.ioUringDisabled = 1 },
       topic: "kernel.io_uring_disabled", verdict: .degrades, words: ["kernel.io_uring_group"]),
     Case(

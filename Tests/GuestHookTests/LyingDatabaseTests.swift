@@ -48,7 +48,7 @@ struct LyingDatabaseTests {
     }
     let report = try #require(fixture.proxy.awaitReport())
     #expect(report.pages == 0 && report.leavesListed == 0)
-    #expect(report.notes.contains { $0.contains("ended while it prepared") })
+    #expect(report.notes.contains { $0.contains("went away while it prepared") })
   }
 
   @Test("what is no ring holds nothing, and nothing of it is reported")

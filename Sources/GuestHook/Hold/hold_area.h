@@ -59,6 +59,10 @@ HOLD_HIDDEN int hold_move(uintptr_t source, size_t length);
  * and nothing has been moved (move.c). */
 HOLD_HIDDEN uintptr_t hold_remap(uintptr_t source, size_t length);
 
+/* Whether an io_uring with an empty table of buffers is to be had: 0 or an errno, EINVAL where the kernel knows
+ * no such table (pin.c). */
+HOLD_HIDDEN int hold_check_ring(void);
+
 /* The next runs of present pages of [*from, end) that are neither of a file nor the zero page; *from
  * moves on. Returns how many runs were written, or a negative errno. */
 HOLD_HIDDEN int hold_scan(int pagemap, uintptr_t *from, uintptr_t end, struct page_region *runs,

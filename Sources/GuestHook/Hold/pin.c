@@ -17,16 +17,27 @@
 /* Nothing shorter is moved by mremap, which is what brings memory that cannot be pinned. */
 #define LEAST_SPLIT (16ul << 10)
 
-#ifndef IORING_RSRC_REGISTER_SPARSE
-#define IORING_RSRC_REGISTER_SPARSE (1u << 0)
-#endif
-
 static struct {
   atomic_int ring;
   int count; /* slots in use, released ones included */
   struct leafcutter_hold_piece pieces[MAXIMUM_PIECES];
   uintptr_t pinned_to; /* everything of the area below is pinned or was empty */
 } pins = {.ring = -1};
+
+/* A table of empty slots (Linux 5.19), so that pieces can come and go one by one. */
+static int register_slots(int ring, unsigned count) {
+  struct io_uring_rsrc_register table = {.nr = count, .flags = IORING_RSRC_REGISTER_SPARSE};
+  return syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS2, &table, sizeof table) ? errno : 0;
+}
+
+int hold_check_ring(void) {
+  struct io_uring_params params = {0};
+  int ring = (int)syscall(SYS_io_uring_setup, 1, &params);
+  if (ring < 0) return errno;
+  int failed = register_slots(ring, 1);
+  syscall(SYS_close, ring);
+  return failed;
+}
 
 static int open_ring(void) {
   struct io_uring_params params = {0};
@@ -35,15 +46,9 @@ static int open_ring(void) {
   /* At once: whoever forks from now on has a child that closes it. */
   pins.ring = ring;
   fcntl(ring, F_SETFD, FD_CLOEXEC);
-  /* A table of empty slots (Linux 5.19), so that pieces can come and go one by one. */
-  struct io_uring_rsrc_register table = {.nr = MAXIMUM_PIECES,
-                                         .flags = IORING_RSRC_REGISTER_SPARSE};
-  if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS2, &table, sizeof table)) {
-    int reason = errno;
-    hold_close(&pins.ring);
-    return reason;
-  }
-  return 0;
+  int failed = register_slots(ring, MAXIMUM_PIECES);
+  if (failed) hold_close(&pins.ring);
+  return failed;
 }
 
 static int set_slot(int slot, void *address, size_t length) {

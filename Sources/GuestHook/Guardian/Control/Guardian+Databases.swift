@@ -144,7 +144,7 @@ extension Guardian {
     guard let migration, migration.databases.contains(where: { $0 === database }) else { return }
     switch migration.phase {
     case .preparing:
-      migration.note("database \(database.home) ended while it prepared")
+      migration.note("database \(database.home) went away while it prepared")
       leaveOut(database, migration)
       finishPreparingIfDone(migration)
     case .holding:

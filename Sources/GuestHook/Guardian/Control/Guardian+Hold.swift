@@ -22,6 +22,7 @@ extension Guardian {
     }
     switch migration.phase {
     case .preparing:
+      watchShortage(migration)
       reportWithoutTheLate(migration)
       watchLink(migration)
     case .holding:
@@ -73,18 +74,21 @@ extension Guardian {
       droppable: droppable)
   }
 
+  /// While databases evict, only the ballast can be given back; and tasks that wait for memory may be those that
+  /// evict.
+  private func watchShortage(_ migration: Migration) {
+    guard migration.reclaimer != nil, isTimeToLook, let complaint = pressure.shortage() else {
+      return
+    }
+    giveBallastBack(migration, because: complaint)
+  }
+
   /// Ballast first, because it costs nothing to give back; then the frames, a part at a time for as long as
   /// memory is tight, and all of them where it is nearly out.
   private func watchPressure(_ migration: Migration) {
-    let now = monotonicNanoseconds()
-    guard now >= nextPressureCheck else { return }
-    nextPressureCheck = now + HoldLimits.pressureInterval
-    guard let complaint = pressure.complaint() else { return }
-    if let reclaimer = migration.reclaimer {
-      reclaimer.stop()
-      guard reclaimer.hasGivenBack else { return }
-      logger.warning("memory is tight (\(complaint.reason)): the ballast has been given back")
-      migration.reclaimer = nil
+    guard isTimeToLook, let complaint = pressure.complaint() else { return }
+    if migration.reclaimer != nil {
+      giveBallastBack(migration, because: complaint)
     } else if migration.holdsFrames {
       let reason = "memory is tight (\(complaint.reason))"
       if complaint.isUrgent {
@@ -93,6 +97,22 @@ extension Guardian {
         givePartBack(migration, because: reason)
       }
     }
+  }
+
+  /// At memory, every now and then.
+  private var isTimeToLook: Bool {
+    let now = monotonicNanoseconds()
+    guard now >= nextPressureCheck else { return false }
+    nextPressureCheck = now + HoldLimits.pressureInterval
+    return true
+  }
+
+  private func giveBallastBack(_ migration: Migration, because complaint: PressureGauge.Complaint) {
+    guard let reclaimer = migration.reclaimer else { return }
+    reclaimer.stop()
+    guard reclaimer.hasGivenBack else { return }
+    logger.warning("memory is tight (\(complaint.reason)): the ballast has been given back")
+    migration.reclaimer = nil
   }
 
   /// Lets every frame go for which there is no proxy to ask; the others when it has answered.

@@ -111,6 +111,12 @@ public struct Diagnosis: Sendable {
   private static func ring(_ facts: GuestFacts) -> Finding {
     let topic = "kernel.io_uring_disabled"
     let value = facts.ioUringDisabled ?? 0
+    if facts.ring == ENOSYS {
+      return Finding(
+        verdict: .nothingHeld, topic: topic,
+        fact: "\(facts.kernel) has no io_uring with a sparse table of buffers (Linux 5.19)",
+        advice: "\(withoutHold), because nothing pins them; boot Linux 6.8 or later")
+    }
     if value >= 2 || facts.ring != 0 {
       let reason =
         facts.ring == 0 ? "" : ", and io_uring is refused: \(SystemError.reason(facts.ring))"
@@ -143,7 +149,7 @@ public struct Diagnosis: Sendable {
         verdict: .degrades, topic: topic, fact: "cannot be read",
         advice: "pages are moved by UFFDIO_MOVE only, which is slower; mount /proc")
     }
-    // Half of it is for mremap (Sources/GuestHook/Hold/hold_area.c).
+    // Half of what the process leaves of it is for mremap (Sources/GuestHook/Hold/hold_area.c).
     let needed = (facts.databases.map(\.memory).max() ?? 0) / usualRun
     guard UInt64(max(limit / 2, 0)) < needed else {
       return Finding(

@@ -33,13 +33,17 @@ struct PressureGauge {
   /// The kernel keeps a stall until somebody asks, and one of long ago is nobody's business.
   func forgetThePast() { _ = stalls?.isReady(POLLPRI) }
 
+  /// Why too little is available now, or nil.
+  func shortage() -> Complaint? {
+    guard let now = MemoryInfo.now(), now.available < headroom / 2 else { return nil }
+    return Complaint(
+      reason: "\(now.available >> 20) MiB of memory are available",
+      isUrgent: now.available < headroom / 4)
+  }
+
   /// Why memory is tight now, or nil.
   func complaint() -> Complaint? {
-    if let now = MemoryInfo.now(), now.available < headroom / 2 {
-      return Complaint(
-        reason: "\(now.available >> 20) MiB of memory are available",
-        isUrgent: now.available < headroom / 4)
-    }
+    if let shortage = shortage() { return shortage }
     if let stalls, stalls.isReady(POLLPRI) { return Complaint(reason: "tasks wait for memory") }
     return nil
   }
