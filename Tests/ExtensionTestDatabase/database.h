@@ -47,6 +47,7 @@ void empty_table(const char *argument);
 void cut_table(const char *argument);
 void verify_table(const char *argument);
 void check_table(const char *argument);
+void roll_back(const char *argument);
 void add_many(const char *argument);
 void check_many(const char *argument);
 void add_versions(const char *argument);

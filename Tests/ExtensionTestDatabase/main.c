@@ -168,6 +168,7 @@ static const struct {
     {"cut", cut_table},
     {"alone", verify_table},
     {"rows", check_table},
+    {"rollback", roll_back},
     {"many", add_many},
     {"checkmany", check_many},
     {"versions", add_versions},

@@ -21,7 +21,8 @@ void print_slots(const char *argument) {
 #define WORD(type, member) (offsetof(type, member) / sizeof(void *))
   const size_t words[] = {
       WORD(WT_CONNECTION, close), WORD(WT_CONNECTION, reconfigure), WORD(WT_CONNECTION, get_home),
-      WORD(WT_CONNECTION, open_session), sizeof(WT_CONNECTION) / sizeof(void *),
+      WORD(WT_CONNECTION, open_session), WORD(WT_CONNECTION, rollback_to_stable),
+      sizeof(WT_CONNECTION) / sizeof(void *),
       WORD(WT_SESSION, app_private) + 1, WORD(WT_SESSION, close), WORD(WT_SESSION, open_cursor),
       WORD(WT_SESSION, checkpoint), sizeof(WT_SESSION) / sizeof(void *),
       WORD(WT_CURSOR, value_format) + 1, WORD(WT_CURSOR, get_key), WORD(WT_CURSOR, get_value),

@@ -79,6 +79,14 @@ void verify_table(const char *argument) {
   printf("ok %d\n", session->verify(session, uri, NULL));
 }
 
+/* rollback: to the stable timestamp, before which nothing here was written; "ok CODE" */
+void roll_back(const char *argument) {
+  (void)argument;
+  check(connection->set_timestamp(connection, "oldest_timestamp=1,stable_timestamp=1"), "timestamp");
+  check(session->reset(session), "reset");
+  printf("ok %d\n", connection->rollback_to_stable(connection, NULL));
+}
+
 /* rows NAME: reads it all; "ok ROWS", as many as are what was written */
 void check_table(const char *argument) {
   char uri[64], key[KEY_SIZE], value[VALUE_SIZE];

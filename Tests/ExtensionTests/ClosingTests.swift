@@ -47,6 +47,26 @@ import Testing
     #expect(try database.tell("verify")[1] == 0)
   }
 
+  /// They were switched on for the prepare, and nobody switches them off in an engine that is gone.
+  @Test(arguments: TestEngine.present)
+  func aPreparedDatabaseWithItsStatisticsOffClosesAndReleasesLater(engine: TestEngine) throws {
+    for allocator in [TestAllocator.jemalloc, .glibc] {
+      let (database, guardian) = try DatabaseProcess.openWarm(
+        .init(
+          engine: engine, documents: 10_000, allocator: allocator,
+          configuration: "statistics=(none)"))
+      defer { database.remove() }
+      try guardian.prepare()
+      #expect((try guardian.prepared().held != nil) == (allocator == .jemalloc))
+      database.send("reopen")
+      _ = try database.answer()
+      if allocator == .jemalloc { try guardian.release() }
+      usleep(300_000)
+      #expect(try database.tell("verify")[1] == 0)
+      #expect(database.isRunning)
+    }
+  }
+
   private func open(documents: Int) throws -> (DatabaseProcess, TestGuardian) {
     let database = try DatabaseProcess(.init(documents: documents))
     let guardian = try TestGuardian(socket: database.socket)

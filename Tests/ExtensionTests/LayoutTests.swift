@@ -15,6 +15,7 @@ import Testing
     let expected =
       [layout.connection.slots[.close], layout.connection.slots[.reconfigure]]
       + [layout.connection.slots[.home], layout.connection.slots[.openSession]]
+      + [layout.connection.slots[.rollbackToStable]]
       + [layout.connection.first + layout.connection.count]
       + [layout.session.first, layout.session.slots[.close], layout.session.slots[.openCursor]]
       + [layout.session.slots[.checkpoint], layout.session.first + layout.session.count]

@@ -30,6 +30,67 @@ import Testing
     try database.expectClean()
   }
 
+  /// As where a migration is cancelled and begun again.
+  @Test(arguments: TestEngine.present)
+  func aSecondMigrationBringsBackWhatTheFirstStillOwes(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
+    defer { database.remove() }
+    try guardian.prepare()
+    let first = try guardian.prepared().prepared
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 1, leavesPerSecond: 50))
+    usleep(200_000)
+    try guardian.prepare()
+    #expect(try guardian.resumed().leavesRefaulted < first.leavesInManifest / 2)
+    let second = try guardian.prepared().prepared
+    #expect(second.leavesInManifest >= first.leavesInManifest)
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesInManifest == second.leavesInManifest)
+    #expect(resumed.leavesResident >= first.leavesInManifest * 99 / 100)
+    // Nothing is owed any more.
+    try guardian.prepare()
+    #expect(try guardian.prepared().prepared.leavesInManifest == resumed.leavesResident)
+    try guardian.releaseAndResume()
+    try database.expectClean()
+  }
+
+  @Test(arguments: TestEngine.present)
+  func leavesWhoseManifestCannotBeWrittenAreRememberedAndReadBack(engine: TestEngine) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000))
+    defer { database.remove() }
+    let inTheWay = "\(database.home)/\(LeafManifest.fileName).new"
+    try FileManager.default.createDirectory(atPath: inTheWay, withIntermediateDirectories: false)
+    try guardian.prepare()
+    let (held, prepared) = try guardian.prepared()
+    #expect(held != nil && prepared.leavesInManifest > 0)
+    #expect(
+      prepared.notes.contains { $0.contains("there is no new manifest") }, "\(prepared.notes)")
+    let resumed = try guardian.releaseAndResume()
+    #expect(resumed.leavesInManifest == prepared.leavesInManifest)
+    #expect(resumed.leavesResident == resumed.leavesInManifest)
+    try FileManager.default.removeItem(atPath: inTheWay)
+    try database.expectClean()
+  }
+
+  /// The guardian goes away beside the eviction: nobody asks for the leaves then.
+  @Test func aPrepareThatIsInterruptedLeavesNoColdCache() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 40_000))
+    defer { database.remove() }
+    let before = try database.tell("leaves")[0]
+    try guardian.prepare()
+    usleep(120_000)
+    guardian.hangUp()
+    var after = 0
+    for _ in 0..<100 where after < before * 95 / 100 {
+      usleep(200_000)
+      after = try database.tell("leaves")[0]
+    }
+    #expect(after >= before * 95 / 100, "\(after) of \(before)")
+    try database.expectClean()
+  }
+
   @Test func neighboursInTheFileAreAskedForInOnePiece() {
     var leaves = LeafList()
     let gap = ReadAhead.largestGap

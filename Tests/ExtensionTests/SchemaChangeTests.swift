@@ -86,6 +86,26 @@ import Testing
     try database.expectClean()
   }
 
+  /// It is refused while any cursor has found a record, and a program may end for that.
+  @Test(arguments: TestEngine.present)
+  func aProgramGoesBackToItsStableTimestampWhileLeavesAreListedEvictedAndReadBack(
+    engine: TestEngine
+  ) throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(
+      .init(engine: engine, documents: 20_000, configuration: "log=(enabled=false)"))
+    defer { database.remove() }
+    #expect(try database.tell("rollback") == [0])
+    try guardian.prepare()
+    for _ in 0..<20 { #expect(try database.tell("rollback") == [0]) }
+    #expect(try guardian.prepared().held != nil)
+    try guardian.release()
+    try guardian.send(LocalMessage.Resume(threads: 4, leavesPerSecond: 0))
+    for _ in 0..<50 { #expect(try database.tell("rollback") == [0]) }
+    let resumed = try guardian.resumed()
+    #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 0)
+    try database.expectClean()
+  }
+
   private func open(
     _ engine: TestEngine, tables: [String]
   ) throws -> (DatabaseProcess, TestGuardian) {

@@ -44,7 +44,8 @@ struct SpareMemoryTests {
   @Test func aCacheGrowsNoFurtherThanItsGroupHasMemory() {
     #expect(SmallCache.within(nil, 500, used: 100) == 500)
     #expect(SmallCache.within(1000, 500, used: 100) == 500)
-    #expect(SmallCache.within(50, 500, used: 100) == 150)
+    // A fifth is for what an allocator takes beside the cache.
+    #expect(SmallCache.within(50, 500, used: 100) == 120)
     // What was granted and is not used yet is not granted again.
     #expect(SmallCache.within(50, 500, used: 100) == SmallCache.within(40, 500, used: 110))
     #expect(SmallCache.within(0, 500, used: 100) == 100)

@@ -42,7 +42,8 @@ extension Engine {
   /// The same where statistics are switched off: they are on for as long as it takes.
   func cacheUsageAnyway() throws(EngineError) -> CacheUsage {
     let statistics = try StatisticsInUse(self)
-    return try withExtendedLifetime(statistics) { () throws(EngineError) in try cacheUsage() }
+    defer { statistics.end() }
+    return try cacheUsage()
   }
 
   private static let cacheStatistics = [

@@ -22,7 +22,8 @@ final class DatabaseAgent: Sendable {
 
   /// Addresses of functions, which any thread may call.
   @safe struct Methods: @unchecked Sendable {
-    var close: CloseConnection?
+    var close: ConnectionMethod?
+    var rollbackToStable: ConnectionMethod?
     var openSession: OpenSession?
     /// What is there in its place.
     var ownOpenSession: UnsafeMutableRawPointer?
@@ -61,13 +62,10 @@ final class DatabaseAgent: Sendable {
   }
 
   /// Asks the kernel for what a hold takes; once, and where the allocator allows one. See ``KernelOffer``.
-  ///
-  /// - Returns: whether this was the first time.
-  func askKernel() -> Bool {
-    guard let hold, hold.obstacle == nil, kernelOffer.withLock({ $0 == nil }) else { return false }
+  func askKernel() {
+    guard let hold, hold.obstacle == nil, kernelOffer.withLock({ $0 == nil }) else { return }
     let offer = KernelOffer(to: hold)
     kernelOffer.withLock { $0 = offer }
-    return true
   }
 
   /// Why frames cannot be held, as far as is known.
@@ -87,8 +85,6 @@ final class DatabaseAgent: Sendable {
       notes.append(obstacle)
     } else if let limitation = offer?.limitation {
       notes.append(limitation)
-    } else if hold != nil, offer == nil {
-      notes.append(KernelOffer.unknown)
     }
     return LocalMessage.Register(
       home: home, engine: engine.version, layout: engine.layout,

@@ -28,7 +28,8 @@ extension DatabaseControl {
       min(max(request.threads, 1), LocalMessage.PrepareDatabase.maximumThreads))
     let found = try findResident(
       threads: threads, keepPercent: Int(request.keepPercent), &watch, &notes)
-    let manifest = found.map { ManifestWriting($0, home: agent.home) }
+    let warm = found.map { withOwed($0.resident, &notes) }
+    let manifest = warm.map { ManifestWriting($0, home: agent.home) }
     let window = openWindow(mark: mark, for: usage, &notes)
     do throws(StepFailure) {
       isPrepared = true
@@ -46,9 +47,8 @@ extension DatabaseControl {
       }
       var held: LocalMessage.HeldMemory?
       if window != nil { if isGivenUp { hold?.release() } else { held = pin(&watch, &notes) } }
-      manifest?.join()
+      owed = finish(manifest, of: warm, &notes)
       watch.lap("wait for manifest")
-      try manifest?.finish()
       guard let link, !link.isLost, !agent.stop.isRaised else {
         throw StepFailure("prepare", "it was interrupted")
       }
@@ -56,20 +56,33 @@ extension DatabaseControl {
         isHolding = true
         link.send(held, for: identity)
       }
-      let resident = found?.residentCount ?? 0
+      let leaves = warm?.leafCount ?? 0
       link.send(
         LocalMessage.Prepared(
-          leavesListed: UInt64(found?.listed ?? 0), leavesInManifest: UInt64(resident),
-          leavesEvicted: UInt64(resident - (left ?? resident)), steps: watch.steps, notes: notes),
+          leavesListed: UInt64(found?.listed ?? 0), leavesInManifest: UInt64(leaves),
+          leavesEvicted: UInt64(leaves - (left ?? leaves)), steps: watch.steps, notes: notes),
         for: identity)
     } catch {
-      manifest?.join()
+      owed = finish(manifest, of: warm, &notes)
       // Nothing has been reported, so nobody relies on the frames.
       if window != nil { hold?.release() }
+      notes = []
       restoreCache(&notes)
       isPrepared = false
-      throw error
+      throw notes.isEmpty
+        ? error : StepFailure(error.step, ([error.reason] + notes).joined(separator: "; "))
     }
+  }
+
+  /// Waits for the manifest. Where it could not be written, its leaves are remembered: the memory travels too.
+  private func finish(
+    _ manifest: ManifestWriting?, of tables: [LeafManifest.Table]?, _ notes: inout [String]
+  ) -> OwedLeaves? {
+    guard let manifest, let tables else { return nil }
+    guard let reason = manifest.failure() else { return .inManifest }
+    notes.append(
+      "there is no new manifest (\(reason)): the database remembers its leaves, as long as it runs")
+    return .listed(tables)
   }
 
   /// SAVE: the same list, and nothing is evicted.
@@ -83,10 +96,13 @@ extension DatabaseControl {
     var watch = Stopwatch()
     var notes: [String] = []
     let found = try findResident(threads: 2, keepPercent: 0, &watch, &notes)
-    try found.map { ManifestWriting($0, home: agent.home) }?.finish()
+    let warm = found.map { withOwed($0.resident, &notes) } ?? []
+    if found != nil, let reason = ManifestWriting(warm, home: agent.home).failure() {
+      throw StepFailure("manifest", reason)
+    }
     watch.lap("manifest")
     return LocalMessage.Prepared(
-      leavesListed: UInt64(found?.listed ?? 0), leavesInManifest: UInt64(found?.residentCount ?? 0),
+      leavesListed: UInt64(found?.listed ?? 0), leavesInManifest: UInt64(warm.leafCount),
       leavesEvicted: 0, steps: watch.steps, notes: notes)
   }
 
@@ -95,7 +111,6 @@ extension DatabaseControl {
     mark: Int32?, for usage: CacheUsage, _ notes: inout [String]
   ) -> HoldWindow? {
     guard let hold else { return nil }
-    if agent.askKernel() { link?.send(agent.registration, for: .none) }
     if let obstacle = agent.obstacle {
       notes.append(obstacle)
       return nil
@@ -112,8 +127,13 @@ extension DatabaseControl {
         notes.append("no more than \(tight >> 20) MiB can be held: \(DatabaseControl.addressSpace)")
       }
     } catch {
-      let remedy = error.code == ENOMEM ? "; \(DatabaseControl.addressSpace)" : ""
-      notes.append("no frames are held: \(error)\(remedy)")
+      let reason =
+        switch error.code {
+        case ENOMEM: "\(error); \(DatabaseControl.addressSpace)"
+        case EBUSY: "another database of this process holds"
+        default: "\(error)"
+        }
+      notes.append("no frames are held: \(reason)")
       return nil
     }
     do throws(EngineError) {

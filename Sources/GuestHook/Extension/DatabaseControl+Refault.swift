@@ -40,13 +40,16 @@ extension DatabaseControl {
     isPrepared = false
     var notes: [String] = []
     restoreCache(&notes)
-    guard prepared else { throw StepFailure("resume", "the database has not been prepared") }
+    guard prepared || owed != nil else {
+      throw StepFailure("resume", "the database has not been prepared")
+    }
     guard hold != nil else {
       return LocalMessage.DatabaseResumed(
         leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
         notes: notes + ["no leaves were listed, so none are read back"])
     }
     guard speed.threads > 0 else {
+      owed = nil
       return LocalMessage.DatabaseResumed(
         leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
         notes: notes + ["the guardian was started with --no-refault, so no leaves are read back"])
@@ -62,8 +65,13 @@ extension DatabaseControl {
     }
     var watch = Stopwatch()
     var notes: [String] = []
-    let manifest = try readManifest()
-    let tables = try presentTables(of: manifest, &notes)
+    let wanted: [LeafManifest.Table]
+    if case .listed(let tables) = owed {
+      wanted = tables
+    } else {
+      wanted = try readManifest().tables
+    }
+    let tables = try present(wanted, &notes)
     watch.lap("read manifest")
     var speed = speed
     speed.threads = max(speed.threads, 1)
@@ -73,7 +81,9 @@ extension DatabaseControl {
     }
     var pace = speed.yields ? watchReads() : nil
     defer { if pace != nil { hold?.timeReads(false) } }
-    let refaulted = refault(tables, speed, &pace, &notes)
+    let (refaulted, isComplete) = refault(tables, speed, &pace, &notes)
+    // Who interrupts it asks for the rest later.
+    if isComplete { owed = nil }
     watch.lap("refault")
     if let account = pace?.account { notes.append(account) }
     var resident = refaulted
@@ -101,25 +111,25 @@ extension DatabaseControl {
       notes.append("without libleafcutter_hold.so, leaves are not asked for whether they stayed")
     }
     return LocalMessage.DatabaseResumed(
-      leavesInManifest: UInt64(manifest.leafCount), leavesRefaulted: UInt64(refaulted),
+      leavesInManifest: UInt64(wanted.leafCount), leavesRefaulted: UInt64(refaulted),
       leavesResident: UInt64(resident), steps: watch.steps, notes: notes)
   }
 
-  /// The manifest's tables that still exist and are the same.
-  private func presentTables(
-    of manifest: LeafManifest, _ notes: inout [String]
+  /// Those of a manifest's tables that still exist and are the same.
+  func present(
+    _ tables: [LeafManifest.Table], _ notes: inout [String]
   ) throws(StepFailure) -> [LeafManifest.Table] {
     var known: [String: UInt64] = [:]
     do throws(EngineError) {
-      for table in try TableCatalog(engine.openSession("")).tables {
+      for table in try TableCatalog.current(engine.openSession("")).tables {
         known[table.uri] = table.creation
       }
     } catch {
       throw StepFailure("manifest", error)
     }
-    let present = manifest.tables.filter { known[$0.uri] == $0.creation }
-    if present.count < manifest.tables.count {
-      let gone = manifest.tables.count - present.count
+    let present = tables.filter { known[$0.uri] == $0.creation }
+    if present.count < tables.count {
+      let gone = tables.count - present.count
       notes.append("\(gone) tables of the manifest are gone or were created again")
     }
     return present
@@ -140,11 +150,11 @@ extension DatabaseControl {
     return RefaultPace(before: before, after: hold.reads, now: monotonicNanoseconds())
   }
 
-  /// - Returns: how many leaves were found in the cache or read into it.
+  /// - Returns: how many leaves were found in the cache or read into it, and whether all of them had their turn.
   private func refault(
     _ tables: [LeafManifest.Table], _ speed: Speed, _ pace: inout RefaultPace?,
     _ notes: inout [String]
-  ) -> Int {
+  ) -> (read: Int, isComplete: Bool) {
     let batches: [ReadAhead.Batch] = tables.indices.flatMap { table in
       stride(from: 0, to: tables[table].leaves.count, by: DatabaseControl.batch).map {
         (table, $0..<min($0 + DatabaseControl.batch, tables[table].leaves.count))
@@ -153,7 +163,7 @@ extension DatabaseControl {
     // Of what is read past the page cache nothing is to be had ahead.
     let ahead =
       speed.readsDirectly ? nil : ReadAhead(home: agent.home, tables: tables, batches: batches)
-    let total = tables.reduce(0) { $0 + $1.leaves.count }
+    let total = tables.leafCount
     let (next, read) = (Counter(), Counter())
     let throttle = RefaultThrottle(rate: min(speed.limit, pace?.rate ?? .infinity))
     let interrupt = Signal()
@@ -175,7 +185,7 @@ extension DatabaseControl {
     guard let crew else {
       notes.append(
         "no thread is to be had that reads leaves back; have `leafcutter-guest load` do it later")
-      return 0
+      return (0, false)
     }
     var reported = began
     var refusals = SchemaRefusals(engine, now: began)
@@ -196,7 +206,7 @@ extension DatabaseControl {
       }
     }
     if interrupt.isRaised { notes.append("reading the leaves back was interrupted") }
-    return read.taken
+    return (read.taken, !interrupt.isRaised)
   }
 
   private static func visit(_ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor) -> Int

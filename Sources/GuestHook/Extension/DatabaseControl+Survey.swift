@@ -6,7 +6,7 @@ import LeafManifest
 /// What is in the cache, after a checkpoint.
 extension DatabaseControl {
   private static let checkpointLimit: Int32 = 20_000
-  /// Bytes for inner pages, metadata, the log's next file and the manifest.
+  /// Bytes for inner pages, metadata and the log's next file.
   private static let roomBesideDirtyPages: UInt64 = 16 << 20
 
   /// What is in the cache.
@@ -19,8 +19,7 @@ extension DatabaseControl {
     var leaving: [LeafManifest.Table]
     /// Whether these are all that the cache has of tables.
     var isComplete: Bool
-    var residentCount: Int { resident.reduce(0) { $0 + $1.leaves.count } }
-    var leavingCount: Int { leaving.reduce(0) { $0 + $1.leaves.count } }
+    var leavingCount: Int { leaving.leafCount }
   }
 
   /// Checkpoint, list and probe. nil where leaves cannot be probed.
@@ -55,7 +54,7 @@ extension DatabaseControl {
   ) throws(StepFailure) -> LeafSurvey? {
     let catalog: TableCatalog
     do throws(EngineError) {
-      catalog = try TableCatalog(engine.openSession(""))
+      catalog = try TableCatalog.current(engine.openSession(""))
     } catch {
       throw StepFailure("list", error)
     }
@@ -157,6 +156,10 @@ extension DatabaseControl {
       space; raise its RLIMIT_AS, or see vm.overcommit_memory, and migrate again
       """)
   }
+}
+
+extension [LeafManifest.Table] {
+  var leafCount: Int { reduce(0) { $0 + $1.leaves.count } }
 }
 
 extension LeafManifest.Table {

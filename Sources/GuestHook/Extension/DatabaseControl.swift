@@ -18,8 +18,10 @@ final class DatabaseControl {
   private(set) var migration = MigrationID.none
   /// Frames have been reported and are ours to keep.
   var isHolding = false
-  /// Leaves have been made to leave the cache, and RESUME brings them back.
+  /// A migration has been prepared for, and RESUME has not ended it.
   var isPrepared = false
+  /// What RESUME, or nobody's wish where the guardian is gone, brings back.
+  var owed: OwedLeaves?
   /// The cache is kept small.
   var smallCache: SmallCache?
   /// A checkpoint that took too long and goes on.
@@ -39,6 +41,8 @@ final class DatabaseControl {
 
   /// Until the database closes.
   func run() {
+    // Without a filter the database is left in peace until there is a guardian.
+    if KernelOffer.isFiltered { agent.askKernel() }
     Signal.wait(for: [agent.opened, agent.stop])
     while !agent.stop.isRaised {
       guard let link = GuardianLink(path: agent.socket) else {
@@ -46,7 +50,7 @@ final class DatabaseControl {
         continue
       }
       self.link = link
-      if !KernelOffer.isFiltered { _ = agent.askKernel() }
+      agent.askKernel()
       link.send(agent.registration, for: .none)
       while !link.isLost && !agent.stop.isRaised {
         while let frame = link.next() { answer(frame) }
@@ -154,7 +158,7 @@ final class DatabaseControl {
       isHolding = false
     }
     // Nobody is left to ask for it, or to be told how it went.
-    if isPrepared { _ = try? resume(Speed(2, 0, yields: true)) }
+    if isPrepared || owed != nil { _ = try? resume(Speed(2, 0, yields: true)) }
   }
 
   /// Leaves of a database in memory (`in_memory=true`) are nowhere else: a small cache would only fail its

@@ -42,6 +42,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   /// nil where there has not been a handle yet to read them from.
   private let handles: Locked<EngineLayout.Handles>
   let statisticsUsers = Locked(StatisticsInUse.Users())
+  let searches = SearchGate()
 
   var handleTables: EngineLayout.Handles { handles.withLock { $0 } }
 
@@ -140,7 +141,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
 /// A WT_SESSION; one thread uses it.
 @safe final class Session {
   private let handle: UnsafeMutableRawPointer
-  private let engine: Engine
+  let engine: Engine
   /// nil where it has another shape than the engine's sessions.
   private let knownTable: EngineLayout.Table?
 
@@ -233,15 +234,15 @@ struct UnknownEngine: Error, CustomStringConvertible {
   ///   what is in the cache is found. nil reads what is not.
   /// - Returns: 0 where a page was found, ENODATA where it would have had to be read, or an error.
   func visit(_ key: UnsafeRawBufferPointer, withoutReading file: UnreadFile?) -> Int32 {
-    var code: Int32
-    if key.count > 0 {
-      code = unsafe leafcutter_visit(
-        setKey, searchNear, reset, file?.refuse, file?.identity ?? .init(), handle, key.baseAddress,
-        key.count)
-    } else {
+    var code = session.engine.searches.search {
+      if key.count > 0 {
+        return unsafe leafcutter_visit(
+          setKey, searchNear, reset, file?.refuse, file?.identity ?? .init(), handle,
+          key.baseAddress, key.count)
+      }
       // An empty key is the leftmost leaf's; a byte of zero is not below any other key but it.
       var zero: UInt8 = 0
-      code = unsafe leafcutter_visit(
+      return unsafe leafcutter_visit(
         setKey, searchNear, reset, file?.refuse, file?.identity ?? .init(), handle, &zero, 1)
     }
     // Of a record that belongs to a prepared transaction, on a page that is there.

@@ -20,6 +20,9 @@ extension EngineLayout.Table {
       next.contains(where: { unsafe isNamed(handle, reconfigure + 2, $0) })
     else { return nil }
     slots[.home] = reconfigure + 1
+    // An engine without it has nothing to be kept apart from.
+    slots[.rollbackToStable] = unsafe only(
+      handle, named: EngineLayout.Method.rollbackToStable.rawValue)
   }
 
   init?(session handle: UnsafeMutableRawPointer) {

@@ -31,6 +31,7 @@ struct EngineLayout: Sendable {
     case close, reconfigure
     case home = "get_home"
     case openSession = "open_session"
+    case rollbackToStable = "rollback_to_stable"
     case openCursor = "open_cursor"
     case checkpoint
     case key = "get_key"
@@ -58,7 +59,7 @@ struct EngineLayout: Sendable {
       name: "3.2.1",
       connection: Table(
         handle: "WT_CONNECTION", first: 0, count: 20,
-        slots: [.close: 2, .reconfigure: 4, .home: 5, .openSession: 8]),
+        slots: [.close: 2, .reconfigure: 4, .home: 5, .openSession: 8, .rollbackToStable: 11]),
       session: Table(
         handle: "WT_SESSION", first: 2, count: 30,
         slots: [.close: 2, .openCursor: 5, .checkpoint: 27]),
@@ -71,7 +72,7 @@ struct EngineLayout: Sendable {
       name: "11.3.1",
       connection: Table(
         handle: "WT_CONNECTION", first: 0, count: 21,
-        slots: [.close: 0, .reconfigure: 2, .home: 3, .openSession: 7]),
+        slots: [.close: 0, .reconfigure: 2, .home: 3, .openSession: 7, .rollbackToStable: 10]),
       session: Table(
         handle: "WT_SESSION", first: 2, count: 29,
         slots: [.close: 2, .openCursor: 5, .checkpoint: 26]),

@@ -16,8 +16,9 @@ extension Engine {
   }
 }
 
-/// Keeps the engine's statistics on: where the program has them switched off, until the last of these is gone.
-/// That may be on any thread, so they are counted: none switches them off for another.
+/// Keeps the engine's statistics on: where the program has them switched off, until the last of these has
+/// ended. They are counted, so that none switches them off for another. One ends where its owner says so, and not
+/// with its last reference, which may be gone after the engine. Before the engine closes it need not end.
 final class StatisticsInUse: Sendable {
   /// Of one engine.
   struct Users {
@@ -42,7 +43,8 @@ final class StatisticsInUse: Sendable {
     self.engine = engine
   }
 
-  deinit {
+  /// Once, by a thread that may use the engine.
+  func end() {
     engine.statisticsUsers.withLock { users in
       users.count -= 1
       if users.count == 0, users.wereOff { try? engine.reconfigure("statistics=(none)") }

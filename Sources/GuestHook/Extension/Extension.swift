@@ -64,7 +64,8 @@ extension Engine {
   }
 }
 
-typealias CloseConnection =
+/// `close` and `rollback_to_stable`.
+typealias ConnectionMethod =
   @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?) -> Int32
 typealias OpenSession =
   @convention(c) (
@@ -76,14 +77,21 @@ extension DatabaseAgent {
   /// The engine tells an extension neither when the database is open nor that it begins to close, and
   /// both matter: before, there is nothing to ask it, and while it closes, its sessions go away under
   /// whoever uses them. Both are calls of the program through the connection's table, so two words of
-  /// that table lead here first.
+  /// that table lead here first, and a third that must not meet a search (``SearchGate``).
   fileprivate func takeOverMethods() {
-    let close: CloseConnection = { connection, configuration in
+    let close: ConnectionMethod = { connection, configuration in
       guard let connection = unsafe connection, let agent = unsafe takeAgent(connection),
         let original = unsafe agent.methods.withLock({ unsafe $0.close })
       else { return EINVAL }
       agent.endEngineUse()
       return unsafe original(connection, configuration)
+    }
+    let rollback: ConnectionMethod = { connection, configuration in
+      let key = UInt(bitPattern: connection)
+      guard let agent = databases.withLock({ $0[key] }),
+        let original = unsafe agent.methods.withLock({ unsafe $0.rollbackToStable })
+      else { return EINVAL }
+      return agent.engine.searches.close { unsafe original(connection, configuration) }
     }
     let openSession: OpenSession = { connection, handler, configuration, session in
       let key = UInt(bitPattern: connection)
@@ -98,7 +106,11 @@ extension DatabaseAgent {
     methods.withLock {
       unsafe $0.close = unsafe unsafeBitCast(
         engine.replace(.close, by: unsafeBitCast(close, to: UnsafeMutableRawPointer.self)),
-        to: CloseConnection?.self)
+        to: ConnectionMethod?.self)
+      unsafe $0.rollbackToStable = unsafe unsafeBitCast(
+        engine.replace(
+          .rollbackToStable, by: unsafeBitCast(rollback, to: UnsafeMutableRawPointer.self)),
+        to: ConnectionMethod?.self)
       let ours = unsafe unsafeBitCast(openSession, to: UnsafeMutableRawPointer.self)
       unsafe $0.ownOpenSession = unsafe ours
       unsafe $0.openSession = unsafe unsafeBitCast(

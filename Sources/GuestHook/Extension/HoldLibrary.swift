@@ -27,8 +27,8 @@ import HookLink
       allocator != "glibc"
       ? nil
       : """
-      frames cannot be held, because glibc's malloc returns memory unseen; preload \
-      libjemalloc.so.2 after libleafcutter_hold.so
+      frames cannot be held, because glibc's malloc, or another one that is neither jemalloc nor tcmalloc, returns \
+      memory unseen; preload libjemalloc.so.2 after libleafcutter_hold.so
       """
   }
 

@@ -1,10 +1,11 @@
+import CExtensionShims
 import Glibc
 
 /// What the kernel lets this process do of what a hold takes.
 ///
 /// Asking takes the system calls themselves, and a filter (seccomp) may end a program for one, as systemd's do
-/// without `SystemCallErrorNumber=`. So nothing is asked while the database opens, and where there is a filter,
-/// not before a migration.
+/// without `SystemCallErrorNumber=`. So where there is a filter a child asks, and early, when the database has
+/// little memory of which the child would have the page tables.
 struct KernelOffer: Sendable {
   /// Why frames cannot be held, or nil where they can.
   var obstacle: String?
@@ -12,17 +13,27 @@ struct KernelOffer: Sendable {
   var limitation: String?
 
   init(to hold: HoldLibrary) {
-    var what: UnsafePointer<CChar>?
-    let code = unsafe hold.functions.check(&what)
-    if code != 0 {
-      let missing = unsafe what.map { unsafe String(cString: $0) } ?? ""
+    // Structures of our own, alive during the calls; what a pointer in them points to is a constant.
+    var answers = unsafe leafcutter_kernel_answers()
+    var functions = hold.functions
+    if KernelOffer.isFiltered {
+      let failed = unsafe leafcutter_ask_kernel_in_child(&functions, &answers)
+      guard failed == 0 else {
+        obstacle = KernelOffer.unasked(failed)
+        return
+      }
+    } else {
+      unsafe leafcutter_ask_kernel(&functions, &answers)
+    }
+    if unsafe answers.check != 0 {
+      let missing = unsafe answers.what.map { unsafe String(cString: $0) } ?? ""
       obstacle = """
         frames cannot be held, because this kernel refuses \(missing): \
-        \(unsafe String(cString: strerror(code)))
+        \(unsafe String(cString: strerror(answers.check)))
         """
       return
     }
-    let move = hold.functions.check_move()
+    let move = unsafe answers.check_move
     // Where the kernel has none, the guardian sees that too.
     guard move != 0, move != ENOSYS else { return }
     limitation = """
@@ -31,11 +42,17 @@ struct KernelOffer: Sendable {
       """
   }
 
-  /// What there is to say where nobody has asked yet.
-  static let unknown = """
-    its system calls are filtered (seccomp), and a filter may end a program for a call, so what is refused is only \
-    seen in its first migration; let userfaultfd, io_uring_setup and io_uring_register through (SystemCallFilter=)
-    """
+  /// What there is to say where nobody could ask and come back.
+  private static func unasked(_ code: Int32) -> String {
+    let reason =
+      code == ECHILD
+      ? "the filter ends a program for what a hold takes"
+      : "no child is to be had that asks what they refuse (\(unsafe String(cString: strerror(code))))"
+    return """
+      frames cannot be held, because its system calls are filtered (seccomp) and \(reason); let userfaultfd, \
+      io_uring_setup and io_uring_register through (SystemCallFilter=)
+      """
+  }
 
   /// Whether this thread's system calls are filtered; true where /proc does not tell.
   static var isFiltered: Bool {

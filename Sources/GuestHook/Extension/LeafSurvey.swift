@@ -42,10 +42,12 @@ struct LeafSurvey: Sendable {
     tablesLeftOut = catalog.leftOut
     tables = catalog.tables.map { .init(uri: $0.uri, creation: $0.creation, leaves: LeafList()) }
     let pieces = split(catalog.tables, home: home)
-    let check = ReadCheck(engine)
+    let check = ReadCheck(engine, hold)
+    defer { check.end() }
     let results = Locked([LeafWalk.Findings?](repeating: nil, count: pieces.count))
     let next = Counter()
     let crew = Crew("leafcutter-list", count: min(threads, pieces.count)) { _ in
+      hold.readApart()
       guard var walk = LeafWalk(home: home, engine: engine, hold: hold, check: check) else {
         return
       }
@@ -125,21 +127,34 @@ final class ReadCheck: Sendable {
     var refused = 0
     /// Of the engine, at the last look; nil where statistics are off.
     var pagesRead: UInt64?
+    /// That the program had begun then.
+    var programReads: UInt64 = 0
     var hasFailed = false
   }
 
   private let engine: Engine
+  private let hold: HoldLibrary
   /// nil where they are off and cannot be switched on.
   private let statistics: StatisticsInUse?
   private let state: Locked<State>
 
-  init(_ engine: Engine) {
+  init(_ engine: Engine, _ hold: HoldLibrary) {
     self.engine = engine
+    self.hold = hold
     statistics = try? StatisticsInUse(engine)
-    state = Locked(State(pagesRead: ReadCheck.count(engine)))
+    hold.timeReads(true)
+    state = Locked(
+      State(pagesRead: ReadCheck.count(engine), programReads: hold.reads.begun))
   }
 
-  /// So many searches found everything in the cache, and the engine has read about as many pages meanwhile.
+  /// When the last search is over.
+  func end() {
+    hold.timeReads(false)
+    statistics?.end()
+  }
+
+  /// So many searches found everything in the cache, and the engine has read about as many pages meanwhile that
+  /// no pread(2) of the program's brought.
   var hasFailed: Bool { state.withLock { $0.hasFailed } }
 
   func note(asked: Int, refused: Int) {
@@ -148,12 +163,13 @@ final class ReadCheck: Sendable {
       state.refused += refused
       guard state.asked >= ReadCheck.searches else { return }
       let now = ReadCheck.count(engine)
+      let programReads = hold.reads.begun
       if state.refused == 0, let before = state.pagesRead, let now,
-        now >= before + UInt64(ReadCheck.searches / 2)
+        now >= before + (programReads - state.programReads) + UInt64(ReadCheck.searches / 2)
       {
         state.hasFailed = true
       }
-      state = State(pagesRead: now, hasFailed: state.hasFailed)
+      state = State(pagesRead: now, programReads: programReads, hasFailed: state.hasFailed)
     }
   }
 

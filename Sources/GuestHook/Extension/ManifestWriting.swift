@@ -10,13 +10,13 @@ struct ManifestWriting: Sendable {
   /// Begins to write.
   ///
   /// - Parameter home: the database's directory.
-  init(_ found: DatabaseControl.Found, home: String) {
+  init(_ tables: [LeafManifest.Table], home: String) {
     let outcome = Outcome()
     self.outcome = outcome
     crew = Crew("leafcutter-save", count: 1) { _ in
       do throws(ManifestError) {
         let identity = try DatabaseIdentity.read(fromHome: home)
-        try LeafManifest(database: identity, tables: found.resident).write(toHome: home)
+        try LeafManifest(database: identity, tables: tables).write(toHome: home)
       } catch {
         outcome.failure.withLock { $0 = error.description }
       }
@@ -24,11 +24,10 @@ struct ManifestWriting: Sendable {
   }
 
   /// Waits for its end.
-  func join() { crew.join() }
-
-  /// Waits for its end, and throws where it failed.
-  func finish() throws(StepFailure) {
-    join()
-    if let reason = outcome.failure.withLock({ $0 }) { throw StepFailure("manifest", reason) }
+  ///
+  /// - Returns: why there is none, or nil.
+  func failure() -> String? {
+    crew.join()
+    return outcome.failure.withLock { $0 }
   }
 }

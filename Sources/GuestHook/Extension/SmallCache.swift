@@ -182,7 +182,10 @@ final class SmallCache: Sendable {
     let limit = try? engine.cacheUsage().limit
     let isOurs = size != original && limit ?? size == size
     let failure = isOurs ? SmallCache.giveBack(original, to: engine, unless: stop) : nil
-    statistics.withLock { $0 = nil }
+    statistics.withLock {
+      $0?.end()
+      $0 = nil
+    }
     return failure
   }
 
@@ -205,15 +208,16 @@ final class SmallCache: Sendable {
   }
 
   /// What was in the cache is held still and counts as this process's own: no larger than a control group has
-  /// memory for. (Where all of the guest's gets tight, the guardian gives frames back.)
+  /// memory for, of which a fifth is left for what an allocator takes beside the cache. (Where all of the guest's
+  /// gets tight, the guardian gives frames back.)
   ///
   /// - Parameters:
   ///   - spare: bytes that the groups leave; nil for no limit.
   ///   - used: bytes in the cache now.
   static func within(_ spare: UInt64?, _ wanted: UInt64, used: UInt64) -> UInt64 {
     guard let spare else { return wanted }
-    let (most, overflows) = used.addingReportingOverflow(spare)
-    return overflows ? wanted : min(wanted, most)
+    let (whole, overflows) = used.addingReportingOverflow(spare)
+    return overflows ? wanted : min(wanted, max(used, whole / 5 * 4))
   }
 
   /// The size that writers need; nil where the cache has it.

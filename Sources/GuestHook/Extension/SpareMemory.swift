@@ -4,28 +4,31 @@ import Glibc
 enum SpareMemory {
   private static let controlGroups = "/sys/fs/cgroup"
 
-  /// Bytes: what the kernel calls available, and no more than control groups leave; 0 where that is not told.
+  /// Bytes: what the kernel calls available, and no more than control groups leave, page cache counted as spare
+  /// in both; 0 where that is not told.
   static func now() -> UInt64 {
     guard let available = available(read("/proc/meminfo")),
       let group = unifiedGroup(read("/proc/self/cgroup"))
     else { return 0 }
-    return min(available, inControlGroups(group, pageCache: false) ?? available)
+    return min(available, inControlGroups(group) ?? available)
   }
 
   /// Bytes that the control groups of this process leave it, page cache counted as spare, because the kernel
   /// takes that back. nil where none limits it.
   static var inControlGroups: UInt64? {
-    unifiedGroup(read("/proc/self/cgroup")).flatMap { inControlGroups($0, pageCache: true) }
+    unifiedGroup(read("/proc/self/cgroup")).flatMap { inControlGroups($0) }
   }
 
-  /// What any group above has left of its limit (cgroup v2: memory.max less memory.current).
-  private static func inControlGroups(_ group: String, pageCache: Bool) -> UInt64? {
+  /// What any group above has left of its limit (cgroup v2: the lower of memory.max and memory.high less
+  /// memory.current). Above `high` nothing fails, but whoever takes memory there is kept waiting.
+  private static func inControlGroups(_ group: String) -> UInt64? {
     var spare: UInt64?
     var path = controlGroups + group
     while true {
-      if let limit = UInt64(line: read("\(path)/memory.max")) {
-        var taken = UInt64(line: read("\(path)/memory.current")) ?? limit
-        if pageCache { taken -= min(taken, self.pageCache(read("\(path)/memory.stat"))) }
+      let limits = ["max", "high"].compactMap { UInt64(line: read("\(path)/memory.\($0)")) }
+      if let limit = limits.min() {
+        let current = UInt64(line: read("\(path)/memory.current")) ?? limit
+        let taken = current - min(current, pageCache(read("\(path)/memory.stat")))
         spare = min(spare ?? .max, limit - min(limit, taken))
       }
       guard path.utf8.count > controlGroups.utf8.count, let slash = path.lastIndex(of: "/")

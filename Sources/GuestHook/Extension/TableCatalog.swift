@@ -18,8 +18,16 @@ struct TableCatalog: Sendable {
   var leftOut = 0
   var leftOutReason = ""
 
-  /// Reads the metadata. The engine's own files do not count.
-  init(_ session: Session) throws(EngineError) {
+  /// Reads the metadata, all at once: its cursor stands on a record all the time.
+  static func current(_ session: Session) throws(EngineError) -> TableCatalog {
+    let read = session.engine.searches.search {
+      Result { () throws(EngineError) in try TableCatalog(session) }
+    }
+    return try read.get()
+  }
+
+  /// The engine's own files do not count.
+  private init(_ session: Session) throws(EngineError) {
     let cursor = try session.openCursor("metadata:", "")
     while try cursor.next() {
       let (key, value) = try cursor.texts()

@@ -10,6 +10,7 @@ extension LeafManifest {
     let path = home + "/" + LeafManifest.fileName
     let temporary = path + ".new"
     let bytes = ManifestFormat.encode(self)
+    try LeafManifest.expectRoom(for: bytes.count, in: home)
     // The paths of this function are zero-terminated for the time of each call.
     let file = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { throw failure("create", temporary) }
@@ -35,6 +36,23 @@ extension LeafManifest {
     guard directory >= 0 else { throw failure("open", home) }
     defer { close(directory) }
     guard fsync(directory) == 0 else { throw failure("write to disk", home) }
+  }
+
+  /// Left on the file system: an engine that finds none for its log may end the database.
+  private static let reserve = 16 << 20
+
+  /// - Throws: where so many bytes would take what the database itself may need next.
+  private static func expectRoom(for bytes: Int, in home: String) throws(ManifestError) {
+    var about = statvfs()
+    // The path and the structure are alive during the call.
+    guard unsafe statvfs(home, &about) == 0 else { return }
+    // A file system may say anything (FUSE, over a network).
+    let (free, overflows) = UInt64(about.f_bavail).multipliedReportingOverflow(
+      by: UInt64(about.f_frsize))
+    guard !overflows, free < UInt64(bytes + reserve) else { return }
+    throw ManifestError.system(
+      action: "write", path: home + "/" + fileName, code: ENOSPC,
+      text: "it would take \(bytes >> 20) of the \(free >> 20) MiB that the file system has free")
   }
 
   /// Reads the manifest in a database's home directory.

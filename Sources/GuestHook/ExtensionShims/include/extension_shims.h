@@ -114,4 +114,17 @@ struct leafcutter_hold_functions {
 };
 bool leafcutter_find_hold(struct leafcutter_hold_functions *out);
 
+/* What leafcutter_hold_check and leafcutter_hold_check_move answer. */
+struct leafcutter_kernel_answers {
+  int check;
+  const char *what; /* a constant of the hold library */
+  int check_move;   /* 0 where `check` is not */
+};
+void leafcutter_ask_kernel(const struct leafcutter_hold_functions *hold, struct leafcutter_kernel_answers *out);
+
+/* The same, asked by a child of this process: 0, ECHILD where it did not come back with an answer, or the errno for
+ * which there is no child. The program sees neither the child nor its end. */
+int leafcutter_ask_kernel_in_child(const struct leafcutter_hold_functions *hold,
+                                   struct leafcutter_kernel_answers *out);
+
 #endif
