@@ -21,23 +21,23 @@ struct Plan {
     timeLimit = TimeLimit(
       minutes: scope.minutes ?? (quick ? Plan.quickMinutes : nil), over: scope.only.elements)
     // With 70 % of the memory in its cache the database runs out of memory before anybody migrates it.
-    let shares = scope.shares?.elements ?? (quick ? [Plan.share] : [0, 25, Plan.share, 60])
+    let shares = scope.shares?.elements ?? (quick ? [Goal.share] : [0, 25, Goal.share, 60])
     let all = Method.allCases.filter { $0 != .leafcutterNoRefault && $0 != .autoConverge }
     let methods = scope.methods?.elements ?? (quick ? Plan.wantedFirst(all) : all)
     var points = shares.map { share in
       // What the host's processors make of a wire without a limit is looked at once.
       let links =
         scope.links?.elements
-        ?? ["1gbit", "10gbit"] + (share == Plan.share && !quick ? ["unshaped"] : [])
+        ?? [Goal.link, "10gbit"] + (share == Goal.share && !quick ? ["unshaped"] : [])
       return MethodsExperiment.Point(share: share, links: links, methods: methods)
     }
     // An emulated guest is ten to twenty times as slow as a real one, so this wire is to it what one of 1 to
     // 2 Gbit/s is to a real one. Every run takes minutes, so it is only the comparison that a goal asks for.
-    if !quick, scope.links == nil, shares.contains(Plan.share) {
+    if !quick, scope.links == nil, shares.contains(Goal.share) {
       let compared: [Method] = [.precopy, .leafcutter, .ideal]
       points.append(
         .init(
-          share: Plan.share, links: [MethodsExperiment.slowLink],
+          share: Goal.share, links: [MethodsExperiment.slowLink],
           methods: compared.filter(methods.contains)))
     }
     self.points = points
@@ -52,11 +52,8 @@ struct Plan {
   /// Beside them come building and the last run's end, all within 20.
   private static let quickMinutes = 14.0
 
-  /// Where an experiment has one cache size, in per cent of the guest's memory, and one link.
-  private static let share = 50
-  private static let link = "1gbit"
   /// Where clients write, WiredTiger takes half as much memory again as its cache is large, and with
-  /// ``share`` of it in the cache a guest has run out of memory.
+  /// ``Goal/share`` of it in the cache a guest has run out of memory.
   private static let shareOfWriters = 40
 
   /// Those of an experiment that were not left out.
@@ -76,20 +73,20 @@ struct Plan {
     case .memory:
       try MemoryExperiment(
         bench: bench, databaseShares: quick ? [15, 90] : [10, 25, 50, 75, 100, 150],
-        cacheShare: Plan.share, repetitions: repetitions
+        cacheShare: Goal.share, repetitions: repetitions
       ).execute(collector)
     case .workloads:
       try WorkloadsExperiment(
         bench: bench, methods: methods(ofMix:keys:), mixes: quick ? ["C", "A"] : ["C", "B", "A"],
         keys: quick ? ["zipfian"] : ["uniform", "zipfian"], patience: quick ? 30 : 60,
-        link: Plan.link, cacheShare: Plan.shareOfWriters, repetitions: repetitions
+        link: Goal.link, cacheShare: Plan.shareOfWriters, repetitions: repetitions
       ).execute(collector)
     case .service:
       let methods =
         only([.precopy, .postcopyEarly, .leafcutter, .leafcutterNoRefault])
         + (quick ? [] : only([.shrunkCache]))
       try ServiceExperiment(
-        bench: bench, methods: methods, link: Plan.link, cacheShare: Plan.share,
+        bench: bench, methods: methods, link: Goal.link, cacheShare: Goal.share,
         repetitions: repetitions, rate: scope.serviceRate, storage: scope.storage,
         before: quick ? 10 : 30, after: quick ? 30 : 60
       ).execute(collector)

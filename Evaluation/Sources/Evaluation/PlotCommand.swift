@@ -10,7 +10,7 @@ struct PlotCommand: ParsableCommand {
     abstract: "Draw what was measured, and put its tables into a document.",
     discussion: """
       In the document each table stands between <!-- NAME --> and <!-- end NAME -->. Names are machine, \
-      goals, runs, excluded, memory, total, bytes, downtime, costs, workloads and service; those that the \
+      goals, sessions, runs, excluded, memory, total, bytes, downtime, costs, workloads and service; those that the \
       document does not have are left out. A drawing stands between <!-- drawing NAME --> and \
       <!-- end drawing NAME --> where there was anything to draw: total, bytes, downtime, total-LINK, \
       costs, memory, workloads, throughput, latency. Files of these names in the directory for which there \

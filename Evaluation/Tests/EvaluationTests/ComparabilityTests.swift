@@ -55,6 +55,13 @@ struct ComparabilityTests {
       try record(.methods, small, large).requireComparableRuns()
     }
     #expect(error.sentence.contains("small cache (12 MiB and 32 MiB)"))
+    // At another point it may be another, and the table says so.
+    large.link = "10gbit"
+    let parts = try Presentation(record(.methods, small, large)).parts
+    let total = try #require(parts.first { $0.name == "total" }).text
+    #expect(
+      total.contains(
+        "| 1 Gbit/s, 50 % (small cache 12 MiB) | 10 Gbit/s, 50 % (small cache 32 MiB) |"))
   }
 
   @Test("what an experiment varies may differ")

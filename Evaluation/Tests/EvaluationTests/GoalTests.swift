@@ -59,7 +59,7 @@ struct GoalTests {
     for index in later.indices { later[index].session = session(2) }
     #expect(try line("pre-copy's", earlier + later).contains("; no pairs"))
     later[2].session = session(1)
-    #expect(try line("pre-copy's", earlier + later).contains("; pairs 1.00; "))
+    #expect(try line("pre-copy's", earlier + later).contains("; pairs 1.00, n=1; "))
   }
 
   @Test("a repetition that was measured again pairs by its last run")

@@ -109,6 +109,27 @@ struct TableTests {
     #expect(try part("excluded", [runs[0]]) == "No run was excluded.")
   }
 
+  @Test("each session has a row, which shows what the medians of all do not")
+  func sessions() throws {
+    func session(_ day: Int) -> Run.Session {
+      .init(began: "2026-11-2\(day)", commit: "0abc\(day)")
+    }
+    var runs = Run.samples(.precopy, 16, 16) + Run.samples(.leafcutter, 5, 6)
+    runs += Run.samples(.precopy, 16) + Run.samples(.leafcutter, 8)
+    for index in runs.indices {
+      runs[index].session = session(index < 4 ? 2 : 1)
+      runs[index] = runs[index].with(.memoryLatency, index < 4 ? 180 : 300)
+    }
+    // Where Leafcutter was not run, there is nothing to compare.
+    runs.append(Run.sample(.precopy, 16))
+    let rows = try part("sessions", runs).split(separator: "\n").dropFirst(2)
+    #expect(
+      rows == [
+        "| 2026-11-21 | 0abc1 | 300 (300–300) | 16.00 | 8.00 | – | – | 2.00 | – | 1 |",
+        "| 2026-11-22 | 0abc2 | 180 (180–180) | 16.00 (16.00–16.00) | 5.50 (5.00–6.00) | – | – | 2.91 | – | 2 |",
+      ])
+  }
+
   @Test("costs add up wire and storage, and the refault to the total")
   func costs() throws {
     let leafcutter = Run.sample(.leafcutter, 6)
@@ -121,7 +142,7 @@ struct TableTests {
     #expect(Run.sample(.ideal, 3).secondsUntilCacheIsBack == nil)
     let back = leafcutter.with(.refault, 8)
     // In post-copy the refault begins before the migration's end.
-    #expect(back.with(.settle, 12).secondsUntilCacheIsBack == 12)
+    #expect(back.with(.observed, 12).secondsUntilCacheIsBack == 12)
     // The row has its number of runs, and a cell where it has fewer.
     let costs = try part("costs", [back, leafcutter])
     #expect(costs.contains("| Leafcutter (n=2) |"))

@@ -31,7 +31,7 @@ struct MigrationRun {
   private static let secondsOfTranslation = 4.0
   /// The proxy's exit codes where the source's migration was cancelled, before and after the first dropped
   /// page.
-  private static let cancelled: Set = [5, 3]
+  private static let cancelled: Set<Int32> = [5, 3]
 
   /// - Throws: where something failed, or content was bad.
   func execute(into run: inout Run) throws(LabError) {

@@ -57,14 +57,15 @@ package struct Goal: Sendable {
     ratio(
       "post-copy's total time to Leafcutter's at 1 Gbit/s", .postcopy, to: .leafcutter,
       within: 2.5 ... .infinity),
-    fastest(link: "1gbit"), fastest(link: "10gbit"), refault,
+    fastest(link: link), fastest(link: "10gbit"), refault,
   ]
 
-  /// The share of the guest's memory in the cache at which methods are compared.
-  static let share = 50
+  /// The share of the guest's memory in the cache, in per cent, and the wire at which methods are compared.
+  package static let share = 50
+  package static let link = "1gbit"
 
   private static func ratio(
-    _ name: String, _ method: Method, to other: Method, link: String = "1gbit",
+    _ name: String, _ method: Method, to other: Method, link: String = link,
     within limits: ClosedRange<Double>
   ) -> Goal {
     let limit =

@@ -3,7 +3,7 @@ import Lab
 extension Presentation {
   /// Of the methods at 1 Gbit/s with half of the memory in the cache.
   mutating func addCosts(_ record: EvaluationRecord) {
-    let runs = record.undisturbedRuns(of: .methods).at(Point(link: "1gbit", share: Goal.share))
+    let runs = record.undisturbedRuns(of: .methods).at(Point(link: Goal.link, share: Goal.share))
     let columns = [
       FigureColumn("observed, s", .observed, digits: 1),
       FigureColumn("source QEMU, s", .sourceProcessor, digits: 1),

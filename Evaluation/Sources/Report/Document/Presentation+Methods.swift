@@ -30,7 +30,9 @@ extension Presentation {
         [aspect.subject == .total ? Table.name(of: method, runs.of(method)) : method.title]
           + points.map { aspect.column.cellNamingUnconverged(runs.of(method).at($0)) }
       }
-      add(aspect.subject.rawValue, Table(head: [""] + points.map(\.title), rows: rows))
+      add(
+        aspect.subject.rawValue,
+        Table(head: [""] + Presentation.titles(of: points, runs), rows: rows))
     }
     let compared = points.filter { $0.share == Goal.share }
     if !compared.isEmpty {
@@ -39,6 +41,15 @@ extension Presentation {
     let links = Dictionary(grouping: points, by: \.link).sorted { $0.key < $1.key }
     for (link, points) in links where points.count > 1 {
       drawLines(runs, over: link, at: points)
+    }
+  }
+
+  /// With what was left of the cache, where that is not the same at all of them.
+  private static func titles(of points: [Point], _ runs: [Run]) -> [String] {
+    let left = points.map { runs.at($0).lazy.compactMap(\.conditions.smallCache).first }
+    guard Set(left.compactMap { $0 }).count > 1 else { return points.map(\.title) }
+    return zip(points, left).map { point, left in
+      left.map { "\(point.title) (small cache \($0) MiB)" } ?? point.title
     }
   }
 

@@ -20,6 +20,7 @@ package struct Presentation {
     try record.requireComparableRuns()
     addMachines(record)
     add("goals", Goal.table(record))
+    addSessions(record)
     addRuns(record)
     addMemory(record)
     addMethods(record)

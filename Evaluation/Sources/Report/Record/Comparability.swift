@@ -75,10 +75,13 @@ extension EvaluationRecord {
       let conditions = runs.map(\.conditions.described)
       try EvaluationRecord.requireSame(
         conditions.map { $0.filter { !experiment.varied.contains($0.key) } }, in: experiment)
-      // Which methods leave a small cache is the methods' affair, and how small is not.
-      try EvaluationRecord.requireSame(
-        runs.compactMap(\.conditions.smallCache).map { ["small cache": "\($0) MiB"] },
-        in: experiment)
+      // Which methods leave a small cache is the methods' affair, and how small is not; tables name it where it
+      // differs from point to point.
+      for atOnePoint in Dictionary(grouping: runs, by: { Point(of: $0) }).values {
+        try EvaluationRecord.requireSame(
+          atOnePoint.compactMap(\.conditions.smallCache).map { ["small cache": "\($0) MiB"] },
+          in: experiment)
+      }
       for onOneLink in Dictionary(grouping: conditions, by: { $0["link"] }).values {
         try EvaluationRecord.requireSame(
           onOneLink.map { $0.filter { $0.key == "rate" } }, in: experiment)

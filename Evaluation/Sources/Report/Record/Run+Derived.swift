@@ -41,7 +41,7 @@ extension Run {
   ]
 
   /// Their sum, in seconds; nil where none of it is known.
-  var processorSeconds: Double? {
+  package var processorSeconds: Double? {
     let parts = Run.processorFigures.compactMap { self[$0] }
     return parts.isEmpty ? nil : parts.reduce(0, +)
   }
