@@ -19,7 +19,8 @@ import Testing
       let report = try guardian.report()
       #expect(report.pages > 1000, "\(report.notes)")
       #expect(
-        report.notes.count { $0.contains("another database of this process holds") } == 1, "\(report.notes)")
+        report.notes.count { $0.contains("another database of this process holds") } == 1,
+        "\(report.notes)")
       #expect(try database.tell("read 2000") == [2000, 0])
       let resumed = try guardian.abort()
       #expect(resumed.leavesInManifest > 1000)

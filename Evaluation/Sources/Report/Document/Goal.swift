@@ -110,7 +110,8 @@ package struct Goal: Sendable {
   }
 
   private static let refault = Goal(
-    name: "time to 90 % of the operations, with refault to without", limit: "at most 0.50"
+    name: "time to 90 % of the operations, slow storage, with refault to without",
+    limit: "at most 0.50"
   ) { record in
     let with = record.countedRuns(of: .service, .leafcutter)
     let without = record.countedRuns(of: .service, .leafcutterNoRefault)
