@@ -155,11 +155,7 @@ extension DatabaseControl {
     _ tables: [LeafManifest.Table], _ speed: Speed, _ pace: inout RefaultPace?,
     _ notes: inout [String]
   ) -> (read: Int, isComplete: Bool) {
-    let batches: [ReadAhead.Batch] = tables.indices.flatMap { table in
-      stride(from: 0, to: tables[table].leaves.count, by: DatabaseControl.batch).map {
-        (table, $0..<min($0 + DatabaseControl.batch, tables[table].leaves.count))
-      }
-    }
+    let batches = tables.batches(of: DatabaseControl.batch)
     // Of what is read past the page cache nothing is to be had ahead.
     let ahead =
       speed.readsDirectly ? nil : ReadAhead(home: agent.home, tables: tables, batches: batches)
@@ -178,7 +174,7 @@ extension DatabaseControl {
         guard throttle.waitForTurn(range.count, unless: interrupt) else { return }
         ahead?.turnHasCome(of: index)
         guard visitor.moves(to: tables[table].uri) else { continue }
-        _ = read.take(DatabaseControl.visit(tables[table].leaves, range, visitor))
+        _ = read.take(visitor.count(tables[table].leaves, range))
         visitor.letGo()
       }
     }
@@ -207,16 +203,5 @@ extension DatabaseControl {
     }
     if interrupt.isRaised { notes.append("reading the leaves back was interrupted") }
     return (read.taken, !interrupt.isRaised)
-  }
-
-  private static func visit(_ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor) -> Int
-  {
-    unsafe leaves.keyBytes.withUnsafeBytes { keys in
-      range.count { leaf in
-        // Key ranges lie within the key bytes, which are alive during the call.
-        let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
-        return unsafe visitor.visit(key) == 0
-      }
-    }
   }
 }

@@ -29,18 +29,14 @@ struct LeafEviction: Sendable {
     of tables: [LeafManifest.Table], home: String, engine: Engine, hold: HoldLibrary, threads: Int,
     stop: Signal
   ) {
-    let pieces = tables.indices.flatMap { table in
-      stride(from: 0, to: tables[table].leaves.count, by: LeafEviction.piece).map {
-        (table, $0..<min($0 + LeafEviction.piece, tables[table].leaves.count))
-      }
-    }
+    let pieces = tables.batches(of: LeafEviction.piece)
     let next = Counter()
     crew = Crew("leafcutter-evict", count: min(threads, pieces.count)) { [found] _ in
       guard let visitor = try? engine.evictingVisitor(hold, home: home) else { return }
       while case let index = next.take(1), index < pieces.count, !stop.isRaised {
         let (table, range) = pieces[index]
         guard visitor.moves(to: tables[table].uri) else { continue }
-        _ = found.take(LeafEviction.visit(tables[table].leaves, range, visitor))
+        _ = found.take(visitor.count(tables[table].leaves, range))
         visitor.letGo()
       }
     }
@@ -51,16 +47,4 @@ struct LeafEviction: Sendable {
 
   /// How many leaves were in the cache when they were visited.
   var met: Int { found.taken }
-
-  private static func visit(
-    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor
-  ) -> Int {
-    unsafe leaves.keyBytes.withUnsafeBytes { keys in
-      range.count { leaf in
-        // Key ranges lie within the key bytes, which are alive during the call.
-        let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
-        return unsafe visitor.visit(key) == 0
-      }
-    }
-  }
 }

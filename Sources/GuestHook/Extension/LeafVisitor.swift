@@ -1,5 +1,6 @@
 import CExtensionShims
 import Glibc
+import LeafManifest
 
 /// One thread's way to leaves by their separator keys: a session, and a cursor on the table it is at.
 final class LeafVisitor {
@@ -56,8 +57,43 @@ final class LeafVisitor {
     uri = ""
   }
 
+  /// Visits leaves of the table that it has moved to.
+  ///
+  /// - Parameter body: is told of each in turn whether its page was found or read.
+  func visit(_ leaves: LeafList, _ range: Range<Int>, _ body: (Bool) -> Void) {
+    unsafe leaves.keyBytes.withUnsafeBytes { keys in
+      for leaf in range {
+        // Key ranges lie within the key bytes, which are alive during the call.
+        let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
+        body(unsafe visit(key) == 0)
+      }
+    }
+  }
+
+  /// The same.
+  ///
+  /// - Returns: how many were found or read.
+  func count(_ leaves: LeafList, _ range: Range<Int>) -> Int {
+    var count = 0
+    visit(leaves, range) { if $0 { count += 1 } }
+    return count
+  }
+
   /// See ``Cursor/visit(_:withoutReading:)``. Only after ``moves(to:)``.
   func visit(_ key: UnsafeRawBufferPointer) -> Int32 {
     unsafe cursor?.visit(key, withoutReading: file) ?? ENOENT
+  }
+}
+
+extension [LeafManifest.Table] {
+  /// Leaves of one table, neighbours in its list.
+  typealias Batch = (table: Int, leaves: Range<Int>)
+
+  /// All leaves, so many at a time.
+  func batches(of size: Int) -> [Batch] {
+    indices.flatMap { table in
+      let count = self[table].leaves.count
+      return stride(from: 0, to: count, by: size).map { (table, $0..<Swift.min($0 + size, count)) }
+    }
   }
 }

@@ -7,8 +7,7 @@ import LeafManifest
 /// manifest knows better: whole batches of leaves are asked for some batches before their turn, neighbours in
 /// one piece, so that the disk always has large reads to do. It is asked for no faster than leaves are read.
 struct ReadAhead: Sendable {
-  /// Leaves of one table, neighbours in its file.
-  typealias Batch = (table: Int, leaves: Range<Int>)
+  typealias Batch = [LeafManifest.Table].Batch
 
   /// How many batches before their turn: with 16 leaves each some MiB, so that a read of the database's own
   /// does not wait for long behind them.
@@ -40,7 +39,7 @@ struct ReadAhead: Sendable {
   private func ask(_ batch: Batch) {
     let table = tables[batch.table]
     // The path is zero-terminated for the time of the call.
-    let file = unsafe open(home + "/" + table.uri.dropFirst(5), O_RDONLY | O_CLOEXEC)
+    let file = unsafe open(TableCatalog.path(of: table.uri, in: home), O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return }
     defer { close(file) }
     for piece in ReadAhead.pieces(table.leaves, batch.leaves) {

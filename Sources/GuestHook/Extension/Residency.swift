@@ -17,11 +17,7 @@ struct Residency: Sendable {
     of tables: [LeafManifest.Table], home: String, engine: Engine, hold: HoldLibrary, threads: Int,
     stop: Signal
   ) {
-    let pieces = tables.indices.flatMap { table in
-      stride(from: 0, to: tables[table].leaves.count, by: Residency.piece).map {
-        (table, $0..<min($0 + Residency.piece, tables[table].leaves.count))
-      }
-    }
+    let pieces = tables.batches(of: Residency.piece)
     let next = Counter()
     let asked = Counter()
     let results = Locked(tables.map { [Bool](repeating: false, count: $0.leaves.count) })
@@ -30,7 +26,8 @@ struct Residency: Sendable {
       while case let index = next.take(1), index < pieces.count, !stop.isRaised {
         let (table, range) = pieces[index]
         guard visitor.moves(to: tables[table].uri) else { continue }
-        let flags = Residency.probe(tables[table].leaves, range, visitor)
+        var flags: [Bool] = []
+        visitor.visit(tables[table].leaves, range) { flags.append($0) }
         visitor.letGo()
         _ = asked.take(range.count)
         results.withLock { $0[table].replaceSubrange(range, with: flags) }
@@ -38,20 +35,8 @@ struct Residency: Sendable {
     }
     crew.join()
     self.tables = results.withLock { $0 }
-    unasked = tables.reduce(0) { $0 + $1.leaves.count } - asked.taken
+    unasked = tables.leafCount - asked.taken
     resident = self.tables.reduce(0) { $0 + $1.count { $0 } }
-  }
-
-  private static func probe(
-    _ leaves: LeafList, _ range: Range<Int>, _ visitor: LeafVisitor
-  ) -> [Bool] {
-    unsafe leaves.keyBytes.withUnsafeBytes { keys in
-      range.map { leaf in
-        // Key ranges lie within the key bytes, which are alive during the call.
-        let key = unsafe UnsafeRawBufferPointer(rebasing: keys[leaves.keyRange(leaf)])
-        return unsafe visitor.visit(key) == 0
-      }
-    }
   }
 
   /// The leaves that are in the cache, or those that are not, each table's in file-offset order; tables
@@ -76,7 +61,7 @@ struct ResidencySample {
     of tables: [LeafManifest.Table], size: Int, home: String, engine: Engine, hold: HoldLibrary
   ) throws(EngineError) {
     visitor = try LeafVisitor(engine, probing: hold, home: home)
-    let total = tables.reduce(0) { $0 + $1.leaves.count }
+    let total = tables.leafCount
     let step = max(1, total / size)
     var passed = 0
     for table in tables {

@@ -50,6 +50,7 @@ struct TableCatalog: Sendable {
 
 extension TableCatalog.Table {
   init(uri: String, metadata: EngineConfiguration) throws(TableCatalog.Unlisted) {
+    // Once for all the keys: there are thousands of tables.
     let pairs = metadata.pairs
     func value(_ key: String) -> String? { pairs.last { $0.key == key }?.value }
     guard value("key_format") != "r" else { throw .init(reason: "is a column store") }

@@ -57,7 +57,7 @@ bool leafcutter_reads_directly(const char *directory) {
     char path[PATH_MAX];
     ssize_t length = readlinkat(dirfd(descriptors), entry->d_name, path, sizeof path);
     if (length < 3 || (size_t)length <= prefix || memcmp(path, directory, prefix) != 0 ||
-        memcmp(path + length - 3, ".wt", 3) != 0)
+        path[prefix] != '/' || memcmp(path + length - 3, ".wt", 3) != 0)
       continue;
     int flags = fcntl(atoi(entry->d_name), F_GETFL);
     found = flags >= 0 && (flags & O_DIRECT);
