@@ -24,11 +24,8 @@ extension MultifdEditor {
   public mutating func passMark(_ page: inout [UInt8]) {
     precondition(page.count == pageSize)
     lastMarkCopy = nil
-    guard let mark = watched.mark else { return }
-    let start = mark.identificationOffset
-    guard start + mark.identification.count <= pageSize,
-      mark.verdictOffset + mark.verdict.count <= pageSize,
-      page[start..<start + mark.identification.count].elementsEqual(mark.identification)
+    guard let mark = watched.mark, let place = mark.identificationRange(inPageOf: pageSize),
+      page[place].elementsEqual(mark.identification)
     else { return }
     lastMarkCopy = page
     counters.markCopies += 1

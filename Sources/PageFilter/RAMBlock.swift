@@ -59,4 +59,10 @@ public struct MarkRule: Sendable {
     self.verdict = verdict
     self.verdictOffset = verdictOffset
   }
+
+  /// Where the identification lies in a page of so many bytes; nil where that is too small for the rule.
+  func identificationRange(inPageOf size: Int) -> Range<Int>? {
+    let end = identificationOffset + identification.count
+    return end <= size && verdictOffset + verdict.count <= size ? identificationOffset..<end : nil
+  }
 }

@@ -44,16 +44,9 @@ extension StreamEditor {
     lastMarkSyncs = counters.multifdSyncs
     let body = position + headerLength
     // The rule is made for 4 KiB; other targets' pages may be smaller.
-    let fits =
-      mark.identificationOffset + mark.identification.count <= targetPageSize
-      && mark.verdictOffset + mark.verdict.count <= targetPageSize
-    let identified =
-      isPage && fits
-      && input.bytes(
-        body + mark.identificationOffset..<body + mark.identificationOffset
-          + mark.identification.count)
-        == mark.identification
-    guard identified else {
+    guard isPage, let place = mark.identificationRange(inPageOf: targetPageSize),
+      input.bytes(body + place.lowerBound..<body + place.upperBound) == mark.identification
+    else {
       lastMarkCopy = nil
       take(recordLength, &position, &edits)
       return
