@@ -57,6 +57,8 @@ struct ScopeOptions: ParsableArguments {
   var memory: Int?
   @Option(help: "The guest's processors.")
   var processors = 2
+  @Option(help: "How the source reaches the proxy: tcp or unix.")
+  var proxySocket = ProxySocket.tcp
   @Option(help: "Operations per second in experiment methods, below what the guest can do.")
   var rate = 100
 
@@ -89,3 +91,5 @@ struct ScopeOptions: ParsableArguments {
     if let repetitions, repetitions < 1 { throw ValidationError("--repeat takes 1 or more.") }
   }
 }
+
+extension ProxySocket: ExpressibleByArgument {}

@@ -57,7 +57,7 @@ struct RunCommand: ParsableCommand {
     let bench = Bench(
       files: files, state: places.state, guestDirectory: places.guest, proxyProgram: places.proxy,
       storeProgram: places.store, memory: plan.memory, processors: scope.processors,
-      accelerator: accel, isQuick: scope.quick)
+      accelerator: accel, isQuick: scope.quick, proxySocket: scope.proxySocket)
     var record = EvaluationRecord(
       machine: try HostDescription.current(
         accelerator: accel, guestKernel: "\(places.guest)/vmlinux", proxyProgram: places.proxy,

@@ -56,7 +56,8 @@ struct MethodsExperiment {
               memory: bench.memory, processors: bench.processors, cacheShare: share,
               documents: bench.contents(filling: share).documents,
               link: link,
-              mix: "C", keys: "zipfian", rate: rate, smallCache: method.smallCache),
+              mix: "C", keys: "zipfian", rate: rate, smallCache: method.smallCache,
+              proxySocket: bench.proxySocket(of: method)),
             repetition: repetition)
           collector.carryOut(&run) { run throws(LabError) in
             var migration = MigrationRun(

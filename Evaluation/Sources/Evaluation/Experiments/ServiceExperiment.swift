@@ -38,6 +38,7 @@ struct ServiceExperiment {
             link: link, mix: "C", keys: "uniform", rate: rate,
             storageLimit: storage.operationsPerSecond,
             storageMegabytes: storage.bytesPerSecond / 1_000_000, smallCache: method.smallCache,
+            proxySocket: bench.proxySocket(of: method),
             before: Int(before), after: Int(after)),
           repetition: repetition)
         collector.carryOut(&run) { run throws(LabError) in

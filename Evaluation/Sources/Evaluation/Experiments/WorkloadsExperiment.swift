@@ -39,6 +39,7 @@ struct WorkloadsExperiment {
                 memory: bench.memory, processors: bench.processors, cacheShare: cacheShare,
                 documents: bench.contents(filling: cacheShare).documents,
                 link: link, mix: mix, keys: distribution, smallCache: method.smallCache,
+                proxySocket: bench.proxySocket(of: method),
                 patience: Int(patience), before: Int(before), after: Int(after)),
               repetition: repetition)
             collector.carryOut(&run) { run throws(LabError) in

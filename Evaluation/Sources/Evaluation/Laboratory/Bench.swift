@@ -15,13 +15,15 @@ struct Bench {
   let accelerator: String
   /// Whether only what the project is for is verified, and nothing is carried out twice.
   let isQuick: Bool
+  let proxySocket: ProxySocket
   private let startedAt = HostClock.now
   /// MiB that Leafcutter leaves of the database's cache, and an operator who does the same by hand.
   static let smallCache = 12
 
   init(
     files: LabFiles, state: String, guestDirectory: String, proxyProgram: String,
-    storeProgram: String, memory: Int, processors: Int, accelerator: String, isQuick: Bool
+    storeProgram: String, memory: Int, processors: Int, accelerator: String, isQuick: Bool,
+    proxySocket: ProxySocket = .tcp
   ) {
     self.files = files
     self.state = state
@@ -32,6 +34,12 @@ struct Bench {
     self.processors = processors
     self.accelerator = accelerator
     self.isQuick = isQuick
+    self.proxySocket = proxySocket
+  }
+
+  /// How the source reaches the proxy by that method; nil where there is none.
+  func proxySocket(of method: Method) -> String? {
+    method.usesLeafcutter ? proxySocket.rawValue : nil
   }
 
   /// The database of which a cache holds that share of the guest's memory, in per cent.
@@ -80,5 +88,19 @@ struct Bench {
     let seconds = HostClock.seconds(from: startedAt, to: HostClock.now).text(digits: 1)
     let padding = String(repeating: " ", count: max(0, 7 - seconds.count))
     Terminal.complain("\(padding)\(seconds) s  \(text)")
+  }
+}
+
+/// How the source reaches a proxy on its own host. The kernel keeps 4 MB of what it has written for TCP, and 208 KiB for a
+/// unix socket (docs/operating.md).
+enum ProxySocket: String {
+  case tcp, unix
+
+  /// As QEMU writes it.
+  func address(_ files: LabFiles) -> String {
+    switch self {
+    case .tcp: "tcp:127.0.0.1:4444"
+    case .unix: "unix:\(files.sockets)/migration"
+    }
   }
 }

@@ -155,7 +155,7 @@ struct MigrationRun {
     guard method.usesLeafcutter else { return nil }
     return try ProxyProcess(
       program: bench.proxyProgram, source: source, destination: uri, edits: true,
-      host: hosts.source, files: bench.files)
+      host: hosts.source, listen: bench.proxySocket.address(bench.files), files: bench.files)
   }
 
   private func add(_ summary: ProxyProcess.Summary, to run: inout Run) throws(LabError) {

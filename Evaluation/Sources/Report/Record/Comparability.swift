@@ -81,6 +81,9 @@ extension EvaluationRecord {
         try EvaluationRecord.requireSame(
           atOnePoint.compactMap(\.conditions.smallCache).map { ["small cache": "\($0) MiB"] },
           in: experiment)
+        try EvaluationRecord.requireSame(
+          atOnePoint.compactMap(\.conditions.proxySocket).map { ["proxy's socket": $0] },
+          in: experiment)
       }
       for onOneLink in Dictionary(grouping: conditions, by: { $0["link"] }).values {
         try EvaluationRecord.requireSame(

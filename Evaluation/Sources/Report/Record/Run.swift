@@ -35,6 +35,8 @@ package struct Run: Codable, Sendable {
     package var storageMegabytes: Int?
     /// MiB that Leafcutter, or an operator by hand, leaves of the cache; nil for methods that leave it all.
     package var smallCache: Int?
+    /// `tcp` or `unix`: how the source reaches the proxy; nil for methods without one.
+    package var proxySocket: String?
     /// Seconds after which a migration is cancelled.
     package var patience: Int?
     /// Seconds that clients are watched before the first command, and after the switchover; nil where
@@ -45,7 +47,8 @@ package struct Run: Codable, Sendable {
     package init(
       memory: Int, processors: Int, cacheShare: Int, documents: Int, link: String = "unshaped",
       mix: String = "idle", keys: String = "zipfian", rate: Int? = nil, storageLimit: Int? = nil,
-      storageMegabytes: Int? = nil, smallCache: Int? = nil, patience: Int? = nil,
+      storageMegabytes: Int? = nil, smallCache: Int? = nil, proxySocket: String? = nil,
+      patience: Int? = nil,
       before: Int? = nil, after: Int? = nil
     ) {
       self.memory = memory
@@ -59,6 +62,7 @@ package struct Run: Codable, Sendable {
       self.storageLimit = storageLimit
       self.storageMegabytes = storageMegabytes
       self.smallCache = smallCache
+      self.proxySocket = proxySocket
       self.patience = patience
       self.before = before
       self.after = after
