@@ -75,11 +75,11 @@ extension Guardian {
   }
 
   /// While databases evict, only the ballast can be given back; and tasks that wait for memory may be those that
-  /// evict.
+  /// evict. Where there is none, page cache is still to be dropped.
   private func watchShortage(_ migration: Migration) {
-    guard migration.reclaimer != nil, isTimeToLook, let complaint = pressure.shortage() else {
-      return
-    }
+    guard let reclaimer = migration.reclaimer, !reclaimer.hasGivenBack, isTimeToLook,
+      let complaint = pressure.shortage()
+    else { return }
     giveBallastBack(migration, because: complaint)
   }
 
