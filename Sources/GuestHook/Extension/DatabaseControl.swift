@@ -20,7 +20,7 @@ final class DatabaseControl {
   var isHolding = false
   /// A migration has been prepared for, and RESUME has not ended it.
   var isPrepared = false
-  /// What RESUME, or nobody's wish where the guardian is gone, brings back.
+  /// What RESUME brings back, or this thread by itself where the guardian is gone.
   var owed: OwedLeaves?
   /// The cache is kept small.
   var smallCache: SmallCache?
