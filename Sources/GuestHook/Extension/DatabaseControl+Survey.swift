@@ -109,13 +109,7 @@ extension DatabaseControl {
   /// one now.
   private func expectRoom() throws(StepFailure) {
     let needed = try cacheUsage().dirty + DatabaseControl.roomBesideDirtyPages
-    var about = statvfs()
-    // The path and the structure are alive during the call.
-    guard unsafe statvfs(agent.home, &about) == 0 else { return }
-    // A file system may say anything (FUSE, over a network).
-    let (free, overflows) = UInt64(about.f_bavail)
-      .multipliedReportingOverflow(by: UInt64(about.f_frsize))
-    guard !overflows, free < needed else { return }
+    guard let free = freeBytes(onFileSystemOf: agent.home), free < needed else { return }
     throw StepFailure(
       "checkpoint",
       """

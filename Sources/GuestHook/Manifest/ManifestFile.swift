@@ -43,13 +43,7 @@ extension LeafManifest {
 
   /// - Throws: where so many bytes would take what the database itself may need next.
   private static func expectRoom(for bytes: Int, in home: String) throws(ManifestError) {
-    var about = statvfs()
-    // The path and the structure are alive during the call.
-    guard unsafe statvfs(home, &about) == 0 else { return }
-    // A file system may say anything (FUSE, over a network).
-    let (free, overflows) = UInt64(about.f_bavail).multipliedReportingOverflow(
-      by: UInt64(about.f_frsize))
-    guard !overflows, free < UInt64(bytes + reserve) else { return }
+    guard let free = freeBytes(onFileSystemOf: home), free < UInt64(bytes + reserve) else { return }
     throw ManifestError.system(
       action: "write", path: home + "/" + fileName, code: ENOSPC,
       text: "it would take \(bytes >> 20) of the \(free >> 20) MiB that the file system has free")
@@ -125,4 +119,15 @@ private func failure(_ action: String, _ path: String) -> ManifestError {
   // strerror's buffer is per thread in glibc since 2.32.
   return .system(
     action: action, path: path, code: code, text: unsafe String(cString: strerror(code)))
+}
+
+/// What the file system of a path has free, in bytes; nil where it does not say so, or says what no disk has.
+public func freeBytes(onFileSystemOf path: String) -> UInt64? {
+  var about = statvfs()
+  // The path and the structure are alive during the call.
+  guard unsafe statvfs(path, &about) == 0 else { return nil }
+  // A file system may say anything (FUSE, over a network).
+  let (free, overflows) = UInt64(about.f_bavail).multipliedReportingOverflow(
+    by: UInt64(about.f_frsize))
+  return overflows ? nil : free
 }
