@@ -1,4 +1,6 @@
+import Synchronization
 import Testing
+import Threads
 
 @testable import StreamProxy
 
@@ -44,6 +46,34 @@ import Testing
     #expect(reason?.contains("Address already in use") == true)
     #expect(reason?.contains(other.address.description) == true)
     #expect(scene.qmp.state.withLock { $0.settings }.isEmpty)
+  }
+
+  /// A QEMU that waits there for its migration would take a connection for that.
+  @Test func whoeverListensOnTheSocketIsNotConnectedTo() async throws {
+    let scene = try Scene()
+    // The kernel's list of sockets does not fit into one read(2) then.
+    let others = try (0..<200).map {
+      try Listener(.unix(path: "\(scene.folder)/other\($0)"), receiveBuffer: 4096)
+    }
+    defer { withExtendedLifetime(others) {} }
+    let other = try Listener(scene.options.listen, receiveBuffer: 4096)
+    let visits = Mutex(0)
+    let waiting = BlockingThread("other") {
+      while (try? other.accept()) != nil { visits.withLock { $0 += 1 } }
+    }
+    #expect(await refusal(scene) != nil)
+    // One that had been made would have been taken by then: it is in the queue when connect(2) returns.
+    try await Task.sleep(for: .milliseconds(100))
+    other.cancel()
+    #expect(await onThread { waiting.join() })
+    #expect(visits.withLock { $0 } == 0)
+  }
+
+  @Test func whatWasTurnedOnIsTurnedOffAgainWhereTheProxyCannotBegin() async throws {
+    let scene = try Scene()
+    scene.qmp.state.withLock { $0.otherParameters = #","multifd-channels":"many""# }
+    #expect(await refusal(scene)?.contains("query-migrate-parameters") == true)
+    #expect(scene.qmp.state.withLock { $0.settings } == ["events=true", "events=false"])
   }
 
   @Test func aTCPPortInUseIsNamed() async throws {

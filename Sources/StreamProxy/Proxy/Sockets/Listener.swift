@@ -1,5 +1,4 @@
 import CProxySystem
-import FoundationEssentials
 import Glibc
 import Threads
 
@@ -100,20 +99,19 @@ public final class Listener: Sendable {
     var status = stat()
     // The result is written to a local of the right type.
     guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return }
-    // A QEMU that waits there for its migration would take a connection for that, and end. The kernel's list has the
-    // sockets of this network namespace; one of another's is asked.
-    let probe = isListenedOn(path) ? nil : try? Socket.connect(to: .unix(path: path))
-    guard !isListenedOn(path), probe == nil else { throw SystemError(action, code: EADDRINUSE) }
+    guard !mayBeListenedOn(path) else { throw SystemError(action, code: EADDRINUSE) }
     remove(path)
   }
 
-  /// Whether /proc/net/unix has a listening socket that was bound to this path (proc(5)): flags with
-  /// `__SO_ACCEPTCON`, and the path as the last field.
-  private static func isListenedOn(_ path: String) -> Bool {
-    guard let list = FileManager.default.contents(atPath: "/proc/net/unix") else { return false }
-    return String(decoding: list, as: UTF8.self).split(separator: "\n").contains { line in
-      let fields = line.split(separator: " ", maxSplits: 7, omittingEmptySubsequences: true)
-      return fields.count == 8 && fields[3] == "00010000" && fields[7] == path
+  /// A QEMU that waits there for its migration would take a connection for that, and end. The kernel's list has the
+  /// sockets of this network namespace; one of another's is asked, and only one that refuses is nobody's.
+  private static func mayBeListenedOn(_ path: String) -> Bool {
+    if UnixSocketList.hasListener(at: path) { return true }
+    do {
+      _ = try Socket.connect(to: .unix(path: path))
+      return true
+    } catch {
+      return error.code != ECONNREFUSED
     }
   }
 }
