@@ -10,10 +10,17 @@ enum SmallFile {
 
   static func read(_ file: Descriptor) -> String? {
     unsafe withUnsafeTemporaryAllocation(byteCount: 64 * 1024, alignment: 16) { buffer in
-      // The kernel writes at most `count` bytes into the buffer, and only those are looked at.
-      let count = unsafe pread(file.number, buffer.baseAddress, buffer.count, 0)
-      guard count >= 0 else { return nil }
-      return unsafe String(decoding: buffer[..<count], as: UTF8.self)
+      // Of some files the kernel gives at most a page at a time (/proc/self/mounts).
+      var length = 0
+      while length < buffer.count {
+        // The kernel writes at most as many bytes as are left of the buffer, and only those are looked at.
+        let count = unsafe pread(
+          file.number, buffer.baseAddress! + length, buffer.count - length, off_t(length))
+        guard count >= 0 else { return nil }
+        if count == 0 { break }
+        length += count
+      }
+      return unsafe String(decoding: buffer[..<length], as: UTF8.self)
     }
   }
 
