@@ -125,14 +125,15 @@ import Threads
     #expect(scene.destination?.received.withLock { $0.count } == bytes.count)
   }
 
-  @Test func aProxyThatReadsNothingCanBeStoppedOnceTheMigrationWasCancelled() async throws {
+  @Test(arguments: ["cancelled", "failing", "failed"])
+  func aProxyThatReadsNothingCanBeStoppedOnceTheMigrationIsGivenUp(status: String) async throws {
     let scene = try Scene(set: { $0.hook = nil })
     let proxy = try scene.makeProxy()
     async let running = proxy.run()
     let source = try scene.connect()
     try source.write([22, 3, 1, 0, 0, 1, 2, 3])
     #expect(await onThread { scene.destination?.awaitBytes(8) == true })
-    scene.qmp.migration(is: "cancelled")
+    scene.qmp.migration(is: status)
     #expect(await onThread { proxy.tryInterrupt() })
     #expect(await running.exitCode == ExitStatus.interrupted)
   }

@@ -163,6 +163,13 @@ import Threads
     #expect(scene.guest.state.withLock { $0.abort } != nil)
   }
 
+  /// QEMU 11 says `failing` first, and for as long as it takes.
+  @Test(arguments: ["failed", "failing"])
+  func aSourceThatSaysItFailsIsTheSourcesEnd(status: String) async throws {
+    let summary = try await cut(try Scene(), status: status)
+    #expect(summary.exitCode == ExitStatus.sourceEnded, "\(summary.reason ?? "")")
+  }
+
   @Test func aSourceThatCancelsWhileTheGuestPreparesIsNotHeldUp() async throws {
     let scene = try Scene(whenAsked: { _ in [Scene.mark()] })
     let summary = try await scene.play { scene in

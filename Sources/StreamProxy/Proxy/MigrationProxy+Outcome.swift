@@ -46,9 +46,10 @@ extension MigrationProxy {
       if status.hasPrefix("cancel") { return MigrationProxy.cancelled }
     }
     let shut = shut.withLock { $0 }
-    if final.status == "completed" || final.status != "failed" && shut == 0 { return .completed }
+    let hasFailed = final.status.map(MigrationStatus.failure.contains) ?? false
+    if final.status == "completed" || !hasFailed && shut == 0 { return .completed }
     if let failure = secondaryFailure.withLock({ $0 }) { return outcome(of: failure) }
-    if final.status == "failed" {
+    if hasFailed {
       let reason =
         final.explanation ?? end.truncation ?? "the source reports that the migration failed"
       return pointOfNoReturn.isPassed ? .destinationEnded(reason) : .sourceEnded(reason)
@@ -104,7 +105,7 @@ extension MigrationProxy {
   /// What QEMU says the migration came to, as soon as it says so. Asked and not awaited as an event,
   /// because the capability `events` may be off.
   func finalStatus() -> FinalStatus {
-    let deadline = ContinuousClock.now + MigrationProxy.verdictTime
+    let deadline = ContinuousClock.now + options.verdictTime
     while true {
       let answer = try? qmp.queryMigrate()
       let status = answer?.status

@@ -33,6 +33,8 @@ public final class MigrationProxy: Sendable {
     public var control: SocketAddress?
     /// How long the destination may take to close after the source has, while nothing moves.
     var closingTime = Duration.seconds(10)
+    /// How long the source may take to say what its migration came to once its stream has ended.
+    var verdictTime = Duration.seconds(5)
     /// So many connections may wait until it is clear what they are. A source has at most 257 (255 multifd
     /// channels, the main and the preempt one).
     var mostUndecided = 600
@@ -47,8 +49,6 @@ public final class MigrationProxy: Sendable {
     }
   }
 
-  /// How long the source may take to say what its migration came to once its stream has ended.
-  static let verdictTime = Duration.seconds(5)
   /// How long a question may hold up bytes that somebody may be waiting for.
   private static let questionTime = Duration.milliseconds(250)
   /// How long the guest is given to hear an ABORT before its port is closed.

@@ -44,6 +44,9 @@ final class Scene: Sendable {
     var options = MigrationProxy.Options(
       listen: socket("src"), connect: socket("dst"), qmp: socket("qmp"))
     options.hook = socket("hook")
+    // Peers in this process need no longer, and many tests have one that never closes.
+    options.closingTime = .seconds(3)
+    options.verdictTime = .seconds(1)
     change(&options)
     self.options = options
     destination = try destinationListens ? FakeDestination(at: options.connect) : nil

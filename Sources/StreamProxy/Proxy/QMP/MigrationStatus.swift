@@ -47,8 +47,10 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
   static let broken: Set<String> = [
     "postcopy-paused", "postcopy-recover-setup", "postcopy-recover",
   ]
-  /// States of one that is over, or about to be, with the guest where it was (`failing` since QEMU 11.0).
-  static let atSource: Set<String> = ["cancelling", "cancelled", "failing", "failed"]
+  /// States of one that QEMU has given up by itself (`failing` since QEMU 11.0).
+  static let failure: Set<String> = ["failing", "failed"]
+  /// States of one that is over, or about to be, with the guest where it was.
+  static let atSource = failure.union(["cancelling", "cancelled"])
   /// States in which nothing is wanted any more of what the connections so far still carry.
   static let givenUp = atSource.union(broken)
   /// The same for connections that the source has not closed, because they may be a recovery's.
