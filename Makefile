@@ -40,7 +40,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup setup-demo setup-programs setup-bench programs build install-host install-guest build-old-guest build-torture build-bench build-evaluation \
+.PHONY: help setup setup-demo setup-programs setup-bench programs build build-guest install-host install-guest build-old-guest build-torture build-bench build-evaluation \
   databases databases-in-guests nodes-in-guest demo downtime matrix torture bench bench-counts evaluation \
   evaluation-plots test races format
 
@@ -94,11 +94,14 @@ programs: setup-programs
 	@echo "building leafcutter-guest"
 	$(call build,--scratch-path .build-static -Xswiftc -static-executable --product leafcutter-guest)
 
-build: setup-demo programs
-	@echo "building the demo"
+build-guest: setup-demo programs
+	@echo "building the demo's guest"
 	$(call build,$(call package,$(DEMO_PACKAGE)) --static-swift-stdlib --product leafcutter-store)
-	$(call build,$(call package,$(DEMO_PACKAGE)) --static-swift-stdlib --product leafcutter-demo)
 	@qemu-config/guest/build $(STATE)/kernel $(STATE)/guest $(GUEST_FILES)
+
+build: build-guest
+	@echo "building the demo"
+	$(call build,$(call package,$(DEMO_PACKAGE)) --static-swift-stdlib --product leafcutter-demo)
 
 # Host: the proxy. Guest: what runs in the guest, for which DESTDIR may be its file system.
 install-host: programs
@@ -117,7 +120,7 @@ run = $(DEMO)/leafcutter-demo $(1) --state $(STATE) --guest $(STATE)/guest \
   $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
 # The same guest on Debian 12's own kernel, which has no UFFDIO_MOVE.
-build-old-guest: setup build
+build-old-guest: setup build-guest
 	@qemu-config/guest/build $(STATE)/kernel-6.1 $(STATE)/guest-6.1 $(GUEST_FILES)
 
 demo: build
@@ -148,11 +151,11 @@ databases-in-guests: build-old-guest
 	  Tests/databases-in-guest $(STATE)/$$guest $(or $(DOCUMENTS),20000) || exit 1; \
 	done
 
-nodes-in-guest: setup build
+nodes-in-guest: setup build-guest
 	@swift build --build-tests >/dev/null
 	@Tests/nodes-in-guest $(STATE)/guest
 
-build-torture: build
+build-torture: build-guest
 	@echo "building the torture"
 	$(call build,$(call package,$(TORTURE_PACKAGE)) --static-swift-stdlib --product leafcutter-torture)
 
@@ -178,7 +181,7 @@ bench-counts: build-bench
 	@$(BENCH)/leafcutter-bench counts $(bench_options) --megabytes 512 \
 	  --limits $(BENCH_PACKAGE)/count-limits.json
 
-build-evaluation: build
+build-evaluation: build-guest
 	@echo "building the evaluation"
 	$(call build,$(call package,$(EVALUATION_PACKAGE)) --static-swift-stdlib --product leafcutter-evaluation)
 
@@ -210,7 +213,7 @@ test: setup build-torture build-old-guest
 	@Tests/run $(call package,$(END_TO_END))
 	@Tests/run $(call package,$(TORTURE_PACKAGE))
 	@Tests/run $(call package,$(EVALUATION_PACKAGE))
-	@$(torture) --rounds 15 --seconds 150
+	@$(torture) --rounds 15 --seconds 120
 
 races:
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/races.suppressions" \

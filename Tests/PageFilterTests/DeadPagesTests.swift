@@ -62,7 +62,7 @@ import Testing
     final class Removal: Sendable {
       let isDone = Atomic(false)
     }
-    for _ in 0..<500 {
+    for _ in 0..<100 {
       let dead = DeadPages(pagesPerBlock: [64])
       dead.insert(0..<64, block: 0)
       let removal = Removal()

@@ -133,7 +133,7 @@ private struct Scene {
     HostClock.sleep(1.5)
     #expect(source.operationsInLastSecond() * 10 >= Workbench.operationsPerSecond * 9)
     let content = try source.verifyEverything()
-    #expect(content.documents == Workbench.documents)
+    #expect(content.documents == bench.documents)
     #expect(content.bad == 0)
     #expect(content.tablesFailed == 0)
   }

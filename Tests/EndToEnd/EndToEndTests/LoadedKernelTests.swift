@@ -22,7 +22,7 @@ extension RealMigrations {
       let (last, second) = try arrive(from: there, "loaded2", on: bench) { _ in true }
       #expect(second.pagesDropped > 5000, "\(second.uneditedReason ?? "")")
       let content = try last.verifyEverything()
-      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.documents == bench.documents && content.bad == 0)
       last.machine.kill()
     }
 
@@ -41,7 +41,7 @@ extension RealMigrations {
       let said = here.machine.logs.joined()
       #expect(said.contains("revoking every held frame: another kernel is loaded"))
       let content = try there.verifyEverything()
-      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.documents == bench.documents && content.bad == 0)
       #expect(content.tablesFailed == 0)
       there.machine.kill()
     }

@@ -21,7 +21,7 @@ extension RealMigrations {
         here = there
       }
       let content = try here.verifyEverything()
-      #expect(content.documents == Workbench.documents)
+      #expect(content.documents == bench.documents)
       #expect(content.bad == 0)
       #expect(content.tablesFailed == 0)
       here.machine.kill()
@@ -52,7 +52,7 @@ extension RealMigrations {
       #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
       let content = try there.verifyEverything()
-      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.documents == bench.documents && content.bad == 0)
       #expect(content.tablesFailed == 0)
       there.machine.kill()
     }
@@ -93,7 +93,7 @@ extension RealMigrations {
       let resumed = try watch.waitForResumed(timeout: 120)
       #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       let content = try there.verifyEverything()
-      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.documents == bench.documents && content.bad == 0)
       #expect(content.tablesFailed == 0)
       there.machine.kill()
     }
@@ -119,7 +119,7 @@ extension RealMigrations {
       #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 99)
       let content = try there.verifyEverything()
-      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.documents == bench.documents && content.bad == 0)
       #expect(content.tablesFailed == 0)
       there.machine.kill()
     }

@@ -39,7 +39,7 @@ extension RealMigrations {
 
     /// Its cache and what else it has are more than its memory.
     @Test func aGuestThatSwapsArrivesWithItsCache() throws {
-      let bench = try Workbench()
+      let bench = try Workbench(documents: 100_000)
       defer { bench.tidy() }
       let options = ["leafcutter.swap=128", "mem=236M"]
       let here = try bench.bootServing("swapping0", options: options)
@@ -86,7 +86,7 @@ extension RealMigrations {
       #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
       #expect(resumed.leavesResident * 100 >= resumed.leavesInManifest * 95)
       let content = try there.verifyEverything()
-      #expect(content.documents == Workbench.documents && content.bad == 0)
+      #expect(content.documents == bench.documents && content.bad == 0)
       #expect(content.tablesFailed == 0)
       there.machine.kill()
     }

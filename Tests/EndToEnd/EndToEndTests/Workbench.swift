@@ -7,6 +7,8 @@ import StreamProxy
 struct Workbench {
   let files: LabFiles
   let image: GuestImage
+  /// In the database.
+  let documents: Int
 
   /// The checkout.
   static let root: String = {
@@ -18,22 +20,23 @@ struct Workbench {
   static let leafcutter = "\(root)/.build/release/leafcutter"
   static let store = "\(root)/.build-packages/release/leafcutter-store"
 
-  /// Small enough to boot, warm and verify in a few seconds under emulation.
-  static let documents = 100_000
   static let memory = 768
   static let cache = 256
   static let operationsPerSecond = 200
   /// Bytes per second at which a migration lasts long enough to be disturbed.
   static let slowly: UInt64 = 25_000_000
 
-  init() throws {
+  /// - Parameter documents: by itself few enough to be read, evicted, read back and verified in a few seconds
+  ///   under emulation.
+  init(documents: Int = 70_000) throws {
+    self.documents = documents
     for path in [Workbench.leafcutter, Workbench.store, "\(Workbench.state)/guest/initramfs.img"]
     where !FileManager.default.fileExists(atPath: path) {
       throw LabError("\(path) is not there; `make build` builds it")
     }
     files = try LabFiles(state: Workbench.state, keepsLogs: false)
     let original = try GuestImage.prepared(
-      .init(documents: Workbench.documents), store: Workbench.store, state: Workbench.state,
+      .init(documents: documents), store: Workbench.store, state: Workbench.state,
       files: files
     ) { _ in }
     image = try original.copy(to: "\(files.scratch)/shared.img", files: files)
