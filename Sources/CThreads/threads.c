@@ -1,6 +1,7 @@
 #include "threads.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 
@@ -10,4 +11,9 @@ void leafcutter_name_thread(const char *name) {
   char shortened[16];
   snprintf(shortened, sizeof shortened, "%s", name);
   pthread_setname_np(pthread_self(), shortened);
+}
+
+int leafcutter_signal_is_ignored(int number) {
+  struct sigaction action;
+  return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }

@@ -1,8 +1,11 @@
+import CThreads
 import Glibc
 
-/// SIGINT, SIGTERM and SIGHUP, taken by a thread that waits for them instead of by a handler.
+/// SIGINT, SIGTERM and SIGHUP, taken by a thread that waits for them instead of by a handler. One that whoever
+/// started the program has it ignore (nohup(1) does SIGHUP) stays ignored.
 public enum TerminationSignals {
-  /// Call it first of all: threads inherit the mask of the one that makes them.
+  /// Call it first of all: threads inherit the mask of the one that makes them. Not in an asynchronous `main`, whose
+  /// first thread Dispatch parks with all of them unblocked.
   public static func block() {
     var set = signals()
     // The set is alive during the call.
@@ -24,9 +27,10 @@ public enum TerminationSignals {
     var set = sigset_t()
     // Filled in by the calls.
     unsafe sigemptyset(&set)
-    unsafe sigaddset(&set, SIGINT)
-    unsafe sigaddset(&set, SIGTERM)
-    unsafe sigaddset(&set, SIGHUP)
+    // A signal that is blocked is kept for sigwait(3) though it is ignored.
+    for number in [SIGINT, SIGTERM, SIGHUP] where leafcutter_signal_is_ignored(number) == 0 {
+      unsafe sigaddset(&set, number)
+    }
     return set
   }
 }

@@ -32,7 +32,7 @@ import Testing
   @Test(arguments: Scarce.here)
   func aMigrationPastThePointOfNoReturnOutlastsIt(scarce: Scarce) throws {
     let scene = try Scene()
-    let proxy = try LimitedProxy(scene, scarce)
+    let proxy = try ProxyProgram(scene, ["--no-edit"], through: scarce.limited)
     defer { proxy.end() }
     let source = try scene.connect()
     var build = Scene.beginning()
@@ -65,7 +65,7 @@ import Testing
   @Test(arguments: Scarce.here)
   func aMigrationBeginsWhenItIsOver(scarce: Scarce) throws {
     let scene = try Scene()
-    let proxy = try LimitedProxy(scene, scarce)
+    let proxy = try ProxyProgram(scene, ["--no-edit"], through: scarce.limited)
     defer { proxy.end() }
     let strangers = try (0..<60).map { _ in try scene.connect() }
     #expect(soon { proxy.words.contains("tried again until it can be done") }, "\(proxy.words)")
@@ -81,48 +81,4 @@ import Testing
     #expect(source.awaitEnd())
     #expect(proxy.awaitExit() == ExitStatus.completed, "\(proxy.words)")
   }
-}
-
-/// `leafcutter proxy --no-edit` for a scene, with little of something.
-private final class LimitedProxy {
-  private let process = Process()
-  private let log: String
-
-  init(_ scene: Scene, _ scarce: ShortageTests.Scarce) throws {
-    log = scene.folder + "/log"
-    _ = FileManager.default.createFile(atPath: log, contents: nil)
-    let command =
-      scarce.limited + [
-        LimitedProxy.products.appendingPathComponent("leafcutter").path, "proxy", "--no-edit",
-        "--listen", "\(scene.options.listen)", "--connect", "\(scene.options.connect)", "--qmp",
-        "\(scene.options.qmp)",
-      ]
-    process.executableURL = URL(fileURLWithPath: command[0])
-    process.arguments = Array(command.dropFirst())
-    process.standardError = FileHandle(forWritingAtPath: log)
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    #expect(soon { self.words.contains("waiting for the source") }, "\(words)")
-  }
-
-  var words: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
-
-  /// nil where it goes on, or has trapped.
-  func awaitExit() -> Int32? {
-    guard soon(within: .seconds(20), { !self.process.isRunning }),
-      process.terminationReason == .exit
-    else { return nil }
-    return process.terminationStatus
-  }
-
-  func end() {
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
-  }
-
-  /// Where the build put the program: next to the test bundle.
-  private static let products: URL = {
-    let path = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-    return URL(fileURLWithPath: path).deletingLastPathComponent()
-  }()
 }

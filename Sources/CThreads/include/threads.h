@@ -7,4 +7,7 @@ int leafcutter_eventfd(void);
 /* Names the calling thread: 15 characters at most. */
 void leafcutter_name_thread(const char *name);
 
+/* Whether the signal's disposition is SIG_IGN, which Swift cannot compare with. */
+int leafcutter_signal_is_ignored(int number);
+
 #endif

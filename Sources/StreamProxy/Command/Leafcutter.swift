@@ -1,16 +1,39 @@
 import ArgumentParser
+import Glibc
 import Threads
 
 @main
 enum Program {
-  /// On the first thread, before there is any other: all of them inherit its signal mask.
-  static func main() async {
-    TerminationSignals.block()
-    await Leafcutter.main()
+  /// Not asynchronous: an asynchronous `main` gives the first thread to Dispatch, which parks it with every signal
+  /// unblocked, and the kernel would end the program there before anybody hears of it.
+  static func main() {
+    do {
+      var command = try Leafcutter.parseAsRoot()
+      // The others end where they are when a signal comes.
+      guard let proxy = command as? ProxyCommand else {
+        try command.run()
+        return
+      }
+      // Before there is any other thread: all of them inherit this one's mask.
+      TerminationSignals.block()
+      Task.detached { await carry(proxy) }
+      while true { pause() }
+    } catch {
+      Leafcutter.exit(withError: error)
+    }
+  }
+
+  private static func carry(_ proxy: ProxyCommand) async -> Never {
+    do {
+      try await proxy.run()
+      Leafcutter.exit()
+    } catch {
+      Leafcutter.exit(withError: error)
+    }
   }
 }
 
-struct Leafcutter: AsyncParsableCommand {
+struct Leafcutter: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "leafcutter",
     abstract: "Makes live migration of a virtual machine that runs a document database short.",

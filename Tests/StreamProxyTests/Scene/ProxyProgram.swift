@@ -1,0 +1,57 @@
+import Foundation
+import Glibc
+import Testing
+
+@testable import StreamProxy
+
+/// `leafcutter proxy` for a scene, as a process of its own.
+final class ProxyProgram {
+  private let process = Process()
+  private let log: String
+
+  /// Starts it and waits until it listens.
+  ///
+  /// - Parameters:
+  ///   - options: beside the addresses, which are the scene's.
+  ///   - launcher: a program that starts it, and that one's arguments.
+  init(_ scene: Scene, _ options: [String], through launcher: [String] = []) throws {
+    log = scene.folder + "/log"
+    _ = FileManager.default.createFile(atPath: log, contents: nil)
+    let command =
+      launcher + [
+        ProxyProgram.products.appendingPathComponent("leafcutter").path, "proxy", "--listen",
+        "\(scene.options.listen)", "--connect", "\(scene.options.connect)", "--qmp",
+        "\(scene.options.qmp)",
+      ] + options
+    process.executableURL = URL(fileURLWithPath: command[0])
+    process.arguments = Array(command.dropFirst())
+    process.standardError = FileHandle(forWritingAtPath: log)
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    #expect(soon { self.words.contains("waiting for the source") }, "\(words)")
+  }
+
+  var words: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+  var isRunning: Bool { process.isRunning }
+
+  func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+  /// nil where it goes on, or was ended by a signal.
+  func awaitExit() -> Int32? {
+    guard soon(within: .seconds(20), { !self.process.isRunning }),
+      process.terminationReason == .exit
+    else { return nil }
+    return process.terminationStatus
+  }
+
+  func end() {
+    if process.isRunning { send(SIGKILL) }
+    process.waitUntilExit()
+  }
+
+  /// Where the build put the program: next to the test bundle.
+  private static let products: URL = {
+    let path = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+    return URL(fileURLWithPath: path).deletingLastPathComponent()
+  }()
+}

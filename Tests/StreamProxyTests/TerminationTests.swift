@@ -1,0 +1,75 @@
+import Foundation
+import Glibc
+import StreamSamples
+import Testing
+
+@testable import StreamProxy
+
+/// What a proxy does that is told to end, as a process of its own, because who gets a signal is decided by
+/// the masks of all threads.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct TerminationTests {
+  @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
+  func aProxyThatIsToldToEndPutsTheSourceBackAndSaysSo(signal: Int32) throws {
+    let scene = try Scene()
+    let summary = scene.folder + "/summary"
+    let proxy = try ProxyProgram(
+      scene, ["--hook", "\(try #require(scene.options.hook))", "--summary-json", summary])
+    defer { proxy.end() }
+    #expect(scene.qmp.state.withLock { $0.settings } == ["events=true"])
+    proxy.send(signal)
+    #expect(proxy.awaitExit() == ExitStatus.interrupted, "\(proxy.words)")
+    #expect(scene.qmp.state.withLock { $0.settings } == ["events=true", "events=false"])
+    guard case .unix(let path) = scene.options.listen else { return }
+    #expect(!FileManager.default.fileExists(atPath: path))
+    #expect(try String(contentsOfFile: summary, encoding: .utf8).contains("interrupted"))
+  }
+
+  @Test func aMigrationUnderWayIsEndedAndTheGuestHearsOfIt() throws {
+    let scene = try Scene()
+    let proxy = try ProxyProgram(scene, ["--hook", "\(try #require(scene.options.hook))"])
+    defer { proxy.end() }
+    let source = try scene.connect()
+    try source.write(Scene.beginning().sample.bytes)
+    #expect(scene.guest.awaitPrepare() != nil)
+    proxy.send(SIGTERM)
+    #expect(proxy.awaitExit() == ExitStatus.interrupted, "\(proxy.words)")
+    #expect(source.awaitEnd())
+    #expect(scene.guest.state.withLock { $0.abort } != nil)
+  }
+
+  @Test func pastThePointOfNoReturnAMigrationIsCarriedToItsEnd() throws {
+    let scene = try Scene()
+    let proxy = try ProxyProgram(scene, ["--no-edit"])
+    defer { proxy.end() }
+    let source = try scene.connect()
+    var build = Scene.beginning()
+    build.packaged([UInt8](repeating: 5, count: 100))
+    let sent = build.offset
+    try source.write(build.sample.bytes)
+    #expect(scene.destination?.awaitBytes(sent) == true)
+    proxy.send(SIGTERM)
+    usleep(300_000)
+    #expect(proxy.isRunning)
+    build.reopen(3, id: 2)
+    build.endOfSection()
+    try source.write(Array(build.sample.bytes[sent...]))
+    #expect(scene.destination?.awaitBytes(build.offset) == true)
+    scene.qmp.migration(is: "completed")
+    source.shutDownWriting()
+    #expect(source.awaitEnd())
+    #expect(proxy.awaitExit() == ExitStatus.completed, "\(proxy.words)")
+  }
+
+  /// nohup(1), and shells that start something in the background.
+  @Test func aSignalThatItsStarterIgnoresIsIgnored() throws {
+    let scene = try Scene()
+    let proxy = try ProxyProgram(
+      scene, ["--no-edit"], through: ["/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"])
+    defer { proxy.end() }
+    proxy.send(SIGHUP)
+    usleep(300_000)
+    #expect(proxy.isRunning)
+    proxy.send(SIGTERM)
+    #expect(proxy.awaitExit() == ExitStatus.interrupted, "\(proxy.words)")
+  }
+}
