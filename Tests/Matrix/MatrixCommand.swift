@@ -5,7 +5,7 @@ import MigrationLab
 import Threads
 
 @main
-struct MatrixCommand: AsyncParsableCommand {
+struct MatrixCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "leafcutter-matrix",
     abstract: "Migrate between real QEMUs in every way, and compare all memory at both ends.",
@@ -45,10 +45,22 @@ struct MatrixCommand: AsyncParsableCommand {
   @Flag(help: "Show what the proxy logs.")
   var verbose = false
 
-  func run() async throws {
+  func run() {
     // Whoever stops the program finds no QEMU and no huge pages left.
     TerminationSignals.block()
     TerminationSignals.whenReceived { Foundation.exit(128 + $0) }
+    Task.detached {
+      do {
+        try await migrate()
+        MatrixCommand.exit()
+      } catch {
+        MatrixCommand.exit(withError: error)
+      }
+    }
+    while true { pause() }
+  }
+
+  private func migrate() async throws {
     let releases =
       qemu.isEmpty
       ? [try QEMURelease.bookworm(in: state), .installed]
