@@ -134,7 +134,7 @@ import Threads
     #expect(writer.join(for: .seconds(20)) && relay.join(for: .seconds(20)))
     #expect(failure.withLock { $0 } == nil)
     let snapshot = counted.withLock { $0 }
-    #expect(snapshot.bytesWritten <= received.count)
+    #expect(snapshot.bytesWritten == received.count)
     return received
   }
 

@@ -38,33 +38,40 @@ struct MultifdChannel: ~Copyable {
     var header: [UInt8] = []
     header.reserveCapacity(2048)
     var isFirst = true
-    while try readPacket(&header) {
+    defer { tell(publish) }
+    while try readPacket(&header, publish) {
       try carryPacket()
       if isFirst {
         isFirst = false
         // The length of every other header depends on it.
         let pageSize = session.awaitPageSize()
         guard pageSize == EditingSession.pageSize else {
-          return try becomeRaw(.otherPageSize(pageSize), after: [])
+          return try becomeRaw(.otherPageSize(pageSize), after: [], publish)
         }
       }
-      snapshot.counters.normalPages = editor.counters.normalPages
-      snapshot.counters.zeroPages = editor.counters.zeroPages
-      snapshot.counters.deadPagesMet = editor.counters.deadPagesMet
-      snapshot.counters.droppedPages = editor.counters.droppedPages
-      snapshot.counters.markCopies = editor.counters.markCopies
-      snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
-      snapshot.wireRate = writer.rate.bytesPerSecond
-      snapshot.wireWindows = writer.rate.windows
       inFlight.follow(writer.rate)
-      snapshot.inFlight = inFlight.bytes
-      publish(snapshot)
+      tell(publish)
     }
+  }
+
+  private mutating func tell(_ publish: (ChannelSnapshot) -> Void) {
+    snapshot.counters.normalPages = editor.counters.normalPages
+    snapshot.counters.zeroPages = editor.counters.zeroPages
+    snapshot.counters.deadPagesMet = editor.counters.deadPagesMet
+    snapshot.counters.droppedPages = editor.counters.droppedPages
+    snapshot.counters.markCopies = editor.counters.markCopies
+    snapshot.counters.bytesOut = UInt64(snapshot.bytesWritten)
+    snapshot.wireRate = writer.rate.bytesPerSecond
+    snapshot.wireWindows = writer.rate.windows
+    snapshot.inFlight = inFlight.bytes
+    publish(snapshot)
   }
 
   /// Reads one header and has it decided; false at the end of the channel, or after the rest of it
   /// has been passed on unread.
-  private mutating func readPacket(_ header: inout [UInt8]) throws(ChannelFailure) -> Bool {
+  private mutating func readPacket(
+    _ header: inout [UInt8], _ publish: (ChannelSnapshot) -> Void
+  ) throws(ChannelFailure) -> Bool {
     header.removeAll(keepingCapacity: true)
     while true {
       let progress: MultifdEditor.Progress
@@ -72,7 +79,7 @@ struct MultifdChannel: ~Copyable {
         // Borrowed for the call only.
         progress = try unsafe editor.process(header.span.bytes, into: &packet)
       } catch {
-        try becomeRaw(error, after: header)
+        try becomeRaw(error, after: header, publish)
         return false
       }
       switch progress {
@@ -176,7 +183,7 @@ struct MultifdChannel: ~Copyable {
 
   /// What cannot be read is passed on as it is, if no page has been dropped on any channel.
   private mutating func becomeRaw(
-    _ reason: BypassReason, after header: [UInt8]
+    _ reason: BypassReason, after header: [UInt8], _ publish: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
     // After the point of no return it is passed on, whatever it is.
     guard session.refuseDropping(reason.description) || !session.pointOfNoReturn.abandon() else {
@@ -194,6 +201,8 @@ struct MultifdChannel: ~Copyable {
       guard moved > 0 else { return }
       snapshot.bytesWritten += moved
       snapshot.counters.bytesIn += UInt64(moved)
+      inFlight.follow(writer.rate)
+      tell(publish)
     }
   }
 
