@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Synchronization
 import Testing
 import Threads
@@ -67,6 +68,18 @@ import Threads
     other.cancel()
     #expect(await onThread { waiting.join() })
     #expect(visits.withLock { $0 } == 0)
+  }
+
+  /// The kernel's list has the names by which programs bound their sockets.
+  @Test func whoeverListensThereByAnotherNameIsNotConnectedToEither() async throws {
+    let scene = try Scene()
+    let link = scene.folder + "/link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: scene.folder)
+    let listener = try Listener(scene.options.listen, receiveBuffer: 4096)
+    #expect(UnixSocketList.hasListener(at: "\(link)/src"))
+    #expect(UnixSocketList.hasListener(at: "\(scene.folder)//src"))
+    #expect(!UnixSocketList.hasListener(at: "\(scene.folder)/source"))
+    withExtendedLifetime(listener) {}
   }
 
   @Test func whatWasTurnedOnIsTurnedOffAgainWhereTheProxyCannotBegin() async throws {

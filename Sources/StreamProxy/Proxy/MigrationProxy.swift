@@ -88,9 +88,7 @@ public final class MigrationProxy: Sendable {
     qmp = try QMPClient.connect(to: options.qmp)
     binding = try NodeBinding(
       options.numa, topology: NodeTopology(), qemu: qmp.peer, logger: logger)
-    hook = try options.hook.map { address in
-      HookConnection(try Socket.connect(to: address), logger: logger)
-    }
+    hook = try options.hook.map { try HookConnection.connect(to: $0, logger: logger) }
     listener = try Listener(
       options.listen, receiveBuffer: Int32(BytesInFlight.smallestBuffer),
       largestReceiveBuffer: Int32(BytesInFlight.largestBuffer))

@@ -8,6 +8,9 @@ final class DestinationLeg: Sendable {
   /// does not see that the source has closed (``OutgoingWait``).
   private static let writingTime = Duration.milliseconds(250)
 
+  /// A host that drops what is sent to it would hold up a migration for minutes that its source may have given up.
+  private static let dialingTime = Duration.seconds(30)
+
   private let target: Mutex<SocketAddress>
 
   init(address: SocketAddress) { target = Mutex(address) }
@@ -20,7 +23,8 @@ final class DestinationLeg: Sendable {
 
   func dial() throws(SystemError) -> Socket {
     let address = address
-    let socket = try Socket.connect(to: address)
+    let socket = try Socket.connect(
+      to: address, within: DestinationLeg.dialingTime, blocks: true)
     socket.limitWriting(to: DestinationLeg.writingTime)
     if case .tcp = address {
       socket.sendAtOnce()

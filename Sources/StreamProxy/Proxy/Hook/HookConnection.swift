@@ -46,6 +46,23 @@ public final class HookConnection: Sendable {
     self.logger = logger
   }
 
+  /// - Throws: ``SystemError``, for instance where nobody listens, or where QEMU, which serves one at a time, has a
+  ///   queue that stays full.
+  static func connect(
+    to address: SocketAddress, logger: Logger
+  ) throws(SystemError) -> HookConnection {
+    do throws(SystemError) {
+      let socket = try Socket.connect(to: address, within: connectingTime)
+      return HookConnection(socket, logger: logger)
+    } catch {
+      guard error.code == EAGAIN else { throw error }
+      throw SystemError(
+        error.action, because: "another proxy holds the hook socket, which serves one at a time")
+    }
+  }
+
+  private static let connectingTime = Duration.seconds(10)
+
   /// Starts reading on a thread of its own.
   func start() {
     _ = BlockingThread("hook-link") { self.readUntilEnd() }

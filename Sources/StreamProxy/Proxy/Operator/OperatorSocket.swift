@@ -98,7 +98,7 @@ public enum OperatorClient {
   public static func ask(
     _ request: OperatorRequest, at address: SocketAddress, within time: Duration = .seconds(30)
   ) throws -> String {
-    let connection = try Socket.connect(to: address)
+    let connection = try Socket.connect(to: address, within: time, blocks: true)
     try connection.writeAll(Array("\(request.line)\n".utf8))
     let answer: String
     do throws(OperatorError) {

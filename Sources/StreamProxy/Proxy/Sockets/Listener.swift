@@ -28,7 +28,14 @@ public final class Listener: Sendable {
     if case .unix(let path) = address { try Listener.removeStale(path, action: action) }
     var failure = SystemError(action, code: EADDRNOTAVAIL)
     for candidate in try ResolvedAddress.resolve(address, toListen: true, action: action) {
-      let socket = try candidate.makeSocket(action: action)
+      let socket: Int32
+      do throws(SystemError) {
+        socket = try candidate.makeSocket(action: action)
+      } catch {
+        // A family that this host has not.
+        failure = error
+        continue
+      }
       setSocketOption(socket, SOL_SOCKET, SO_REUSEADDR, 1)
       setSocketOption(socket, SOL_SOCKET, SO_RCVBUF, largestReceiveBuffer ?? receiveBuffer)
       // Between bind and listen nobody can connect, so the mode is never too wide.
@@ -108,7 +115,7 @@ public final class Listener: Sendable {
   private static func mayBeListenedOn(_ path: String) -> Bool {
     if UnixSocketList.hasListener(at: path) { return true }
     do {
-      _ = try Socket.connect(to: .unix(path: path))
+      _ = try Socket.connect(to: .unix(path: path), within: .seconds(1))
       return true
     } catch {
       return error.code != ECONNREFUSED

@@ -38,10 +38,16 @@ struct ResolvedAddress {
     unsafe hints.ai_family = AF_UNSPEC
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     // To connect, every address is tried; a listener is bound to the first, which is to be of a family in use.
-    unsafe hints.ai_flags = AI_NUMERICSERV | (toListen ? AI_PASSIVE | AI_ADDRCONFIG : 0)
+    let inUse = toListen ? AI_ADDRCONFIG : 0
+    unsafe hints.ai_flags = AI_NUMERICSERV | (toListen ? AI_PASSIVE : 0) | inUse
     var list: UnsafeMutablePointer<addrinfo>? = nil
     // An empty host means every address (to listen) or this host (to connect), as for QEMU.
-    let status = unsafe getaddrinfo(host.isEmpty ? nil : host, port, &hints, &list)
+    var status = unsafe getaddrinfo(host.isEmpty ? nil : host, port, &hints, &list)
+    if status != 0, inUse != 0 {
+      // Loopback does not count as use (getaddrinfo(3)), so the other family's is not found then.
+      unsafe hints.ai_flags &= ~inUse
+      status = unsafe getaddrinfo(host.isEmpty ? nil : host, port, &hints, &list)
+    }
     guard status == 0 else { throw SystemError(action, resolver: status) }
     defer { unsafe freeaddrinfo(list) }
     var addresses: [ResolvedAddress] = []

@@ -18,25 +18,37 @@ public final class Socket: Sendable {
     let action = "connect to \(address)"
     var failure = SystemError(action, code: EADDRNOTAVAIL)
     for candidate in try ResolvedAddress.resolve(address, toListen: false, action: action) {
-      let socket = Socket(owning: try candidate.makeSocket(action: action))
-      if candidate.connect(socket.descriptor) { return socket }
-      failure = SystemError(action)
+      do throws(SystemError) {
+        let socket = Socket(owning: try candidate.makeSocket(action: action))
+        if candidate.connect(socket.descriptor) { return socket }
+        failure = SystemError(action)
+      } catch {
+        // A family that this host has not.
+        failure = error
+      }
     }
     throw failure
   }
 
-  /// The same with a time limit, for a socket that does not block.
+  /// The same with a time limit for all of its addresses together.
   ///
+  /// - Parameter blocks: whether calls on the connected socket block.
   /// - Throws: ``SystemError``; its code is EAGAIN where a unix socket's queue of connections stayed full,
   ///   and ETIMEDOUT where a TCP connection was not made in time.
   static func connect(
-    to address: SocketAddress, within timeout: Duration
+    to address: SocketAddress, within timeout: Duration, blocks: Bool = false
   ) throws(SystemError) -> Socket {
     let action = "connect to \(address)"
     let deadline = SuspendingClock.now + timeout
     var failure = SystemError(action, code: EADDRNOTAVAIL)
     for candidate in try ResolvedAddress.resolve(address, toListen: false, action: action) {
-      let socket = Socket(owning: try candidate.makeSocket(action: action, blocks: false))
+      let socket: Socket
+      do throws(SystemError) {
+        socket = Socket(owning: try candidate.makeSocket(action: action, blocks: false))
+      } catch {
+        failure = error
+        continue
+      }
       var code = candidate.connect(socket.descriptor) ? 0 : errno
       // Only a unix socket's full queue is worth waiting for; it has no event to poll for.
       while code == EINTR || code == EAGAIN && candidate.family == AF_UNIX,
@@ -48,10 +60,17 @@ public final class Socket: Sendable {
       if code == EINPROGRESS {
         code = socket.finishConnecting(within: SuspendingClock.now.duration(to: deadline))
       }
-      if code == 0 { return socket }
+      if code == 0 {
+        if blocks { socket.block() }
+        return socket
+      }
       failure = SystemError(action, code: code)
     }
     throw failure
+  }
+
+  private func block() {
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
   }
 
   /// Waits for a connection under way; 0 or the reason as an errno.
