@@ -24,6 +24,28 @@ import Testing
     #expect(try String(contentsOfFile: summary, encoding: .utf8).contains("interrupted"))
   }
 
+  @Test func aSummaryThatCannotBeWrittenIsRefusedBeforeAnythingHasStarted() throws {
+    let scene = try Scene()
+    let proxy = try ProxyProgram(
+      scene,
+      ["--hook", "\(try #require(scene.options.hook))", "--summary-json", "\(scene.folder)/no/x"])
+    defer { proxy.end() }
+    #expect(proxy.awaitExit() == ExitStatus.refused)
+    #expect(proxy.words.contains("cannot write the summary to"))
+    #expect(scene.qmp.state.withLock { $0.settings }.isEmpty)
+  }
+
+  /// A script that reads what an earlier migration came to takes it for this one's.
+  @Test func theSummaryOfAnEarlierMigrationIsGoneWhereThisOneIsRefused() throws {
+    let scene = try Scene(set: { $0.qmp = .unix(path: "/nonexistent/qmp") })
+    let summary = scene.folder + "/summary"
+    try "completed".write(toFile: summary, atomically: true, encoding: .utf8)
+    let proxy = try ProxyProgram(scene, ["--no-edit", "--summary-json", summary])
+    defer { proxy.end() }
+    #expect(proxy.awaitExit() == ExitStatus.refused)
+    #expect(try String(contentsOfFile: summary, encoding: .utf8).isEmpty)
+  }
+
   @Test func aMigrationUnderWayIsEndedAndTheGuestHearsOfIt() throws {
     let scene = try Scene()
     let proxy = try ProxyProgram(scene, ["--hook", "\(try #require(scene.options.hook))"])

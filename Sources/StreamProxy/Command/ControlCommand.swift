@@ -18,7 +18,9 @@ struct ControlCommand: ParsableCommand {
       64 wrong flags.
       """)
 
-  @Option(help: ArgumentHelp("What the proxy was given as --control.", valueName: "unix:PATH"))
+  @Option(
+    help: ArgumentHelp("What the proxy was given as --control.", valueName: "unix:PATH"),
+    transform: SocketAddress.init(option:))
   var socket: SocketAddress
 
   @Argument(help: ArgumentHelp("status, retarget or stop.", valueName: "request"))

@@ -22,24 +22,27 @@ struct ProxyCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where the source QEMU's migrate connects to.", valueName: "tcp:HOST:PORT|unix:PATH"))
+      "Where the source QEMU's migrate connects to.", valueName: "tcp:HOST:PORT|unix:PATH"),
+    transform: SocketAddress.init(option:))
   var listen: SocketAddress
 
   @Option(
     help: ArgumentHelp(
-      "Where the destination QEMU's -incoming listens.", valueName: "tcp:HOST:PORT|unix:PATH"))
+      "Where the destination QEMU's -incoming listens.", valueName: "tcp:HOST:PORT|unix:PATH"),
+    transform: SocketAddress.init(option:))
   var connect: SocketAddress
 
   @Option(
     help: ArgumentHelp(
       "The socket behind the guest's virtio-serial port org.leafcutter.hook.0.",
-      valueName: "unix:PATH|tcp:HOST:PORT"))
+      valueName: "unix:PATH|tcp:HOST:PORT"),
+    transform: SocketAddress.init(option:))
   var hook: SocketAddress?
 
   @Option(
     help: ArgumentHelp(
       "A QMP socket of the source QEMU that nobody else uses.", valueName: "unix:PATH|tcp:HOST:PORT"
-    ))
+    ), transform: SocketAddress.init(option:))
   var qmp: SocketAddress
 
   @Option(
@@ -68,12 +71,14 @@ struct ProxyCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Take requests of `leafcutter control` here; the file is made with mode 0600.",
-      valueName: "unix:PATH"))
+      valueName: "unix:PATH"),
+    transform: SocketAddress.init(option:))
   var control: SocketAddress?
 
   @Option(
     name: .customLong("summary-json"),
-    help: ArgumentHelp("Write the summary to this file as JSON.", valueName: "file"))
+    help: ArgumentHelp(
+      "Write the summary to this file as JSON; it is empty until then.", valueName: "file"))
   var summaryFile: String?
 
   @Option(help: "How much to log.")
@@ -82,6 +87,9 @@ struct ProxyCommand: AsyncParsableCommand {
   func validate() throws {
     if hook == nil, !noEdit {
       throw ValidationError("Give --hook, or --no-edit to pass the stream on untouched.")
+    }
+    if case .tcp(_, let port) = listen, UInt16(port) == 0 {
+      throw ValidationError("--listen takes a port from 1 to 65535: QEMU is to be told which.")
     }
     if case .tcp = control {
       throw ValidationError("--control takes a unix socket, which has an owner.")
@@ -114,6 +122,8 @@ struct ProxyCommand: AsyncParsableCommand {
     let logger = Logger(label: "leafcutter")
     let proxy: MigrationProxy
     do {
+      // A migration may take hours, and what an earlier one wrote must not be taken for this one's.
+      if let summaryFile { try MigrationSummary.clear(file: summaryFile) }
       proxy = try MigrationProxy(options, logger: logger)
     } catch {
       logger.error("refused: \(error)")
@@ -122,7 +132,7 @@ struct ProxyCommand: AsyncParsableCommand {
     // The thread that waits for signals outlives the proxy, whose sockets' files go with it.
     TerminationSignals.whenReceived { [weak proxy] _ in proxy?.interrupt() }
     let summary = await proxy.run()
-    print(summary.text)
+    // Before the form for people, which may go to somebody who reads it late.
     if let summaryFile {
       do {
         try summary.write(toFile: summaryFile)
@@ -130,12 +140,19 @@ struct ProxyCommand: AsyncParsableCommand {
         logger.error("the summary could not be written to \(summaryFile): \(error)")
       }
     }
+    print(summary.text)
     throw ExitCode(summary.outcome.exitCode)
   }
 }
 
-extension SocketAddress: ExpressibleByArgument {
-  public init?(argument: String) { self.init(argument) }
+extension SocketAddress {
+  /// - Throws: ValidationError, which says why it is none.
+  init(option text: String) throws {
+    guard let address = SocketAddress(text) else {
+      throw ValidationError(SocketAddress.problem(of: text))
+    }
+    self = address
+  }
 }
 
 extension NodeChoice: ExpressibleByArgument {

@@ -122,6 +122,14 @@ public struct MigrationSummary: Encodable, Sendable {
     proxy = Proxy(parsingNanoseconds: values.total.parsingNanoseconds)
   }
 
+  /// Makes the file in which the JSON form will stand, or empties it.
+  public static func clear(file path: String) throws(SystemError) {
+    // The path is a string for the duration of the call.
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw SystemError("write the summary to \(path)") }
+    close(file)
+  }
+
   /// Writes the JSON form.
   public func write(toFile path: String) throws {
     let encoder = JSONEncoder()

@@ -24,6 +24,16 @@ public enum SocketAddress: Equatable, Sendable {
     }
   }
 
+  /// Why a text is no address.
+  public static func problem(of text: String) -> String {
+    let length = text.utf8.count - "unix:".utf8.count
+    guard text.hasPrefix("unix:"), length >= maximumPathLength else {
+      return "It is neither tcp:HOST:PORT, with a port up to 65535, nor unix:PATH."
+    }
+    let most = maximumPathLength - 1
+    return "Its path has \(length) bytes, and a socket's may have \(most) (unix(7))."
+  }
+
   /// `sizeof(sockaddr_un.sun_path)`.
   static let maximumPathLength = 108
 }
