@@ -80,6 +80,14 @@ struct ManifestTests {
     }
   }
 
+  @Test func manyTablesTakeNoMoreMemoryThanTheirBytes() throws {
+    var other = manifest
+    other.tables = Array(repeating: manifest.tables[1], count: 1000)
+    let bytes = ManifestFormat.encode(other)
+    let keys = try ManifestFormat.decode(bytes).tables.map { $0.leaves.keyBytes.capacity }
+    #expect(keys.reduce(0, +) <= 2 * bytes.count)
+  }
+
   @Test func anotherFormatIsNamed() {
     var bytes = ManifestFormat.encode(manifest)
     bytes[16] = 2
@@ -114,6 +122,40 @@ struct ManifestTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: home) == [LeafManifest.fileName])
     try manifest.write(toHome: home)
     #expect(throws: ManifestError.self) { try manifest.write(toHome: home + "/nowhere") }
+  }
+
+  /// Who has written one keeps no other list of the leaves.
+  @Test func whatWouldNotBeReadAgainIsNotWrittenAndTheOldOneStays() throws {
+    let home = FileManager.default.temporaryDirectory.path + "/manifest-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: home) }
+    try manifest.write(toHome: home)
+    func expectRefusal(
+      _ change: (inout [LeafManifest.Table]) -> Void, limit: Int = ManifestFormat.maximumLength,
+      because words: String
+    ) throws {
+      var other = manifest
+      change(&other.tables)
+      let error = #expect(throws: ManifestError.self) {
+        try other.write(toHome: home, limit: limit)
+      }
+      #expect(error?.description.contains(words) == true, "\(error.debugDescription)")
+      #expect(try LeafManifest.read(fromHome: home) == manifest)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: home) == [LeafManifest.fileName])
+    }
+    let size = ManifestFormat.encode(manifest).count
+    try expectRefusal({ _ in }, limit: size - 1, because: "it would have \(size) bytes")
+    try expectRefusal(
+      { $0 = Array(repeating: $0[1], count: ManifestFormat.maximumTables + 1) },
+      because: "it would name 1048577 tables")
+    try expectRefusal(
+      {
+        let key = [UInt8](repeating: 0, count: ManifestFormat.maximumKey + 1)
+        $0[1].leaves.append(offset: 0, size: 4096, key: key)
+      }, because: "a key in file:index/1-2.wt has 1048577 bytes")
+    try expectRefusal({ $0[0].uri = "file:../x.wt" }, because: "'file:../x.wt' is not the name")
+    try manifest.write(toHome: home, limit: size)
+    #expect(try LeafManifest.read(fromHome: home) == manifest)
   }
 
   @Test func databasesAreToldApart() throws {

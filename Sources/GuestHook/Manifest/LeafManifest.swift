@@ -69,6 +69,8 @@ public enum ManifestError: Error, Equatable, Sendable {
   case notAManifest
   case version(UInt32)
   case damaged(what: String)
+  /// It was not written.
+  case unreadable(what: String)
   case otherDatabase
 }
 
@@ -84,6 +86,8 @@ extension ManifestError: CustomStringConvertible {
       \(ManifestFormat.version); save a new one
       """
     case .damaged(let what): "the manifest is damaged (\(what)); save a new one"
+    case .unreadable(let what):
+      "nobody would read the manifest again (\(what)), so it is not written"
     case .otherDatabase:
       "the manifest belongs to another database than the one it lies next to; save a new one"
     }

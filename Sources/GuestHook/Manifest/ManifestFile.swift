@@ -5,12 +5,19 @@ extension LeafManifest {
   /// Writes the manifest into a database's home directory: under a temporary name, to the disk, and
   /// then renamed, so that there is always a whole one or none.
   ///
-  /// - Parameter home: the directory's path.
-  public func write(toHome home: String) throws(ManifestError) {
+  /// - Parameters:
+  ///   - home: the directory's path.
+  ///   - limit: bytes that a reader takes.
+  /// - Throws: ``ManifestError/unreadable(what:)``, too, of what no reader would take: the manifest that is
+  ///   there stays.
+  public func write(
+    toHome home: String, limit: Int = ManifestFormat.maximumLength
+  ) throws(ManifestError) {
     let path = home + "/" + LeafManifest.fileName
     let temporary = path + ".new"
+    try ManifestFormat.expectReadable(self, limit: limit)
+    try LeafManifest.expectRoom(for: ManifestFormat.encodedSize(of: self), in: home)
     let bytes = ManifestFormat.encode(self)
-    try LeafManifest.expectRoom(for: bytes.count, in: home)
     // The paths of this function are zero-terminated for the time of each call.
     let file = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { throw failure("create", temporary) }

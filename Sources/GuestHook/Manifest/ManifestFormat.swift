@@ -25,8 +25,8 @@ import Checksum
 public enum ManifestFormat {
   public static let signature: [UInt8] = Array("leafcutter leaf\n".utf8)
   public static let version: UInt32 = 1
-  /// A manifest of more than this is not read; it would name 20 million leaves.
-  public static let maximumLength = 1 << 30
+  /// A manifest of more than this is neither written nor read; it would name 160 million leaves.
+  public static let maximumLength = 8 << 30
   public static let maximumTables = 1 << 20
   public static let maximumURI = 4096
   /// WiredTiger keeps longer keys outside of its internal pages, where they are not listed.
@@ -35,12 +35,40 @@ public enum ManifestFormat {
   static let smallestTable = 4 + 8 + 8
   static let smallestLeaf = 8 + 4 + 4
 
-  /// - Precondition: every table's uri and every key is within the limits above.
-  public static func encode(_ manifest: LeafManifest) -> [UInt8] {
-    let size = manifest.tables.reduce(headerSize + 4) {
+  /// How many bytes ``encode(_:)`` makes.
+  static func encodedSize(of manifest: LeafManifest) -> Int {
+    manifest.tables.reduce(headerSize + 4) {
       $0 + smallestTable + $1.uri.utf8.count + $1.leaves.count * smallestLeaf
         + $1.leaves.keyBytes.count
     }
+  }
+
+  /// Whoever writes a manifest keeps no other list of its leaves, so what ``decode(_:)`` would refuse is
+  /// refused before.
+  static func expectReadable(_ manifest: LeafManifest, limit: Int) throws(ManifestError) {
+    guard manifest.tables.count <= maximumTables else {
+      throw .unreadable(
+        what: "it would name \(manifest.tables.count) tables, \(maximumTables) at most")
+    }
+    let size = encodedSize(of: manifest)
+    guard size <= min(limit, maximumLength) else {
+      throw .unreadable(what: "it would have \(size) bytes, \(min(limit, maximumLength)) at most")
+    }
+    for table in manifest.tables {
+      guard LeafManifest.isTable(table.uri) else {
+        throw .unreadable(what: "'\(table.uri)' is not the name of a table's file")
+      }
+      let leaves = table.leaves
+      let longest = (0..<leaves.count).lazy.map { leaves.keyRange($0).count }.max() ?? 0
+      guard longest <= maximumKey else {
+        throw .unreadable(what: "a key in \(table.uri) has \(longest) bytes, \(maximumKey) at most")
+      }
+    }
+  }
+
+  /// - Precondition: every table's uri and every key is within the limits above.
+  public static func encode(_ manifest: LeafManifest) -> [UInt8] {
+    let size = encodedSize(of: manifest)
     var bytes: [UInt8] = []
     bytes.reserveCapacity(size)
     bytes.append(contentsOf: signature)
@@ -151,8 +179,8 @@ private struct ManifestReader {
       throw .damaged(what: "it cannot hold the \(count) leaves of \(uri)")
     }
     var leaves = LeafList()
-    leaves.reserveCapacity(
-      Int(count), keyBytes: remaining - Int(count) * ManifestFormat.smallestLeaf)
+    // Not for the keys, of which only all tables together have no more than the bytes that are left.
+    leaves.reserveCapacity(Int(count), keyBytes: 0)
     for _ in 0..<count {
       let offset: UInt64 = try integer()
       let size: UInt32 = try integer()
