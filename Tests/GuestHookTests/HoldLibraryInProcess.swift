@@ -136,6 +136,26 @@ import Glibc
     }
   }
 
+  /// What the library says serves the process.
+  var allocator: String {
+    typealias Name = @convention(c) () -> UnsafePointer<CChar>?
+    // A static text of the library's.
+    return unsafe function("leafcutter_hold_allocator", Name.self)().map {
+      unsafe String(cString: $0)
+    } ?? ""
+  }
+
+  func purge() -> Int32 { function("leafcutter_hold_purge", Function.self)() }
+
+  /// Finds a symbol of the process, as dlsym(3) does.
+  typealias Symbol = @convention(c) (UnsafePointer<CChar>) -> UnsafeMutableRawPointer?
+
+  /// Has the library look its allocator's functions up again.
+  func lookUp(_ symbol: Symbol) {
+    typealias LookUp = @convention(c) (Symbol) -> Void
+    unsafe function("leafcutter_hold_look_up", LookUp.self)(symbol)
+  }
+
   /// Reads eight bytes of a file through the library.
   func read(_ file: Descriptor) -> Int {
     typealias Read = @convention(c) (Int32, UnsafeMutableRawPointer?, Int, Int) -> Int

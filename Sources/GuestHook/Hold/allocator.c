@@ -10,20 +10,38 @@
 
 typedef int (*mallctl_function)(const char *, void *, size_t *, void *, size_t);
 typedef void (*release_function)(void);
+/* Of late it returns how much that was; nobody reads it. */
+typedef void (*release_bytes_function)(size_t);
 typedef int (*property_function)(const char *, size_t *);
 
 static struct {
   pthread_once_t once;
   mallctl_function control;   /* jemalloc's */
-  release_function release;   /* tcmalloc's, as the next */
+  release_function release;   /* tcmalloc's of gperftools, as the next */
   property_function property;
+  release_bytes_function release_bytes; /* the other tcmalloc's, github.com/google/tcmalloc */
 } functions = {.once = PTHREAD_ONCE_INIT};
 
-static void look_up(void) {
-  functions.control = (mallctl_function)dlsym(RTLD_DEFAULT, "mallctl");
-  functions.release = (release_function)dlsym(RTLD_DEFAULT, "MallocExtension_ReleaseFreeMemory");
-  functions.property = (property_function)dlsym(RTLD_DEFAULT, "MallocExtension_GetNumericProperty");
+/* More than a process has; not SIZE_MAX, lest anybody add to it. */
+#define ALL_BYTES ((size_t)1 << 47)
+
+/* In a debug build a test that has this library in its own process says what there is. */
+#ifdef DEBUG
+void leafcutter_hold_look_up(void *(*symbol)(const char *name));
+#else
+static
+#endif
+void leafcutter_hold_look_up(void *(*symbol)(const char *name)) {
+  functions.control = (mallctl_function)symbol("mallctl");
+  functions.release = (release_function)symbol("MallocExtension_ReleaseFreeMemory");
+  functions.property = (property_function)symbol("MallocExtension_GetNumericProperty");
+  functions.release_bytes =
+    (release_bytes_function)symbol("MallocExtension_Internal_ReleaseMemoryToSystem");
 }
+
+static void *in_process(const char *name) { return dlsym(RTLD_DEFAULT, name); }
+
+static void look_up(void) { leafcutter_hold_look_up(in_process); }
 
 /* Once, when the extension is loaded: dlsym(3) takes the loader's lock, which a thread may hold that waits for
  * this one, as where a library's destructor closes the database. */
@@ -32,7 +50,7 @@ static void find(void) { pthread_once(&functions.once, look_up); }
 const char *leafcutter_hold_allocator(void) {
   find();
   if (functions.control) return "jemalloc";
-  if (functions.release) return "tcmalloc";
+  if (functions.release || functions.release_bytes) return "tcmalloc";
   return "glibc";
 }
 
@@ -42,6 +60,8 @@ int leafcutter_hold_purge(void) {
   if (functions.control) return functions.control("arena.4096.purge", NULL, NULL, NULL, 0);
   if (functions.release)
     functions.release();
+  else if (functions.release_bytes)
+    functions.release_bytes(ALL_BYTES);
   else
     malloc_trim(0);
   return 0;

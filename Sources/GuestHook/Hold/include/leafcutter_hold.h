@@ -103,7 +103,7 @@ int leafcutter_hold_release_piece(uint64_t address);
 /* Closes the window if it is open, unpins everything, unmaps the area and closes the ring. */
 int leafcutter_hold_release(void);
 
-/* The allocator that serves this process: "jemalloc", "tcmalloc" or "glibc". glibc's malloc gives
+/* The allocator that serves this process: "jemalloc", "tcmalloc" (gperftools' or google/tcmalloc) or "glibc". glibc's malloc gives
  * memory back without going through the interposed functions, so with it nothing is caught. The first call looks it
  * up (dlsym), and none after that. */
 const char *leafcutter_hold_allocator(void);
