@@ -30,10 +30,41 @@ import Testing
   @Test(arguments: TestEngine.present)
   func methodsAreFoundByWhatTheyCallThemselves(engine: TestEngine) throws {
     let layout = try #require(EngineLayout.known.first { $0.name == engine.rawValue })
+    let (home, connection) = unsafe try open(engine, "create")
+    defer { try? FileManager.default.removeItem(atPath: home) }
+    let unknown = unsafe try Engine(connection: connection, layouts: [])
+    #expect(unknown.layout == "its own" && unknown.table == layout.connection)
+    #expect(unknown.handleTables == EngineLayout.Handles())
+    #expect(URL(filePath: unknown.home).standardized == URL(filePath: home).standardized)
+    let cursor = try unknown.openSession("").openCursor("metadata:", "")
+    #expect(unknown.handleTables == .init(session: layout.session, cursor: layout.cursor))
+    #expect(try cursor.next())
+    #expect(try cursor.texts().key == "metadata:")
+  }
+
+  /// One that cannot be read cannot be closed, and an engine has only so many.
+  @Test(arguments: TestEngine.present)
+  func sessionsThatCannotBeReadAreOpenedOnce(engine: TestEngine) throws {
+    var layout = try #require(EngineLayout.known.first { $0.name == engine.rawValue })
+    let (home, connection) = unsafe try open(engine, "create,session_max=5")
+    defer { try? FileManager.default.removeItem(atPath: home) }
+    layout.session.count += 1
+    let strange = unsafe try Engine(connection: connection, layouts: [layout])
+    for _ in 0..<200 {
+      let error = #expect(throws: EngineError.self) { try strange.openSession("") }
+      #expect(error?.description.contains("do not tell where they are") == true)
+    }
+    let session = unsafe try Engine(connection: connection).openSession("")
+    try session.checkpoint()
+  }
+
+  /// Opens a new database of an engine in this process, for as long as that lives.
+  private func open(
+    _ engine: TestEngine, _ configuration: String
+  ) throws -> (home: String, connection: UnsafeMutableRawPointer) {
     let home = NSTemporaryDirectory() + "/leafcutter-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: home) }
-    // The names and types are those of wiredtiger.h; the connection lives as long as this process.
+    // The names and types are those of wiredtiger.h.
     let library = unsafe try #require(dlopen(engine.library, RTLD_NOW | RTLD_LOCAL))
     typealias Open =
       @convention(c) (
@@ -42,15 +73,8 @@ import Testing
       ) -> Int32
     let open = unsafe unsafeBitCast(dlsym(library, "wiredtiger_open"), to: Open.self)
     var handle: UnsafeMutableRawPointer?
-    #expect(unsafe open(home, nil, "create", &handle) == 0)
-    let unknown = unsafe try Engine(connection: #require(handle), layouts: [])
-    #expect(unknown.layout == "its own" && unknown.table == layout.connection)
-    #expect(unknown.handleTables == EngineLayout.Handles())
-    #expect(URL(filePath: unknown.home).standardized == URL(filePath: home).standardized)
-    let cursor = try unknown.openSession("").openCursor("metadata:", "")
-    #expect(unknown.handleTables == .init(session: layout.session, cursor: layout.cursor))
-    #expect(try cursor.next())
-    #expect(try cursor.texts().key == "metadata:")
+    #expect(unsafe open(home, nil, configuration, &handle) == 0)
+    return unsafe (home, try #require(handle))
   }
 
   /// Each session of the program's would take one lock for all of them.

@@ -41,6 +41,9 @@ struct UnknownEngine: Error, CustomStringConvertible {
   let version: String
   /// nil where there has not been a handle yet to read them from.
   private let handles: Locked<EngineLayout.Handles>
+  /// One has been opened that has another shape than the engine's, and cannot be closed: no more of them, or the
+  /// program's would have no room.
+  private let sessionsAreUnreadable = Locked(false)
   let statisticsUsers = Locked(StatisticsInUse.Users())
   let searches = SearchGate()
 
@@ -68,7 +71,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   }
 
   /// The table of a session; nil where that is not what the engine's sessions have.
-  fileprivate func table(ofSession handle: UnsafeMutableRawPointer) -> EngineLayout.Table? {
+  private func table(ofSession handle: UnsafeMutableRawPointer) -> EngineLayout.Table? {
     if let table = handles.withLock({ $0.session }) {
       return unsafe table.matches(handle) ? table : nil
     }
@@ -120,8 +123,15 @@ struct UnknownEngine: Error, CustomStringConvertible {
     guard code == 0 else { throw EngineError(action: "reconfigure \(configuration)", code: code) }
   }
 
+  private static let unreadableSessions = EngineError(
+    action: """
+      use the engine's sessions, whose methods do not tell where they are (use WiredTiger 3.2.1 or 11.3.1, or a \
+      release of Leafcutter that knows this engine)
+      """, code: ENOSYS)
+
   /// Opens a session that reports nothing to the program's own event handler.
   func openSession(_ configuration: String) throws(EngineError) -> Session {
+    guard !sessionsAreUnreadable.withLock({ $0 }) else { throw Engine.unreadableSessions }
     typealias OpenSession =
       @convention(c) (
         UnsafeMutableRawPointer, UnsafeMutableRawPointer?, UnsafePointer<CChar>,
@@ -134,7 +144,11 @@ struct UnknownEngine: Error, CustomStringConvertible {
     guard code == 0, let handle = unsafe handle else {
       throw EngineError(action: "open a session", code: code)
     }
-    return unsafe Session(handle, of: self)
+    guard let table = unsafe table(ofSession: handle) else {
+      sessionsAreUnreadable.withLock { $0 = true }
+      throw Engine.unreadableSessions
+    }
+    return unsafe Session(handle, of: self, table: table)
   }
 }
 
@@ -142,30 +156,23 @@ struct UnknownEngine: Error, CustomStringConvertible {
 @safe final class Session {
   private let handle: UnsafeMutableRawPointer
   let engine: Engine
-  /// nil where it has another shape than the engine's sessions.
-  private let knownTable: EngineLayout.Table?
+  private let table: EngineLayout.Table
 
-  init(_ handle: UnsafeMutableRawPointer, of engine: Engine) {
+  /// - Parameter table: the handle's own.
+  init(_ handle: UnsafeMutableRawPointer, of engine: Engine, table: EngineLayout.Table) {
     unsafe self.handle = unsafe handle
     self.engine = engine
-    knownTable = unsafe engine.table(ofSession: handle)
+    self.table = table
   }
 
   deinit {
-    guard let knownTable else { return }
     typealias Close = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
-    _ = unsafe method(handle, knownTable, .close, as: Close.self)(handle, nil)
-  }
-
-  private func checkedTable(to action: String) throws(EngineError) -> EngineLayout.Table {
-    guard let knownTable else { throw EngineError(action: action, code: ENOSYS) }
-    return knownTable
+    _ = unsafe method(handle, table, .close, as: Close.self)(handle, nil)
   }
 
   /// Takes one where there is anything to write: a database that is only read refuses it (ENOTSUP). One in
   /// memory does too, and all that it has is dirty.
   func checkpoint() throws(EngineError) {
-    let table = try checkedTable(to: "checkpoint")
     typealias Checkpoint = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
     let code = unsafe method(handle, table, .checkpoint, as: Checkpoint.self)(handle, nil)
     if code == ENOTSUP, (try? engine.cacheUsageAnyway().dirty) == 0 { return }
@@ -173,22 +180,21 @@ struct UnknownEngine: Error, CustomStringConvertible {
   }
 
   func openCursor(_ uri: String, _ configuration: String) throws(EngineError) -> Cursor {
-    let table = try unsafe engine.cursorTable { () throws(EngineError) in
+    let cursorTable = try unsafe engine.cursorTable { () throws(EngineError) in
       unsafe try openHandle("metadata:", "")
     }
     let cursor = unsafe try openHandle(uri, configuration)
     // Only a table can be searched; the other cursors have something else in that place.
     let other: Set<EngineLayout.Method> = uri.hasPrefix("file:") ? [] : [.searchNear]
-    guard unsafe table.matches(cursor, except: other) else {
+    guard unsafe cursorTable.matches(cursor, except: other) else {
       throw EngineError(action: "use the cursor of \(uri)", code: ENOSYS)
     }
-    return unsafe Cursor(cursor, session: self, table: table)
+    return unsafe Cursor(cursor, session: self, table: cursorTable)
   }
 
   private func openHandle(
     _ uri: String, _ configuration: String
   ) throws(EngineError) -> UnsafeMutableRawPointer {
-    let table = try checkedTable(to: "open \(uri)")
     typealias OpenCursor =
       @convention(c) (
         UnsafeMutableRawPointer, UnsafePointer<CChar>, UnsafeMutableRawPointer?,
