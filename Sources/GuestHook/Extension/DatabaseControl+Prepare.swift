@@ -28,7 +28,10 @@ extension DatabaseControl {
       min(max(request.threads, 1), LocalMessage.PrepareDatabase.maximumThreads))
     let found = try findResident(
       threads: threads, keepPercent: Int(request.keepPercent), &watch, &notes)
-    let warm = found.map { withOwed($0.resident, &notes) }
+    let warm: [LeafManifest.Table]? =
+      if let found {
+        try withOwed(found.resident, &notes, for: "prepare", unless: { isGivenUp })
+      } else { nil }
     let manifest = warm.map { ManifestWriting($0, home: agent.home) }
     let window = openWindow(mark: mark, for: usage, &notes)
     do throws(StepFailure) {
@@ -96,7 +99,10 @@ extension DatabaseControl {
     var watch = Stopwatch()
     var notes: [String] = []
     let found = try findResident(threads: 2, keepPercent: 0, &watch, &notes)
-    let warm = found.map { withOwed($0.resident, &notes) } ?? []
+    let warm =
+      if let found {
+        try withOwed(found.resident, &notes, for: "save", unless: { agent.stop.isRaised })
+      } else { [LeafManifest.Table]() }
     if found != nil, let reason = ManifestWriting(warm, home: agent.home).failure() {
       throw StepFailure("manifest", reason)
     }
