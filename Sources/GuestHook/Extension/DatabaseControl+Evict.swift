@@ -15,16 +15,14 @@ extension DatabaseControl {
   private static let sampleSize = 64
   /// Milliseconds between two looks at the sample, which cost the engine as much as any search.
   private static let pollInterval: Int32 = 20
-  /// Long enough for what is freed to lie side by side in the allocator when it gives it back: each range
-  /// costs a mapping and a TLB flush of the whole process.
-  private static let purgeInterval: UInt64 = 250_000_000
   /// A dirty leaf is written by the first visit and evicted by the second; the rest is in use.
   private static let passes = 3
 
   /// Evicts leaf by leaf, so that the small cache afterwards finds nothing to do: the program's threads
   /// are made to help where a cache is too full, and wait for it.
   func evictByKey(
-    _ found: Found, threads: Int, catching window: HoldWindow?, _ watch: inout Stopwatch
+    _ found: Found, threads: Int, catching window: HoldWindow?, _ pace: inout PurgePace,
+    _ watch: inout Stopwatch
   ) {
     guard let hold, engine.evictsByKey else { return }
     let stop = Signal()
@@ -32,13 +30,10 @@ extension DatabaseControl {
       let eviction = LeafEviction(
         of: found.leaving, home: agent.home, engine: engine, hold: hold, threads: threads,
         stop: stop)
-      // What is freed is caught while the rest is evicted.
-      var purged = monotonicNanoseconds()
       while !eviction.join(milliseconds: DatabaseControl.pollInterval) {
         if isGivenUp { stop.raise() }
-        guard monotonicNanoseconds() - purged > DatabaseControl.purgeInterval else { continue }
-        giveBackFree(window)
-        purged = monotonicNanoseconds()
+        // What is freed is caught while the rest is evicted.
+        giveBackFree(window, &pace)
       }
       if eviction.met <= found.leavingCount / 100 || isGivenUp { break }
     }
@@ -49,7 +44,8 @@ extension DatabaseControl {
   /// of that size keeps are allowed to stay.
   func evict(
     _ found: Found?, from usage: CacheUsage, to budget: CacheBudget,
-    catching window: HoldWindow?, _ watch: inout Stopwatch, _ notes: inout [String]
+    catching window: HoldWindow?, _ pace: PurgePace, _ watch: inout Stopwatch,
+    _ notes: inout [String]
   ) {
     // Where leaves are not listed, only bytes tell how far their eviction has come.
     let listed = found.flatMap { $0.isComplete ? $0 : nil }
@@ -60,7 +56,8 @@ extension DatabaseControl {
           hold: $0)
       }
     }
-    var looks = Looks(end: monotonicNanoseconds() + DatabaseControl.evictionLimit, window: window)
+    var looks = Looks(
+      end: monotonicNanoseconds() + DatabaseControl.evictionLimit, window: window, pace: pace)
     repeat {
       // The engine may have taken a larger size only.
       let size = smallCache?.size ?? usage.limit
@@ -96,7 +93,7 @@ extension DatabaseControl {
     let end: UInt64
     /// Catches what the allocator gives back meanwhile.
     let window: HoldWindow?
-    var purged = monotonicNanoseconds()
+    var pace: PurgePace
     var areOver: Bool { monotonicNanoseconds() > end }
   }
 
@@ -114,16 +111,16 @@ extension DatabaseControl {
   }
 
   private func pause(_ looks: inout Looks) {
-    if monotonicNanoseconds() - looks.purged > DatabaseControl.purgeInterval {
-      looks.purged = monotonicNanoseconds()
-      giveBackFree(looks.window)
-    }
+    giveBackFree(looks.window, &looks.pace)
     agent.stop.wait(milliseconds: DatabaseControl.pollInterval)
   }
 
-  /// Has the allocator give back what it keeps, to the window or else to the kernel.
-  private func giveBackFree(_ window: HoldWindow?) {
+  /// Has the allocator give back what it keeps, to the window or else to the kernel, where its turn has come.
+  private func giveBackFree(_ window: HoldWindow?, _ pace: inout PurgePace) {
+    let begin = monotonicNanoseconds()
+    guard pace.isDue(at: begin) else { return }
     if let window { window.purge() } else { hold?.purge() }
+    pace.purged(from: begin, until: monotonicNanoseconds())
   }
 
   /// Has the allocator give back all that it keeps, until it does.

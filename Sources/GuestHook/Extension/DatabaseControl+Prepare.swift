@@ -36,11 +36,12 @@ extension DatabaseControl {
     let window = openWindow(mark: mark, for: usage, &notes)
     do throws(StepFailure) {
       isPrepared = true
-      if let found { evictByKey(found, threads: threads, catching: window, &watch) }
+      var pace = PurgePace(now: monotonicNanoseconds())
+      if let found { evictByKey(found, threads: threads, catching: window, &pace, &watch) }
       // Nobody waits for the rest of a migration that is over, and what has left is read back at RESUME.
       if !isGivenUp {
         try shrink(to: budget, &notes)
-        evict(found, from: usage, to: budget, catching: window, &watch, &notes)
+        evict(found, from: usage, to: budget, catching: window, pace, &watch, &notes)
       }
       let left = isGivenUp ? nil : purge(found, threads: threads, catching: window, &watch)
       if window?.hasClosedEarly == true {
