@@ -83,6 +83,15 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
     #expect(found.bytesByKind.reduce(0) { $0 + $1.bytes } == found.bytes)
   }
 
+  /// A multifd header's length follows from the size.
+  @Test(arguments: [0, -1, -4096, 1, 2, 3, 512, 4095, 131_072, .max])
+  func aDescriptionWithAPageSizeThatNoTargetHasIsDamageBesideMultifdToo(size: Int) throws {
+    let main = SampleStream.multifdPerSection(description: size)
+    let problem = try #require(try inspect(main.bytes, MultifdStream.modern().bytes).problem)
+    #expect(problem.offset == UInt64(try #require(main.bytes.lastIndex(of: 0x06))))
+    #expect(problem.sentence.contains("names pages of \(size) bytes, which no target has"))
+  }
+
   @Test func aPageOutsideTheAnnouncedBlocksIsNamedWithItsFile() throws {
     var stream = MultifdStream(channel: 0)
     stream.sync()

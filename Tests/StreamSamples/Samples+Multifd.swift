@@ -26,7 +26,9 @@ extension SampleStream {
   }
 
   /// Up to 8.0, or its machine types: each body's EOS is the marker, and zero pages go here.
-  static func multifdPerSection() -> SampleStream {
+  ///
+  /// - Parameter description: the page size that the description names; nil for the stream's own.
+  public static func multifdPerSection(description pageSize: Int? = nil) -> SampleStream {
     var build = StreamBuilder("multifd, synchronised after each section", pageBits: 12)
     build.begin()
     build.startRAM([ram, rom])
@@ -39,7 +41,8 @@ extension SampleStream {
     build.endOfSection()
     build.reopen(3, id: 2)
     build.endOfSection()
-    build.tail()
+    build.tail(description: false)
+    build.description(devices: ["timer", "cpu_common"], pageSize: pageSize)
     return build.sample
   }
 

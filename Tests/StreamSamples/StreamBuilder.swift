@@ -216,10 +216,12 @@ public struct StreamBuilder {
   }
 
   /// The JSON at the end that lists the devices.
-  public mutating func description(devices: [String]) {
+  ///
+  /// - Parameter pageSize: the stream's own where it is nil.
+  public mutating func description(devices: [String], pageSize: Int? = nil) {
     let list = devices.map { "{\"name\": \"\($0)\", \"instance_id\": 0, \"version\": 2}" }
     let text =
-      "{\"page_size\": \(sample.pageSize), \"devices\": [\(list.joined(separator: ", "))]}"
+      "{\"page_size\": \(pageSize ?? sample.pageSize), \"devices\": [\(list.joined(separator: ", "))]}"
     put(0x06)
     put(integer: UInt32(text.utf8.count))
     put(Array(text.utf8))

@@ -86,6 +86,10 @@ for (index, stream) in channels.enumerated() { write([stream.bytes], "multifd-\(
 for (index, main) in SampleStream.multifdMains.enumerated() {
   write([main.bytes, MultifdStream.modern().bytes], "main-and-multifd-\(index)")
 }
+for size in [0, -1, 3] {
+  let main = SampleStream.multifdPerSection(description: size)
+  write([main.bytes, MultifdStream.modern().bytes], "page-size-\(size)-and-multifd")
+}
 write(
   [SampleStream.postCopy().bytes, SampleStream.preempt(pageBits: 10).bytes], "main-and-preempt")
 write([SampleStream.postCopy().bytes, SampleStream.preemptWithoutPages().bytes], "main-and-none")

@@ -51,10 +51,10 @@ struct DeviceStates {
     }
     if let found = findDescription() {
       descriptionBytes = UInt64(found.range.count)
-      pageSize = found.content.pageSize
       find(
         found.content.devices.filter { !stream.early.contains($0.name) },
         before: found.range.lowerBound - 1)
+      take(pageSize: found.content.pageSize, at: found.range.lowerBound)
       readCheckpoints(from: found.range.upperBound)
     } else if stream.bytesAfter > 0 {
       fail(
@@ -87,6 +87,18 @@ struct DeviceStates {
         (suppress-vmdesc), so it cannot be known whether they are whole
         """)
     }
+  }
+
+  /// A multifd packet's header is as long as the size makes it, so one that no target has must not be used.
+  private mutating func take(pageSize size: Int?, at position: Int) {
+    guard let size else { return }
+    guard (1024...65536).contains(size), size.nonzeroBitCount == 1 else {
+      guard problem == nil else { return }
+      return fail(
+        at: position,
+        "the description of the device states names pages of \(size) bytes, which no target has")
+    }
+    pageSize = size
   }
 
   private mutating func readCheckpoints(from position: Int) {
