@@ -18,6 +18,9 @@ extension StreamEditor {
     if case .forward(let count, then: .element) = state { count } else { 0 }
   }
 
+  /// All of PACKAGED has come: from here on a destination waits for a recovery where the connection breaks.
+  public var hasWholePackage: Bool { packageEnd.map { $0 <= counters.bytesIn } ?? false }
+
   /// Bytes after a page record's header; nil where more input is needed to tell.
   ///
   /// - Parameter kind: PAGE or ZERO; of a reader also XBZRLE, a byte 1, a 16-bit length and a delta

@@ -190,6 +190,7 @@ extension StreamEditor {
       passedSwitchover = true
       let blob = UInt64(input.bigEndian(UInt32.self, at: position + 5))
       take(9, &position, &edits)
+      packageEnd = counters.bytesIn + UInt64(position) + blob
       counters.commandBytes += 9 + blob
       state = .forward(blob, then: .element)
     case StreamFormat.Command.postcopyRAMDiscard:

@@ -88,6 +88,8 @@ public struct StreamEditor: ~Copyable {
   public internal(set) var assumesPageSize = false
   /// A name that no list of blocks has announced becomes a block.
   var learnsBlocks = false
+  /// Offset in the stream after what PACKAGED carries.
+  var packageEnd: UInt64?
   /// The stop that has been reported and is to be passed by the next call.
   var passing: StopPoint?
 

@@ -178,6 +178,67 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
     #expect(alone.sentence.contains("post-copy recovery") && alone.offset == 0)
   }
 
+  /// From PACKAGED on the destination waits for a recovery; before, there is none to come.
+  @Test func aConnectionThatBrokeAndWasRecoveredIsNoDamageAfterPackaged() throws {
+    let main = SampleStream.postCopy().bytes
+    let recovery = SampleStream.recovery().bytes
+    // PING 4 stands right behind it.
+    let after = try #require(
+      main.indices.last { main[$0...].starts(with: [8, 0, 2, 0, 4, 0, 0, 0, 4]) })
+    for cut in [after - 15, after - 14, after - 1] + Array(after..<main.count) {
+      let found = try inspect(recovery, Array(main[..<cut]))
+      #expect(found.isComplete == (cut >= after), "cut at \(cut)")
+      let channel = try #require(found.channels.last)
+      #expect(channel.problem?.offset == UInt64(cut) && channel.recovered == (cut >= after))
+    }
+    for (cut, isSaid) in [(after - 1, false), (after, true)] {
+      let text = try inspect(recovery, Array(main[..<cut])).text
+      #expect(text.contains("connections that broke and were recovered") == isSaid)
+    }
+    // Nothing has gone on from it.
+    #expect(try !inspect(Array(main.dropLast())).isComplete)
+  }
+
+  @Test func aRecoveryThatIsCutIsNoDamageWhereAnotherEndsTheMigration() throws {
+    let main = Array(SampleStream.postCopy().bytes.dropLast(40))
+    let recovery = SampleStream.recovery().bytes
+    for cut in Array(4..<40) + stride(from: 40, to: recovery.count, by: 7) {
+      let broken = Array(recovery[..<cut])
+      let alone = try inspect(main, broken)
+      #expect(!alone.isComplete && alone.channels.allSatisfy { !$0.recovered }, "cut at \(cut)")
+      let found = try inspect(main, broken, recovery)
+      #expect(found.isComplete, "cut at \(cut): \(found.problem?.line ?? "")")
+      #expect(found.channels.map(\.recovered) == [true, true, false])
+    }
+  }
+
+  @Test func aPreemptChannelThatIsCutBelongsToAConnectionThatBroke() throws {
+    let main = Array(SampleStream.postCopy().bytes.dropLast(40))
+    let recovery = SampleStream.recovery().bytes
+    let preempt = SampleStream.preempt(ends: true, pageBits: 10).bytes
+    for cut in Array(4..<40) + stride(from: 40, to: preempt.count, by: 7) {
+      let broken = Array(preempt[..<cut])
+      #expect(try inspect(main, broken, recovery).isComplete, "cut at \(cut)")
+      #expect(try inspect(recovery, preempt, main, broken).isComplete, "cut at \(cut)")
+    }
+    // The recovery's own cannot be cut too.
+    let broken = Array(preempt.dropLast())
+    let found = try inspect(main, broken, recovery, broken)
+    #expect(found.problem?.sentence == "the channel ends inside a record")
+    #expect(found.problem?.file == found.channels[1].file)
+    #expect(found.channels.map(\.recovered) == [true, false, false, false])
+  }
+
+  @Test func whatIsMalformedInAConnectionThatBrokeStaysDamage() throws {
+    let main = SampleStream.postCopy().bytes
+    let recovery = SampleStream.recovery().bytes
+    let preempt = SampleStream.preempt(ends: true, pageBits: 10).bytes
+    let end = main.count - 1
+    let found = try inspect(Array(main[..<end]) + [0x55], recovery)
+    #expect(found.problem?.offset == UInt64(end) && found.channels.allSatisfy { !$0.recovered })
+    #expect(try !inspect(main, preempt + [0], recovery).isComplete)
+  }
+
   @Test func anythingUnknownAfterTheSwitchoverIsSaid() throws {
     var build = StreamBuilder("post-copy and more")
     build.begin()

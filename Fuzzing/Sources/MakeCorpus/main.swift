@@ -94,6 +94,13 @@ write(
   [SampleStream.postCopy().bytes, SampleStream.preempt(pageBits: 10).bytes], "main-and-preempt")
 write([SampleStream.postCopy().bytes, SampleStream.preemptWithoutPages().bytes], "main-and-none")
 write([SampleStream.postCopy().bytes, SampleStream.recovery().bytes], "main-and-recovery")
+for cut in [1, 2000] {
+  write(
+    [
+      Array(SampleStream.postCopy().bytes.dropLast(cut)),
+      Array(SampleStream.preempt(pageBits: 10).bytes.dropLast(cut)), SampleStream.recovery().bytes,
+    ], "broken-\(cut)-and-recovery")
+}
 write([SampleStream.preempt(ends: true).bytes], "preempt")
 
 let migration = MigrationID(high: 1, low: 2)

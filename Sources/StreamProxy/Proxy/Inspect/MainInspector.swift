@@ -86,7 +86,7 @@ final class MainInspector {
     let end = file.offset + UInt64(file.count)
     var inspection = StreamInspection(
       editor, tail: states,
-      problem: problem(editor, end: end, isPreempt: isPreempt, leftOver: file.count))
+      problem: problem(editor, end: end, kind: kind, leftOver: file.count))
     if isPreempt {
       // Requested pages come in any order: there are no rounds.
       inspection.rounds = []
@@ -109,7 +109,7 @@ final class MainInspector {
   }
 
   private static func problem(
-    _ editor: borrowing StreamEditor, end: UInt64, isPreempt: Bool, leftOver: Int
+    _ editor: borrowing StreamEditor, end: UInt64, kind: String, leftOver: Int
   ) -> StreamInspection.Problem? {
     let cannotFollow = "the stream cannot be followed from here on"
     if let reason = editor.bypassReason {
@@ -119,15 +119,19 @@ final class MainInspector {
       return .init(offset: unread.offset, sentence: "\(cannotFollow): \(unread.reason)")
     }
     // It ends by its close, between two records, or after an EOS.
-    if isPreempt {
+    if kind == "postcopy-preempt" {
       let after = editor.counters.rawBytes
       guard after == 0 else {
         return .init(
           offset: end - after, sentence: "the channel goes on after the record that ends it")
       }
-      return leftOver == 0 ? nil : .init(offset: end, sentence: "the channel ends inside a record")
+      return leftOver == 0
+        ? nil : .init(offset: end, sentence: "the channel ends inside a record", isBreak: true)
     }
-    if let truncation = editor.truncation() { return .init(offset: end, sentence: truncation) }
+    if let truncation = editor.truncation() {
+      return .init(
+        offset: end, sentence: truncation, isBreak: kind == "recovery" || editor.hasWholePackage)
+    }
     // Post-copy: nothing has forbidden the end of the stream where it stands.
     guard editor.counters.ramEnded || editor.isBackgroundSnapshot else {
       return .init(

@@ -142,6 +142,7 @@ extension RecordedChannel {
     case .recovery: .recovery
     case .multifd: .multifd
     case .encrypted: .encrypted
+    case .pageRecord where head.count < 8: .preempt  // Cut inside its first word.
     case .pageRecord, .other: beginsWithPageRecord || carriedNoPage ? .preempt : .unknown
     }
   }
@@ -154,8 +155,9 @@ extension RecordedChannel {
   /// continues one: low bits of the first word, which the smallest page leaves for flags, and behind
   /// it a name's length (`ram.c:save_page_header`).
   private var beginsWithPageRecord: Bool {
-    guard head.count >= 10 else { return false }
+    guard head.count >= 8 else { return false }
     let flags = (UInt16(head[6]) << 8 | UInt16(head[7])) & 0x3ff
-    return (flags == 0x008 || flags == 0x002) && head[8] > 0
+    // It may be cut before the name.
+    return (flags == 0x008 || flags == 0x002) && (head.count == 8 || head[8] > 0)
   }
 }

@@ -9,6 +9,9 @@ extension StreamInspection {
     public var kind: String
     public var bytes: UInt64
     public var problem: Problem?
+    /// The problem is that the connection broke, and a post-copy recovery has brought the migration to its
+    /// end.
+    public var recovered = false
     public var pages: Pages
     /// Blocks of which it carries pages.
     public var blocks: [BlockPages]

@@ -8,6 +8,11 @@ extension StreamInspection {
           + (returnPath ? "return path" : "no return path") + (mode.map { ", \($0)" } ?? ""))
     }
     lines += channelTables
+    let broken = channels.filter(\.recovered)
+    if !broken.isEmpty { lines += ["", "connections that broke and were recovered"] }
+    lines += broken.compactMap { channel in
+      channel.problem.map { "  \(channel.file), \($0.line)" }
+    }
     lines += table(
       "RAM blocks", ["name", "bytes", "host page size", "region address"] + pageKinds,
       blocks.map {

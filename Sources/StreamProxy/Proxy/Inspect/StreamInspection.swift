@@ -80,6 +80,10 @@ public struct StreamInspection: Encodable, Sendable {
     public var sentence: String
     /// In which of several recorded channels.
     public var file: String?
+    /// The channel only ends too early, and where a post-copy recovery can have gone on.
+    var isBreak = false
+
+    private enum CodingKeys: CodingKey { case offset, sentence, file }
   }
 
   public var bytes: UInt64

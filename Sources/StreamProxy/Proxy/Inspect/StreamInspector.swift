@@ -39,7 +39,9 @@ public enum StreamInspector {
         case .unknown: try MainInspector.read(file, kind: "unknown").inspection
         }
     }
-    return sum(found.compactMap(\.self), main: main)
+    var read = found.compactMap(\.self)
+    forgiveBreaks(&read)
+    return sum(read, main: main)
   }
 
   private static func recovery(
