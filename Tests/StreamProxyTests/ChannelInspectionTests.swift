@@ -6,6 +6,10 @@ import Testing
 
 /// Inspects channels that have been put into files, in the given order.
 private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
+  try inspect(channels)
+}
+
+private func inspect(_ channels: [[UInt8]]) throws -> StreamInspection {
   let files = channels.map { _ in
     FileManager.default.temporaryDirectory
       .appending(path: "leafcutter-\(UUID().uuidString).stream")
@@ -113,6 +117,46 @@ private func inspect(_ channels: [UInt8]...) throws -> StreamInspection {
         #expect(problem == nil, "cut at \(cut)")
       } else {
         #expect(problem?.offset == UInt64(cut), "cut at \(cut)")
+      }
+    }
+  }
+
+  /// Which QEMU synchronises together.
+  @Test func aMultifdChannelCutBetweenPacketsIsSeenBesideAnotherOne() throws {
+    let main = SampleStream.multifdMarkers(pageBits: 12).bytes
+    let whole = MultifdStream.modern(channel: 0).bytes
+    let other = MultifdStream.modern(channel: 1).bytes
+    let (page, header, device) = (4096, 1344, 276 + 40)
+    let synchronisations = [
+      64: 0, 64 + header: 1, 64 + 2 * header + 3 * page: 1,
+      64 + 2 * header + 3 * page + device: 1, whole.count - 2 * header - page: 2,
+      whole.count - header: 2,
+    ]
+    for (cut, count) in synchronisations {
+      for found in [
+        try inspect(main, whole, Array(other[..<cut])), try inspect(whole, Array(other[..<cut])),
+      ] {
+        let problem = try #require(found.problem, "cut at \(cut)")
+        #expect(problem.offset == UInt64(cut) && problem.file == found.channels.last?.file)
+        #expect(problem.sentence.contains("it has \(count) of the 3 synchronisations"))
+        #expect(found.channels.last?.problem?.sentence == problem.sentence)
+      }
+      // By itself it cannot be told.
+      #expect(try inspect(main, Array(other[..<cut])).isComplete)
+    }
+  }
+
+  @Test func multifdChannelsWithAsManySynchronisationsAreComplete() throws {
+    for channels in [
+      [MultifdStream.old(channel: 0), .old(channel: 1), .modern(channel: 2)],
+      [.compressed(.zlib), .compressed(.zstd)],
+    ] {
+      // What a channel carries after the last of them is its own affair.
+      var more = channels[0]
+      more.deviceState("0000:00:03.0/vfio", [1, 2, 3])
+      for main in SampleStream.multifdMains {
+        let found = try inspect([main.bytes, more.bytes] + channels.dropFirst().map(\.bytes))
+        #expect(found.isComplete, "\(found.problem?.line ?? "")")
       }
     }
   }

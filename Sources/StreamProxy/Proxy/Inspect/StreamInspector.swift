@@ -41,6 +41,7 @@ public enum StreamInspector {
     }
     var read = found.compactMap(\.self)
     forgiveBreaks(&read)
+    compareSynchronisations(&read)
     return sum(read, main: main)
   }
 
