@@ -44,6 +44,18 @@ public enum MultifdHeader: Equatable, Sendable {
   /// The longest header of any target.
   public static let maximumLength = MultifdFormat.headerLength(pageSize: 1024)
 
+  /// What a channel of x-multifd begins with (2.11 to 3.1): magic, version, UUID and the channel's number. The
+  /// first packet, of another layout than today's, follows at once.
+  public static let oldGreetingLength = 25
+
+  /// Whether the beginning of a channel is one of x-multifd; nil where more input is needed to tell.
+  public static func isOld(_ input: RawSpan) -> Bool? {
+    guard input.byteCount >= oldGreetingLength + 8 else { return nil }
+    // Today's greeting has zeros here.
+    return input.bigEndian(UInt32.self, at: oldGreetingLength) == MultifdFormat.magic
+      && input.bigEndian(UInt32.self, at: oldGreetingLength + 4) == MultifdFormat.version
+  }
+
   /// Reads the header at the beginning of `input`.
   ///
   /// - Parameters:

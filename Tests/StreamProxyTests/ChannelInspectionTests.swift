@@ -108,6 +108,22 @@ private func inspect(_ channels: [[UInt8]]) throws -> StreamInspection {
     #expect(problem.line.contains("\(problem.file ?? "-"), at byte \(64 + 1344): "))
   }
 
+  @Test func aMultifdChannelOfQEMUBefore4IsNamed() throws {
+    let greeting = Array(MultifdStream(channel: 1).bytes.prefix(25))
+    // Magic and version, flags, and what else there was.
+    let packet = Array(greeting.prefix(8)) + [UInt8](repeating: 0, count: 4096)
+    for bytes in [greeting, greeting + packet, greeting + packet.prefix(8)] {
+      let problem = try #require(try inspect(bytes).problem)
+      #expect(problem.sentence == "x-multifd of QEMU before 4.0 is not followed")
+      #expect(problem.offset == 25)
+    }
+    // Less tells nothing, and today's greeting may be cut too.
+    for bytes in [Array(greeting.dropLast()), greeting + packet.prefix(7), greeting + [0]] {
+      let problem = try #require(try inspect(bytes).problem)
+      #expect(problem.sentence == "the channel ends inside a header that needs 64 bytes")
+    }
+  }
+
   @Test func aMultifdChannelCutAnywhereButBetweenPacketsIsNotTakenForComplete() throws {
     let bytes = MultifdStream.modern().bytes
     let whole: Set = [64, 64 + 1344, bytes.count]

@@ -29,6 +29,11 @@ struct MultifdInspector {
 
   /// What the channel ends with that it should not, or nil.
   private mutating func follow() throws(SystemError) -> StreamInspection.Problem? {
+    if try isOld() {
+      return .init(
+        offset: UInt64(MultifdHeader.oldGreetingLength),
+        sentence: "x-multifd of QEMU before 4.0 is not followed")
+    }
     var isFirst = true
     while true {
       let offset = file.offset
@@ -70,6 +75,16 @@ struct MultifdInspector {
             offset: file.offset, sentence: "the channel ends inside what a packet carries")
         }
       }
+    }
+  }
+
+  /// Whether it is a channel of x-multifd, as it was before 4.0.
+  private func isOld() throws(SystemError) -> Bool {
+    while true {
+      // Borrowed for the call only.
+      if let isOld = unsafe MultifdHeader.isOld(file.bytes.bytes) { return isOld }
+      // Today's begins with more bytes at once, so it does not end here.
+      guard try file.readMore() else { return file.count == MultifdHeader.oldGreetingLength }
     }
   }
 
