@@ -56,6 +56,15 @@ struct HoldAreaTests {
     #expect(held.present == 8000)
   }
 
+  @Test func whatIsNotPinnedInTimeGoesBack() throws {
+    let library = try HoldLibraryInProcess()
+    let mark = try MarkPageWriter(migration: .random())
+    let held = try library.hold(
+      bytes: HoldAreaTests.bytes, mark: mark.memory, longest: 0, failure: ETIME)
+    defer { try? library.release() }
+    #expect(held.pinned.isEmpty && held.present == 0 && held.pagesLeft == 0)
+  }
+
   @Test func noMoreIsCaughtThanTheCallerAllows() throws {
     let library = try HoldLibraryInProcess()
     let mark = try MarkPageWriter(migration: .random())

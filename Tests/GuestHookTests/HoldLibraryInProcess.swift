@@ -8,7 +8,7 @@ import Glibc
   private typealias Function = @convention(c) () -> Int32
   private typealias Open = @convention(c) (Int, Int, Int) -> Int32
   private typealias Pieces = @convention(c) (UnsafeMutableRawPointer?, Int) -> Int
-  private typealias Pin = @convention(c) (Int) -> Int32
+  private typealias Pin = @convention(c) (Int, UInt64) -> Int32
   private typealias Switch = @convention(c) (Int32) -> Void
   private typealias SetMark = @convention(c) (Int32) -> Int32
   private typealias Advise = @convention(c) (UnsafeMutableRawPointer?, Int, Int32) -> Int32
@@ -63,11 +63,13 @@ import Glibc
   ///   - most: bytes that may be caught.
   ///   - filling: bytes that may be taken to fill holes.
   ///   - piece: bytes that are pinned together at most.
-  ///   - failure: what pinning fails with.
+  ///   - longest: nanoseconds that pinning may take.
+  ///   - failure: what it fails with.
   ///   - other: memory that is given back before, if any.
   func hold(
     bytes: Int, mark: Descriptor, hole: Int = .max, most: Int = .max, filling: Int = 0,
-    piece: Int = 32 << 20, failure: Int32 = 0, before other: UnusualMemory? = nil
+    piece: Int = 32 << 20, longest: UInt64 = 60_000_000_000, failure: Int32 = 0,
+    before other: UnusualMemory? = nil
   ) throws -> Held {
     // A new private mapping, which the library moves away from.
     let memory = unsafe mmap(
@@ -96,7 +98,7 @@ import Glibc
     }
     try check(unsafe function("madvise", Advise.self)(memory, bytes, MADV_DONTNEED), "give back")
     try check(function("leafcutter_hold_close", Function.self)(), "close the window")
-    let reason = function("leafcutter_hold_pin", Pin.self)(piece)
+    let reason = function("leafcutter_hold_pin", Pin.self)(piece, longest)
     if reason != failure { try check(reason, "pin") }
     let most = 10_000
     var pieces = [(address: UInt64, length: UInt64)](repeating: (0, 0), count: most)

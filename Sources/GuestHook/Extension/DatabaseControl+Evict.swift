@@ -117,9 +117,15 @@ extension DatabaseControl {
 
   /// Has the allocator give back what it keeps, to the window or else to the kernel, where its turn has come.
   private func giveBackFree(_ window: HoldWindow?, _ pace: inout PurgePace) {
-    let begin = monotonicNanoseconds()
+    var begin = monotonicNanoseconds()
     guard pace.isDue(at: begin) else { return }
-    if let window { window.purge() } else { hold?.purge() }
+    if let window {
+      window.purge()
+      // Its time is that of moving frames, which has to be done sooner or later, and sooner is beside the eviction.
+      begin = monotonicNanoseconds()
+    } else {
+      hold?.purge()
+    }
     pace.purged(from: begin, until: monotonicNanoseconds())
   }
 

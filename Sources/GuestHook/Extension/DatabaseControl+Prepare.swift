@@ -8,6 +8,8 @@ extension DatabaseControl {
   /// io_uring's limit for one buffer.
   private static let largestPiece = 1 << 30
   private static let fewPieces = 2048
+  /// In nanoseconds: a prepare has to come to its end within the proxy's patience, 60 s by itself.
+  private static let longestPin: UInt64 = 20_000_000_000
   private static let addressSpace =
     "the process is granted no more address space (vm.overcommit_memory=2, or RLIMIT_AS)"
 
@@ -164,13 +166,16 @@ extension DatabaseControl {
       try hold.pin(
         pieceBytes: min(
           max(DatabaseControl.pieceBytes, moved / DatabaseControl.fewPieces),
-          DatabaseControl.largestPiece))
+          DatabaseControl.largestPiece),
+        longest: DatabaseControl.longestPin)
     } catch {
       // What is pinned is held; the library has given the rest back.
       let pinned = hold.statistics.pinned_bytes >> 20
       let remedy =
         switch error.code {
         case ENOMEM: "; raise the database's RLIMIT_MEMLOCK"
+        case ETIME:
+          "; with huge pages pinning takes the longer the more is pinned: start the database without them"
         case ENOSPC: "; what the allocator gives back lies in too many pieces"
         default: ""
         }

@@ -67,8 +67,8 @@ import HookLink
   /// Bytes of free memory that the allocator keeps all the same; 0 where it does not tell.
   var keptFree: Int { functions.kept_free() }
 
-  func pin(pieceBytes: Int) throws(EngineError) {
-    try check(functions.pin(pieceBytes), "pin the held memory")
+  func pin(pieceBytes: Int, longest nanoseconds: UInt64) throws(EngineError) {
+    try check(functions.pin(pieceBytes, nanoseconds), "pin the held memory")
   }
 
   /// What is pinned, or nil where nothing is.

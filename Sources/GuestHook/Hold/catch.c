@@ -3,7 +3,6 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hold_area.h"
@@ -14,12 +13,6 @@
 #define MAXIMUM_HOLES 64
 /* Holes are filled, and must not cost more than a small part of what is held. */
 #define PRESENT_PER_HOLE 8
-
-static uint64_t now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 /* Runs of present pages with small holes between them, which are moved together. */
 struct group {
@@ -102,10 +95,10 @@ void hold_catch(uintptr_t start, size_t length) {
   atomic_fetch_add(&hold.catching, 1);
   /* Asked again now that leafcutter_hold_close would wait for us. */
   if (hold_window_is_open()) {
-    uint64_t began = now_ns();
+    uint64_t began = hold_now();
     atomic_fetch_add_explicit(&hold.calls, 1, memory_order_relaxed);
     catch_range(start & ~(HOLD_PAGE - 1), (start + length + HOLD_PAGE - 1) & ~(HOLD_PAGE - 1));
-    atomic_fetch_add_explicit(&hold.nanoseconds, now_ns() - began, memory_order_relaxed);
+    atomic_fetch_add_explicit(&hold.nanoseconds, hold_now() - began, memory_order_relaxed);
   }
   atomic_fetch_sub(&hold.catching, 1);
   errno = saved;

@@ -18,6 +18,12 @@
 
 struct hold_state hold = {.uffd = -1, .pagemap = -1};
 
+uint64_t hold_now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 bool hold_window_is_open(void) {
   atomic_int *gate = atomic_load_explicit(&hold.gate, memory_order_acquire);
   /* In one order with `catching`, or leafcutter_hold_close could miss a thread that still finds it open. */

@@ -63,6 +63,9 @@ HOLD_HIDDEN uintptr_t hold_remap(uintptr_t source, size_t length);
  * no such table (pin.c). */
 HOLD_HIDDEN int hold_check_ring(void);
 
+/* CLOCK_MONOTONIC in nanoseconds. */
+HOLD_HIDDEN uint64_t hold_now(void);
+
 /* The next runs of present pages of [*from, end) that are neither of a file nor the zero page; *from
  * moves on. Returns how many runs were written, or a negative errno. */
 HOLD_HIDDEN int hold_scan(int pagemap, uintptr_t *from, uintptr_t end, struct page_region *runs,

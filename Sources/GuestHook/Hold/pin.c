@@ -22,6 +22,7 @@ static struct {
   int count; /* slots in use, released ones included */
   struct leafcutter_hold_piece pieces[MAXIMUM_PIECES];
   uintptr_t pinned_to; /* everything of the area below is pinned or was empty */
+  uint64_t deadline;   /* of this call of leafcutter_hold_pin, on the monotonic clock */
 } pins = {.ring = -1};
 
 /* A table of empty slots (Linux 5.19), so that pieces can come and go one by one. */
@@ -91,6 +92,7 @@ static int pin_piece(uintptr_t start, size_t length) {
 
 static int pin_run(uintptr_t start, uintptr_t end, size_t piece_bytes) {
   while (start < end) {
+    if (hold_now() > pins.deadline) return ETIME;
     size_t length = end - start < piece_bytes ? end - start : piece_bytes;
     int failed = pin_piece(start, length);
     if (failed) return failed;
@@ -129,7 +131,7 @@ static void drop_unpinned(uintptr_t end) {
   pins.pinned_to = end;
 }
 
-int leafcutter_hold_pin(size_t piece_bytes) {
+int leafcutter_hold_pin(size_t piece_bytes, uint64_t longest) {
   uintptr_t start, end;
   int pagemap;
   if (!hold_used_area(&start, &end, &pagemap)) return EINVAL;
@@ -140,6 +142,7 @@ int leafcutter_hold_pin(size_t piece_bytes) {
     if (failed) return failed;
     pins.pinned_to = start;
   }
+  pins.deadline = hold_now() + longest;
   uintptr_t part, part_end;
   for (uintptr_t at = pins.pinned_to; hold_next_part(at, end, &part, &part_end); at = part_end) {
     /* What mremap has brought has the flags of where it came from. */

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "hold_area.h"
 #include "leafcutter_hold.h"
 
 static __thread int reads_apart;
@@ -40,18 +40,12 @@ void leafcutter_hold_get_read_times(struct leafcutter_hold_read_times *out) {
   out->begun = atomic_load(&begun);
 }
 
-static uint64_t now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 static ssize_t read_timed(int file, void *buffer, size_t count, off_t offset) {
   atomic_fetch_add_explicit(&begun, 1, memory_order_relaxed);
-  uint64_t start = now_ns();
+  uint64_t start = hold_now();
   ssize_t result = syscall(SYS_pread64, file, buffer, count, offset);
   int error = errno;
-  uint64_t end = now_ns();
+  uint64_t end = hold_now();
   atomic_fetch_add(&taken_ns, end > start ? end - start : 0);
   atomic_fetch_add(&ended, 1);
   errno = error;

@@ -95,7 +95,7 @@ struct leafcutter_hold_functions {
   leafcutter_refuse_reads refuse_reads;
   int (*open)(size_t capacity, size_t most, size_t filling);
   int (*close)(void);
-  int (*pin)(size_t piece_bytes);
+  int (*pin)(size_t piece_bytes, uint64_t longest);
   size_t (*pieces)(struct leafcutter_hold_piece *out, size_t max);
   int (*ring)(void);
   int (*release)(void);

@@ -22,7 +22,7 @@
 extern "C" {
 #endif
 
-#define LEAFCUTTER_HOLD_ABI 5
+#define LEAFCUTTER_HOLD_ABI 6
 
 struct leafcutter_hold_piece {
   uint64_t address; /* in this process */
@@ -87,8 +87,9 @@ int leafcutter_hold_close(void);
 
 /* Pins all that was caught since the last pin, in pieces of piece_bytes at most. What cannot be pinned (memory
  * that the program had made read-only) goes back to the kernel, and counts as a failure; where a limit is met,
- * all that is left goes back. */
-int leafcutter_hold_pin(size_t piece_bytes);
+ * or longest nanoseconds have passed (ETIME), all that is left goes back. For every huge page the kernel looks through all
+ * that the ring has pinned (io_uring/rsrc.c, headpage_already_acct), so the time grows with the square of that. */
+int leafcutter_hold_pin(size_t piece_bytes, uint64_t longest);
 
 /* Copies up to max pinned pieces to out, in the order of their buffer slots in the ring; returns how
  * many there are. */
