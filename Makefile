@@ -40,7 +40,7 @@ build = @log=$$(mktemp) && { swift build -c release $(1) >$$log 2>&1 \
 
 export LEAFCUTTER_STATE := $(STATE)
 
-.PHONY: help setup setup-demo setup-programs setup-bench programs host-programs guest-program store build build-guest install-host install-guest build-old-guest build-torture build-bench build-evaluation \
+.PHONY: help setup setup-demo setup-programs setup-bench programs build build-guest install-host install-guest build-old-guest build-torture build-bench build-evaluation \
   databases databases-in-guests nodes-in-guest demo downtime matrix torture bench bench-counts evaluation \
   evaluation-plots test races format
 
@@ -86,29 +86,17 @@ setup-programs:
 setup-bench:
 	@qemu-config/setup --quiet --bench
 
-host-programs:
+programs: setup-programs
 	@echo "building leafcutter, the WiredTiger extension and the hold library"
 	$(call build,--static-swift-stdlib --product leafcutter)
 	$(call build,--static-swift-stdlib --product leafcutter_wt)
 	$(call build,--static-swift-stdlib --product leafcutter_hold)
-
-guest-program:
 	@echo "building leafcutter-guest"
 	$(call build,--scratch-path .build-static -Xswiftc -static-executable --product leafcutter-guest)
 
-store:
-	@echo "building the demo's database program"
+build-guest: setup-demo programs
+	@echo "building the demo's guest"
 	$(call build,$(call package,$(DEMO_PACKAGE)) --static-swift-stdlib --product leafcutter-store)
-
-# A release build compiles one module after the other, and these have scratch paths of their own: two at a
-# time keep two processors busy.
-at_once = @$(MAKE) --no-print-directory -j2 $(1)
-
-programs: setup-programs
-	$(call at_once,host-programs guest-program)
-
-build-guest: setup-demo
-	$(call at_once,host-programs guest-program store)
 	@qemu-config/guest/build $(STATE)/kernel $(STATE)/guest $(GUEST_FILES)
 
 build: build-guest
