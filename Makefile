@@ -213,7 +213,7 @@ test: setup build-torture build-old-guest
 	@Tests/run $(call package,$(END_TO_END))
 	@Tests/run $(call package,$(TORTURE_PACKAGE))
 	@Tests/run $(call package,$(EVALUATION_PACKAGE))
-	@$(torture) --rounds 15 --seconds 120
+	@$(torture) --rounds 15 --seconds 60
 
 races:
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/races.suppressions" \
