@@ -52,12 +52,7 @@ import Testing
     build.endOfSection()
     build.reopen(3, id: 2)
     build.endOfSection()
-    try source.write(Array(build.sample.bytes[sent...]))
-    #expect(scene.destination?.awaitBytes(build.offset) == true)
-    scene.qmp.migration(is: "completed")
-    source.shutDownWriting()
-    #expect(source.awaitEnd())
-    #expect(proxy.awaitExit() == ExitStatus.completed, "\(proxy.words)")
+    try proxy.expectCompletion(scene, of: source, build.sample.bytes, sent: sent)
     #expect(proxy.words.components(separatedBy: "tried again").count == 2, "it is said once")
     for stranger in strangers { stranger.shutDown() }
   }

@@ -74,12 +74,7 @@ import Testing
     #expect(proxy.isRunning)
     build.reopen(3, id: 2)
     build.endOfSection()
-    try source.write(Array(build.sample.bytes[sent...]))
-    #expect(scene.destination?.awaitBytes(build.offset) == true)
-    scene.qmp.migration(is: "completed")
-    source.shutDownWriting()
-    #expect(source.awaitEnd())
-    #expect(proxy.awaitExit() == ExitStatus.completed, "\(proxy.words)")
+    try proxy.expectCompletion(scene, of: source, build.sample.bytes, sent: sent)
   }
 
   /// nohup(1), and shells that start something in the background.

@@ -45,6 +45,17 @@ final class ProxyProgram {
     return process.terminationStatus
   }
 
+  /// Has the source send all of `stream` but the `sent` bytes that it has sent, and end well; expects that it is
+  /// carried to its end.
+  func expectCompletion(_ scene: Scene, of source: Socket, _ stream: [UInt8], sent: Int) throws {
+    try source.write(Array(stream[sent...]))
+    #expect(scene.destination?.awaitBytes(stream.count) == true)
+    scene.qmp.migration(is: "completed")
+    source.shutDownWriting()
+    #expect(source.awaitEnd())
+    #expect(awaitExit() == ExitStatus.completed, "\(words)")
+  }
+
   func end() {
     if process.isRunning { send(SIGKILL) }
     process.waitUntilExit()
