@@ -27,6 +27,9 @@ public struct MarkPage: Equatable, Sendable {
     public static let verdict = 64
   }
 
+  /// What is zero in every copy that the guest has written: all behind the three words.
+  public static let zeroes = 56..<size
+
   /// What the holders promise. Any other word is a page that is not the mark (any more).
   public enum State: UInt64, Sendable {
     /// Every reported frame that was not revoked is still held.

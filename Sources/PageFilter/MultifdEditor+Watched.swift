@@ -24,9 +24,7 @@ extension MultifdEditor {
   public mutating func passMark(_ page: inout [UInt8]) {
     precondition(page.count == pageSize)
     lastMarkCopy = nil
-    guard let mark = watched.mark, let place = mark.identificationRange(inPageOf: pageSize),
-      page[place].elementsEqual(mark.identification)
-    else { return }
+    guard let mark = watched.mark, mark.recognises(page) else { return }
     lastMarkCopy = page
     counters.markCopies += 1
     page.replaceSubrange(

@@ -43,15 +43,13 @@ extension StreamEditor {
     markPassages += 1
     lastMarkSyncs = counters.multifdSyncs
     let body = position + headerLength
-    // The rule is made for 4 KiB; other targets' pages may be smaller.
-    guard isPage, let place = mark.identificationRange(inPageOf: targetPageSize),
-      input.bytes(body + place.lowerBound..<body + place.upperBound) == mark.identification
-    else {
+    let page = isPage ? input.bytes(body..<position + recordLength) : []
+    guard mark.recognises(page) else {
       lastMarkCopy = nil
       take(recordLength, &position, &edits)
       return
     }
-    lastMarkCopy = input.bytes(body..<position + recordLength)
+    lastMarkCopy = page
     counters.markCopies += 1
     let end = position + recordLength
     take(headerLength + mark.verdictOffset, &position, &edits)

@@ -1,8 +1,9 @@
 /// A page that proves, by passing where it is expected with these bytes at its beginning, that the
 /// expectation is right. It passes as it is.
 public struct ProbeRule: Sendable {
-  public var address: PageAddress
-  public var identification: [UInt8]
+  public let address: PageAddress
+  /// What the page begins with.
+  public let identification: [UInt8]
 
   /// - Precondition: the identification fits into a target page of 4096 bytes.
   public init(address: PageAddress, identification: [UInt8]) {

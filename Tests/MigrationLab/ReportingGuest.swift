@@ -131,6 +131,8 @@ public final class ReportingGuest: Sendable {
     _ request: HostMessage.Prepare, of migration: MigrationID, on socket: Socket
   ) {
     memory[0].write(MarkPage.identification(for: migration), at: mark)
+    memory[0].write(
+      [UInt8](repeating: 0, count: MarkPage.zeroes.count), at: mark + MarkPage.zeroes.lowerBound)
     write(.holding)
     if lie == .silentBeforeMark { return fallSilent() }
     let announced = GuestMessage.Mark(

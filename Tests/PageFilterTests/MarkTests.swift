@@ -74,14 +74,50 @@ import Testing
     }
   }
 
+  /// A frame that was let go and belongs to somebody else, who has written to other parts of it only.
+  @Test func aPageThatHasTheIdentificationAndIsSomebodyElsesIsLeftAsItIs() {
+    let zeroes = 100..<1000
+    let rule = MarkRule(
+      address: PageAddress(block: 0, page: 2), identification: Array("the mark".utf8),
+      identificationOffset: 16, zeroes: zeroes, verdict: [1, 2, 3, 4], verdictOffset: 600)
+    var own = copy(1, 1024)
+    own.replaceSubrange(zeroes, with: repeatElement(0, count: zeroes.count))
+    for place in [zeroes.lowerBound, rule.verdictOffset, zeroes.upperBound - 1] {
+      var foreign = own
+      foreign[place] = 1
+      var build = StreamBuilder("freed mark", pageBits: 10)
+      build.begin()
+      build.startRAM([.init("pc.ram", pages: 9)])
+      build.endOfSection()
+      build.reopen(3, id: 2)
+      build.page(0, 2, content: own)
+      build.page(0, 2, content: foreign)
+      build.endOfSection()
+      build.tail()
+      let sample = build.sample
+      let run = EditorRun(sample.bytes) { $1.watch(rule) }
+      #expect(run.counters.markCopies == 1)
+      #expect(run.lastMarkCopy == nil)
+      var expected = sample.bytes
+      let first = sample.range(of: sample.records[0]).upperBound - 1024 + rule.verdictOffset
+      expected.replaceSubrange(first..<first + 4, with: rule.verdict)
+      #expect(same(run.output, expected))
+    }
+  }
+
   @Test func aRuleThatReachesBeyondASmallPageMatchesNothing() {
     let sample = sample(pageBits: 10)
-    var rule = MarkRule(SampleStream.mark)
-    rule.verdictOffset = 1022
+    let address = PageAddress(block: 0, page: 2)
+    let mark = Array("the mark".utf8)
     for rule in [
-      rule,
       MarkRule(
-        address: rule.address, identification: [0], identificationOffset: 4000, verdict: [1],
+        address: address, identification: mark, identificationOffset: 16, verdict: [1, 2, 3, 4],
+        verdictOffset: 1022),
+      MarkRule(
+        address: address, identification: mark, identificationOffset: 16, zeroes: 2000..<4096,
+        verdict: [1], verdictOffset: 0),
+      MarkRule(
+        address: address, identification: [0], identificationOffset: 4000, verdict: [1],
         verdictOffset: 0),
     ] {
       let run = EditorRun(sample.bytes) { $1.watch(rule) }

@@ -61,7 +61,7 @@ extension MigrationJudge {
   }
 
   mutating func leaveUnedited(_ reason: String) {
-    say(.warning, "forwarding everything unedited: \(reason)")
+    logger.warning("forwarding everything unedited: \(reason)")
     progress.update { $0.uneditedReason = reason }
   }
 
@@ -147,7 +147,7 @@ extension MigrationJudge {
     for (start, count) in pages.unproven(withProbe: withProbe) {
       let sentence =
         "\(count) pages in the memory at \(hexadecimal(start)) are not dropped: \(reason)"
-      say(.warning, sentence)
+      logger.warning("\(sentence)")
       progress.update { $0.report?.notes.append(sentence) }
     }
   }
@@ -160,8 +160,8 @@ extension MigrationJudge {
     else { return nil }
     let rule = MarkRule(
       address: address, identification: MarkPage.identification(for: migration),
-      identificationOffset: MarkPage.Offset.signature, verdict: MarkPage.verdict(for: migration),
-      verdictOffset: MarkPage.Offset.verdict)
+      identificationOffset: MarkPage.Offset.signature, zeroes: MarkPage.zeroes,
+      verdict: MarkPage.verdict(for: migration), verdictOffset: MarkPage.Offset.verdict)
     editor.watch(rule)
     return rule
   }
