@@ -22,6 +22,8 @@ final class FakeQMP: Sendable {
     ]
     /// What migrate-set-parameters is answered with instead of being obeyed.
     var refusal: String?
+    /// The unix socket of a chardev that the guest has closed, if any.
+    var closedChardev: String?
     /// What it greets as.
     var version = QEMUVersion(major: 10, minor: 0, micro: 2)
     var client: Socket?
@@ -149,7 +151,10 @@ final class FakeQMP: Sendable {
           state.parameters["avail-switchover-bandwidth"] = bandwidth
         }
         return "{}"
-      case "query-chardev": return "[]"
+      case "query-chardev":
+        return state.closedChardev.map {
+          #"[{"label":"hook","filename":"unix:\#($0),server=on","frontend-open":false}]"#
+        } ?? "[]"
       case "query-migrate": return #"{"status":"\#(state.migration)"}"#
       case "human-monitor-command":
         let isTree = request.arguments?.line?.contains("mtree") == true

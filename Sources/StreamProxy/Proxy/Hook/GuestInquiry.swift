@@ -65,8 +65,8 @@ struct GuestInquiry {
     hook.prepare(request, session: session) { witness.runningNanoseconds }
   }
 
-  /// Whether the guest's end of the hook port has been closed since it was asked.
-  private var guardianHasEnded: Bool {
+  /// Whether the guest's end of the hook port has been closed. QEMU is asked only where it has said so of any port.
+  static func guardianHasEnded(_ options: MigrationProxy.Options, _ qmp: QMPClient) -> Bool {
     guard case .unix(let path) = options.hook,
       qmp.events.observation.openPorts.values.contains(false)
     else { return false }
@@ -81,9 +81,14 @@ struct GuestInquiry {
     let deadline = began + options.prepareTimeout
     var said = ""
     var told = 0
+    var hasAnswered = false
     while true {
       hook.changed.lower()
       let known = hook.snapshot()
+      if !hasAnswered, let mark = known.session?.mark {
+        hasAnswered = true
+        logger.info("leafcutter-guest \(mark.guardianVersion) has answered")
+      }
       guard let session = known.session, session.report == .awaited else { return known.session }
       if let activity = session.progress?.activity, activity != said,
         told < GuestInquiry.mostToldActivities
@@ -109,7 +114,7 @@ struct GuestInquiry {
         hook.giveUp("the migration ended while the guest was preparing")
       } else if qmp.events.observation.resets > 0 {
         hook.giveUp("the guest was reset while it was preparing")
-      } else if guardianHasEnded {
+      } else if GuestInquiry.guardianHasEnded(options, qmp) {
         hook.giveUp(GuestSession.guardianEnded)
       } else {
         _ = waitReadable(hook.changed.descriptor, or: nil, for: .milliseconds(100))

@@ -61,7 +61,7 @@ extension MigrationJudge {
     guard hasDropped(editor) else { return }
     do throws(ProofFailure) {
       try prove()
-      say(.info, "proven at the point of no return: the guest held every dropped page to its stop")
+      logger.info("proven at the point of no return: the guest held every dropped page to its stop")
     } catch {
       throw .closeBoth("not proven at the point of no return: \(error)")
     }
@@ -84,7 +84,7 @@ extension MigrationJudge {
         // Its turn in the first round has not come; probes have shown that the map is right.
       }
       try proveLease(stopped)
-      say(.info, "proven before post-copy: the guest holds every dropped page, and its lease runs")
+      logger.info("proven before post-copy: the guest holds every dropped page, and its lease runs")
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
         let reason = "not proven before post-copy: \(error)"
@@ -102,6 +102,8 @@ extension MigrationJudge {
     _ stopped: MigrationWitness.Observation
   ) throws(ProofFailure) {
     guard options.rules.wantsLease else { return }
+    // Another kernel may have been started since the last heartbeat; the mark page that says so travels later.
+    guard !GuestInquiry.guardianHasEnded(options, qmp) else { throw .hookPortClosed }
     guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
     let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
     // On both clocks: one that was sent long ago may have been read just now, and the clock of a guest that

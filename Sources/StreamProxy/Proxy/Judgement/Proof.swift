@@ -18,6 +18,7 @@ enum ProofFailure: Error, Equatable {
   case markWithdrawn
   case markUnreadable
   case markStale(lag: Duration, bound: Duration)
+  case hookPortClosed
   case noHeartbeat
   case heartbeatStale(age: Duration, bound: Duration)
 }
@@ -52,6 +53,8 @@ extension ProofFailure: CustomStringConvertible {
       the mark page was last written \(lag.formattedSeconds) before the guest stopped, more than the \
       bound of \(bound.formattedSeconds): whoever held the frames is gone
       """
+    case .hookPortClosed:
+      "the guest's end of the hook port is closed: leafcutter-guest has ended, or the guest's kernel has"
     case .noHeartbeat:
       "no heartbeat of the guest was acknowledged, so nothing says that it will hold its frames"
     case .heartbeatStale(let age, let bound):
