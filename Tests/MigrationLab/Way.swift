@@ -9,8 +9,6 @@ public struct Way: Sendable {
     /// Nothing is dropped, the guest has filled what it holds with zeroes, and the summary's reason
     /// says so and contains this.
     case zeroes(String)
-    /// No dead page is in the stream, for this reason.
-    case meetsNone(String)
     /// QEMU does not migrate like this, with or without a proxy, and says something that contains this.
     case fails(String)
   }

@@ -4,7 +4,7 @@ extension MigrationCapabilities {
   /// Whether zeroes travel cheaply in a stream that cannot be edited: those of capabilities and
   /// parameters that only hide pages or make them small, and not those that want the memory as it is.
   var zeroesHelp: Bool {
-    let others = ["x-colo", "background-snapshot", "mapped-ram"]
+    let others = ["x-colo", "x-ignore-shared", "background-snapshot", "mapped-ram"]
     return enabled.isDisjoint(with: others) && parameters.mode ?? "normal" == "normal"
   }
 }

@@ -1,16 +1,16 @@
 /// What a source QEMU is set to do in its next migration, as far as it decides whether the stream may
 /// be edited.
-public struct MigrationCapabilities: Equatable, Sendable {
+struct MigrationCapabilities: Equatable, Sendable {
   /// The names of the capabilities that are on.
-  public var enabled: Set<String>
-  public var parameters: MigrationParameters
+  var enabled: Set<String>
+  var parameters: MigrationParameters
 
-  public init(enabled: Set<String>, parameters: MigrationParameters = MigrationParameters()) {
+  init(enabled: Set<String>, parameters: MigrationParameters = MigrationParameters()) {
     self.enabled = enabled
     self.parameters = parameters
   }
 
-  public static func read(from client: QMPClient) throws(QMPError) -> MigrationCapabilities {
+  static func read(from client: QMPClient) throws(QMPError) -> MigrationCapabilities {
     let states = try client.migrateCapabilities()
     return MigrationCapabilities(
       enabled: Set(states.filter(\.value).keys), parameters: try client.migrateParameters())
@@ -20,7 +20,7 @@ public struct MigrationCapabilities: Equatable, Sendable {
   /// parameter that forbids editing, in one sentence; nil when nothing does.
   ///
   /// - Parameter version: the source's.
-  public func editingObstacle(of version: QEMUVersion) -> String? {
+  func editingObstacle(of version: QEMUVersion) -> String? {
     for (name, reason) in MigrationCapabilities.obstacles where enabled.contains(name) {
       return "capability \(name) is on: \(reason)"
     }
@@ -51,17 +51,21 @@ public struct MigrationCapabilities: Equatable, Sendable {
     ),
     ("compress", "pages travel compressed and are not read by this release"),
     ("x-colo", "the destination's copy of the memory must stay equal to the source's"),
+    (
+      "x-ignore-shared",
+      "memory that is shared does not travel, and QMP does not tell which of the guest's memory is"
+    ),
     ("background-snapshot", "pages are sent as they were when the snapshot began"),
     ("mapped-ram", "the stream is a file with pages at fixed places"),
   ]
 
   /// How many connections carry pages beside the main one; 0 without the capability multifd.
-  public var multifdChannels: Int {
+  var multifdChannels: Int {
     enabled.contains("multifd") ? Int(clamping: parameters.multifdChannels ?? 2) : 0
   }
 
   /// Whether the guest may run at the destination before all of its memory is there.
-  public var postcopyPossible: Bool { enabled.contains("postcopy-ram") }
+  var postcopyPossible: Bool { enabled.contains("postcopy-ram") }
 }
 
 extension ChannelRoster.Expectation {
