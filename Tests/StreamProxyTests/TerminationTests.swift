@@ -77,6 +77,29 @@ import Testing
     try proxy.expectCompletion(scene, of: source, build.sample.bytes, sent: sent)
   }
 
+  /// A terminal after Ctrl-S, or a log collector that hangs, with a guest that stands still meanwhile.
+  @Test func aMigrationIsCarriedThoughNobodyReadsWhatIsSaidOfIt() throws {
+    let scene = try Scene()
+    let pipe = Pipe()
+    let full = pipe.fileHandleForWriting.fileDescriptor
+    // Filled up, and then as it was before.
+    #expect(fcntl(full, F_SETFL, O_NONBLOCK) == 0)
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    // As many bytes as the array has.
+    while unsafe write(full, &bytes, bytes.count) > 0 {}
+    #expect(fcntl(full, F_SETFL, 0) == 0)
+    let summary = scene.folder + "/summary"
+    let proxy = try ProxyProgram(
+      scene, ["--no-edit", "--summary-json", summary], to: pipe.fileHandleForWriting)
+    defer { proxy.end() }
+    let source = try scene.connect()
+    var build = Scene.beginning()
+    build.reopen(3, id: 2)
+    build.endOfSection()
+    try proxy.expectCompletion(scene, of: source, build.sample.bytes, sent: 0)
+    #expect(try String(contentsOfFile: summary, encoding: .utf8).contains("completed"))
+  }
+
   /// nohup(1), and shells that start something in the background.
   @Test func aSignalThatItsStarterIgnoresIsIgnored() throws {
     let scene = try Scene()

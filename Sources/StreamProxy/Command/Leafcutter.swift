@@ -1,5 +1,7 @@
 import ArgumentParser
 import Glibc
+import HookLink
+import StreamProxy
 import Threads
 
 @main
@@ -28,8 +30,16 @@ enum Program {
       try await proxy.run()
       Leafcutter.exit()
     } catch {
+      await BackgroundOutput.drainStandardError()
       Leafcutter.exit(withError: error)
     }
+  }
+}
+
+extension BackgroundOutput {
+  /// Before the program says anything on standard output, or ends.
+  static func drainStandardError() async {
+    await BlockingThread.run("drain") { standardError.drain() }
   }
 }
 
@@ -45,5 +55,3 @@ struct Leafcutter: ParsableCommand {
     version: leafcutterVersion,
     subcommands: [ProxyCommand.self, ControlCommand.self, InspectCommand.self])
 }
-
-let leafcutterVersion = "0.1.0"

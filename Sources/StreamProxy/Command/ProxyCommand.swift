@@ -105,11 +105,12 @@ struct ProxyCommand: AsyncParsableCommand {
   func run() async throws {
     let level = logLevel.level
     LoggingSystem.bootstrap { label in
-      var handler = StreamLogHandler.standardError(label: label)
+      var handler = StreamLogHandler(label: label, stream: BackgroundOutput.standardError)
       handler.logLevel = level
       return handler
     }
     DescriptorLimit.raise()
+    OutOfMemoryScore.lower()
     var options = MigrationProxy.Options(listen: listen, connect: connect, qmp: qmp)
     options.hook = noEdit ? nil : hook
     options.prepareTimeout = .seconds(prepareTimeout)
@@ -140,6 +141,7 @@ struct ProxyCommand: AsyncParsableCommand {
         logger.error("the summary could not be written to \(summaryFile): \(error)")
       }
     }
+    await BackgroundOutput.drainStandardError()
     print(summary.text)
     throw ExitCode(summary.outcome.exitCode)
   }

@@ -14,7 +14,11 @@ final class ProxyProgram {
   /// - Parameters:
   ///   - options: beside the addresses, which are the scene's.
   ///   - launcher: a program that starts it, and that one's arguments.
-  init(_ scene: Scene, _ options: [String], through launcher: [String] = []) throws {
+  ///   - output: where it writes what it has to say; nil for ``words``.
+  init(
+    _ scene: Scene, _ options: [String], through launcher: [String] = [],
+    to output: FileHandle? = nil
+  ) throws {
     log = scene.folder + "/log"
     _ = FileManager.default.createFile(atPath: log, contents: nil)
     let command =
@@ -25,11 +29,14 @@ final class ProxyProgram {
       ] + options
     process.executableURL = URL(fileURLWithPath: command[0])
     process.arguments = Array(command.dropFirst())
-    process.standardError = FileHandle(forWritingAtPath: log)
+    process.standardError = output ?? FileHandle(forWritingAtPath: log)
     process.standardOutput = FileHandle.nullDevice
     try process.run()
     #expect(
-      soon { self.words.contains("waiting for the source") || !self.isRunning }, "\(words)")
+      soon {
+        self.words.contains("waiting for the source") || !self.isRunning
+          || output != nil && UnixSocketList.hasListener(at: scene.folder + "/src")
+      }, "\(words)")
   }
 
   var words: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }

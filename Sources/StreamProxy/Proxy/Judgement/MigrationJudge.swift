@@ -28,10 +28,6 @@ struct MigrationJudge: StopPointHandler {
   /// Why the stream cannot be edited, where the guest fills its frames with zeroes instead.
   var zeroing: String?
   private var bypassNoted = false
-  /// Whether the guest stands until the editor's next bytes are written.
-  private var guestStands = false
-  /// What is to be logged when they have been.
-  private var unsaid: [(level: Logger.Level, sentence: String)] = []
   var offenceNoted = false
 
   init(
@@ -66,7 +62,6 @@ struct MigrationJudge: StopPointHandler {
       awaitReport(&editor)
     case .endOfRAM:
       if !passedPointOfNoReturn {
-        guestStands = true
         try awaitMultifd(editor, at: stop)
         try judge(editor)
         try passPointOfNoReturn()
@@ -74,7 +69,6 @@ struct MigrationJudge: StopPointHandler {
       // Nothing comes any more that could be dropped.
       reported?.revokeAll()
     case .postcopySwitchover:
-      guestStands = true
       // The guest is stopped: a report that is not there before the first page does not come.
       if asked != nil {
         hook?.giveUp("post-copy began before the guest had reported")
@@ -102,24 +96,12 @@ struct MigrationJudge: StopPointHandler {
     shared.passPointOfNoReturn()
   }
 
-  /// Logs it, or later where the guest stands meanwhile: whoever reads the log may be slow.
-  mutating func say(_ level: Logger.Level, _ sentence: String) {
-    if guestStands {
-      unsaid.append((level, sentence))
-    } else {
-      logger.log(level: level, "\(sentence)")
-    }
-  }
-
   func hasDropped(_ editor: borrowing StreamEditor) -> Bool {
     editor.hasDropped || shared.hasDropped
   }
 
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    guestStands = false
-    for (level, sentence) in unsaid { logger.log(level: level, "\(sentence)") }
-    unsaid.removeAll()
     if !bypassNoted, !passedPointOfNoReturn, multifdChannels > 0, let reason = shared.refusal {
       noteBypass("on a multifd channel: \(reason)")
     }

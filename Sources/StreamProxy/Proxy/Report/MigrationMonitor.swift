@@ -41,7 +41,7 @@ struct MigrationMonitor: Sendable {
       before = (values.total.bytesWritten, now)
       show(await line(values, rate: rate))
     }
-    if showsLine { Terminal.write("\n") }
+    if showsLine { BackgroundOutput.standardError.write("\n") }
   }
 
   /// Dropping inflates the bandwidth that QEMU believes in, so it would stop the guest too early.
@@ -139,7 +139,7 @@ struct MigrationMonitor: Sendable {
   private func show(_ line: String) {
     if showsLine {
       // Back to the beginning of the line, and clear what is left of the last one (ECMA-48, EL).
-      Terminal.write("\r\(line)\u{1b}[K")
+      BackgroundOutput.standardError.write("\r\(line)\u{1b}[K")
     } else {
       logger.info("\(line)")
     }

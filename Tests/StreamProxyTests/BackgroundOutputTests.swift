@@ -1,0 +1,75 @@
+import Glibc
+import Testing
+import Threads
+
+@testable import StreamProxy
+
+/// What is logged where nobody reads it.
+@Suite(.timeLimit(.minutes(1))) struct BackgroundOutputTests {
+  /// A pipe, and all that has been read from it.
+  private final class Pipe {
+    private(set) var readEnd: Int32 = -1
+    private(set) var writeEnd: Int32 = -1
+
+    init() throws {
+      var ends: [Int32] = [-1, -1]
+      // pipe(2) writes two numbers.
+      try #require(unsafe pipe(&ends) == 0)
+      (readEnd, writeEnd) = (ends[0], ends[1])
+    }
+
+    deinit {
+      close(readEnd)
+      close(writeEnd)
+    }
+
+    /// Reads so many bytes, or what comes within a second after the last.
+    func read(_ count: Int) -> String {
+      var all: [UInt8] = []
+      var part = [UInt8](repeating: 0, count: 65_536)
+      while all.count < count, waitReadable(readEnd, or: nil, for: .seconds(1)) == .ready {
+        // As many bytes as the array has.
+        let count = unsafe Glibc.read(readEnd, &part, part.count)
+        guard count > 0 else { break }
+        all += part[..<count]
+      }
+      return String(decoding: all, as: UTF8.self)
+    }
+  }
+
+  @Test func whoeverSaysSomethingGoesOnThoughNobodyReadsAndNothingIsLostOrChangesPlaces() throws {
+    let pipe = try Pipe()
+    let output = BackgroundOutput(to: pipe.writeEnd)
+    let lines = (0..<5000).map { "line \($0) of more than a pipe takes\n" }
+    let said = BlockingThread("says") { for line in lines { output.write(line) } }
+    #expect(said.join(for: .seconds(20)))
+    let expected = lines.joined()
+    #expect(pipe.read(expected.utf8.count) == expected)
+    output.drain()
+  }
+
+  @Test func whatFindsNoRoomIsLeftOutAndThatIsSaid() throws {
+    let pipe = try Pipe()
+    let output = BackgroundOutput(to: pipe.writeEnd)
+    let line = String(repeating: "x", count: 999) + "\n"
+    let count = BackgroundOutput.capacity / 1000 + 500
+    for _ in 0..<count { output.write(line) }
+    let text = pipe.read(BackgroundOutput.capacity * 2)
+    let lines = text.split(separator: "\n")
+    #expect(lines.count < count)
+    #expect(lines.dropLast().allSatisfy { $0.count == 999 })
+    let left = count - lines.count + 1
+    #expect(lines.last == "[\(left * 1000) bytes left out: nobody read them]")
+    output.write("more\n")
+    #expect(pipe.read(5) == "more\n")
+  }
+
+  @Test func theEndIsNotKeptWaitingByAReaderWhoStandsStill() throws {
+    let pipe = try Pipe()
+    let output = BackgroundOutput(to: pipe.writeEnd)
+    output.write(String(repeating: "x", count: 200_000))
+    let drained = BlockingThread("drains") { output.drain(patience: .milliseconds(200)) }
+    #expect(drained.join(for: .seconds(20)))
+    #expect(pipe.read(200_000).count == 200_000)
+  }
+}
