@@ -72,7 +72,7 @@ let package = Package(
     .executableTarget(
       name: "leafcutter-guest",
       dependencies: [
-        "Guardian", "HookLink", "LeafManifest",
+        "Guardian", "HookLink", "LeafManifest", "Threads",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

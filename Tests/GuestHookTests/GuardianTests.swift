@@ -199,6 +199,55 @@ struct GuardianTests {
     #expect(database.mark?.load(at: MarkPage.Offset.state) == released)
   }
 
+  /// Init's last round, or a soft reboot's: SIGTERM to all that is left, and SIGKILL right after it.
+  @Test("a keeper without a guardian that is told to end says RELEASED at once")
+  func keeperToldToEnd() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    _ = try fixture.hold(with: database)
+    let keeper = try #require(fixture.keeper)
+    defer { kill(keeper, SIGKILL) }
+    // With its guardian there it goes on.
+    kill(keeper, SIGTERM)
+    usleep(300_000)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
+    fixture.guardian.killAndWait()
+    usleep(300_000)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == released)
+    // Post-copy's proxy counts on the lease, whatever the page says.
+    #expect(fixture.ringCount(of: keeper) == 2)
+  }
+
+  @Test(
+    "a guardian that is told to end asks back what it holds, and says RELEASED where nobody answers",
+    arguments: [true, false])
+  func toldToEnd(isAnswered: Bool) throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    let id = try fixture.hold(with: database)
+    kill(fixture.guardian.pid, SIGTERM)
+    let revoke = try #require(
+      fixture.proxy.await { if case .revoke(let revoke) = $0 { revoke } else { nil } })
+    #expect(revoke.ranges == nil)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
+    if isAnswered {
+      fixture.proxy.send(HostMessage.Acknowledge(sequence: revoke.sequence), for: id)
+    }
+    guard case .release? = database.awaitMessage(milliseconds: 10_000) else {
+      Issue.record("the database is not told to let go")
+      return
+    }
+    #expect(fixture.guardian.reap() == 0)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == released)
+  }
+
+  @Test("a guardian with nothing to do ends when it is told to")
+  func toldToEndIdle() throws {
+    let fixture = try GuardianFixture()
+    kill(fixture.guardian.pid, SIGTERM)
+    #expect(fixture.guardian.reap() == 0)
+  }
+
   @Test("nonsense on the local socket costs its sender the connection and nobody else anything")
   func nonsense() throws {
     let fixture = try GuardianFixture()

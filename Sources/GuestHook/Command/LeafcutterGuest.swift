@@ -1,5 +1,6 @@
 import ArgumentParser
 import Guardian
+import HookLink
 
 @main
 struct LeafcutterGuest: ParsableCommand {
@@ -11,7 +12,7 @@ struct LeafcutterGuest: ParsableCommand {
       databases in this guest evict their caches, and has them read back where the guest arrives. \
       `doctor` says how well that will work here. The other commands speak to a running guardian.
       """,
-    version: guardianVersion,
+    version: leafcutterVersion,
     subcommands: [
       RunCommand.self, DoctorCommand.self, StatusCommand.self, SaveCommand.self, LoadCommand.self,
       KeeperCommand.self,

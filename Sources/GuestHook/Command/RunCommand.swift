@@ -3,6 +3,7 @@ import Glibc
 import Guardian
 import HookLink
 import Logging
+import Threads
 
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -10,10 +11,11 @@ struct RunCommand: ParsableCommand {
     abstract: "Be the guardian (as root).",
     discussion: """
       Databases connect to the socket by themselves when they are started with Leafcutter's \
-      extension. It serves until it is killed; held frames are then kept by a second process, so \
-      that a migration that is on stays safe.
+      extension. SIGTERM, SIGINT and SIGHUP end it in order: what is held is asked back first. Where it is \
+      killed, held frames are kept by a second process, so that a migration that is on stays safe.
 
-      Exit codes: 2 the socket cannot be served (another guardian runs); 64 wrong flags.
+      Exit codes: 0 it was told to end; 2 the socket cannot be served (another guardian runs); 64 wrong \
+      flags.
       """)
 
   @Option(
@@ -116,7 +118,8 @@ struct RunCommand: ParsableCommand {
       handler.logLevel = level
       return handler
     }
-    signal(SIGPIPE, SIG_IGN)
+    // Before there is any other thread: all of them inherit this one's mask.
+    TerminationSignals.block()
     var options = GuardianOptions()
     options.port = port
     options.socket = socket
@@ -141,7 +144,9 @@ struct RunCommand: ParsableCommand {
       logger.error("refused: \(error)")
       throw ExitCode(ExitStatus.unreachable)
     }
-    guardian.run()
+    let stop = WakeUp()
+    TerminationSignals.whenReceived { _ in stop.raise() }
+    guardian.run(until: stop)
   }
 }
 

@@ -48,15 +48,11 @@ public final class Guardian {
     keeper.start()
   }
 
-  /// Serves for ever.
-  public func run() -> Never {
-    logger.info("guardian ready: port \(options.port), databases at \(options.socket)")
-    while true { turn() }
-  }
-
   /// Waits until there is something to do, and does it.
-  func turn() {
-    waitForSomething()
+  ///
+  /// - Parameter stop: ends the wait too.
+  func turn(or stop: WakeUp? = nil) {
+    waitForSomething(or: stop)
     if port.tryToConnect() { greetHost() }
     port.flush()
     port.receive { receiveFromHost($0) }
@@ -69,8 +65,9 @@ public final class Guardian {
 
   // MARK: Waiting
 
-  private func waitForSomething() {
+  private func waitForSomething(or stop: WakeUp?) {
     var items: [pollfd] = [pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)]
+    if let stop { items.append(pollfd(fd: stop.descriptor, events: Int16(POLLIN), revents: 0)) }
     if let item = port.pollItem {
       items.append(pollfd(fd: item.descriptor, events: Int16(item.events), revents: 0))
     }

@@ -13,6 +13,8 @@ public struct KeeperProcess {
   private var page: SharedPage?
   private var migration = MigrationID.none
   var rules = HoldRules()
+  /// Whether this process has been told to end.
+  var isToldToEnd = KeeperProcess.terminationIsPending
 
   /// - Parameters:
   ///   - socket: The socket pair's end that the guardian gave this process.
@@ -36,13 +38,20 @@ public struct KeeperProcess {
     guard !rings.isEmpty else { return }
     waitForTheEnd()
     if rules.saysReleasedFirst { page?.writeReleased() }
+    if isToldToEnd(), page?.saysDestination(of: migration) != true { waitOutTheLease() }
     rings = []
   }
 
-  /// Nothing that ends the guardian's service, session or memory cgroup is to end this process.
+  /// Nothing that ends the guardian's service, session or memory cgroup is to end this process. A SIGTERM waits, and
+  /// says when it comes to the worst that there may be no time left (see ``waitForTheEnd()``).
   private func outliveTheGuardian() {
     setsid()
-    for number in [SIGTERM, SIGINT, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+    for number in [SIGINT, SIGHUP, SIGPIPE] { signal(number, SIG_IGN) }
+    var set = sigset_t()
+    // Filled in by the calls, alive during them. This process has one thread.
+    unsafe sigemptyset(&set)
+    unsafe sigaddset(&set, SIGTERM)
+    _ = unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
     SmallFile.write("-1000", to: "/proc/self/oom_score_adj")
     mlockall(MCL_CURRENT)
     guard let mount = KeeperProcess.cgroupMount() else { return }
@@ -88,12 +97,29 @@ public struct KeeperProcess {
     }
   }
 
-  /// Waits out the bound, or until the verdict says that nobody can drop anything any more.
+  /// Waits out the bound, or until the verdict says that nobody can drop anything any more; no longer where
+  /// this process has been told to end: whoever ends all processes of a system (a soft reboot, init's last round)
+  /// sends SIGKILL next, and what SIGKILL ends says nothing.
   private func waitForTheEnd() {
     let deadline = monotonicNanoseconds() + .seconds(UInt64(bound))
-    while monotonicNanoseconds() < deadline {
+    while monotonicNanoseconds() < deadline, !isToldToEnd() {
       if page?.saysDestination(of: migration) == true { return }
+      usleep(10_000)
+    }
+  }
+
+  /// In post-copy a RELEASED may travel too late for the proxy, which counts on the lease then.
+  private func waitOutTheLease() {
+    let deadline = monotonicNanoseconds() + HoldLimits.lease
+    while monotonicNanoseconds() < deadline, page?.saysDestination(of: migration) != true {
       usleep(50_000)
     }
+  }
+
+  /// A SIGTERM that is blocked waits.
+  private static func terminationIsPending() -> Bool {
+    var set = sigset_t()
+    // Filled in by the call.
+    return unsafe sigpending(&set) == 0 && sigismember(&set, SIGTERM) == 1
   }
 }
