@@ -36,6 +36,8 @@ extension DatabaseControl {
       } else { nil }
     let manifest = warm.map { ManifestWriting($0, home: agent.home) }
     let window = openWindow(mark: mark, for: usage, &notes)
+    // Once it has been let go it may be another database's of this process.
+    var ownsHold = window != nil
     do throws(StepFailure) {
       isPrepared = true
       var pace = PurgePace(now: monotonicNanoseconds())
@@ -52,7 +54,10 @@ extension DatabaseControl {
         notes.append(note)
       }
       var held: LocalMessage.HeldMemory?
-      if window != nil { if isGivenUp { hold?.release() } else { held = pin(&watch, &notes) } }
+      if ownsHold {
+        if isGivenUp { hold?.release() } else { held = pin(&watch, &notes) }
+        ownsHold = held != nil
+      }
       owed = finish(manifest, of: warm, &notes)
       watch.lap("wait for manifest")
       guard let link, !link.isLost, !agent.stop.isRaised else {
@@ -71,7 +76,7 @@ extension DatabaseControl {
     } catch {
       owed = finish(manifest, of: warm, &notes)
       // Nothing has been reported, so nobody relies on the frames.
-      if window != nil { hold?.release() }
+      if ownsHold { hold?.release() }
       notes = []
       restoreCache(&notes)
       isPrepared = false
@@ -155,6 +160,7 @@ extension DatabaseControl {
     }
   }
 
+  /// - Returns: nil where nothing could be pinned; then the hold has been let go.
   private func pin(
     _ watch: inout Stopwatch, _ notes: inout [String]
   ) -> LocalMessage.HeldMemory? {
