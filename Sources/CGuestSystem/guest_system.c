@@ -133,8 +133,8 @@ pid_t leafcutter_guest_spawn(const char *executable, char *const arguments[], in
   _exit(127);
 }
 
-int leafcutter_guest_write_back(int file) {
-  return sync_file_range(file, 0, 0,
+int leafcutter_guest_write_back(int file, int64_t offset, int64_t length) {
+  return sync_file_range(file, offset, length,
                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                              SYNC_FILE_RANGE_WAIT_AFTER);
 }

@@ -81,8 +81,8 @@ int leafcutter_guest_socketpair(int ends[2]);
  * no others than 0 to 3. Signals are as at a program's start. Returns the pid. */
 pid_t leafcutter_guest_spawn(const char *executable, char *const arguments[], int inherited);
 
-/* Writes back the dirty pages of a file, without a journal commit, and waits (sync_file_range(2)). */
-int leafcutter_guest_write_back(int file);
+/* Writes back the dirty pages of a part of a file, without a journal commit, and waits (sync_file_range(2)). */
+int leafcutter_guest_write_back(int file, int64_t offset, int64_t length);
 /* Private anonymous memory, zero-filled and present; NULL when it cannot be had. */
 void *leafcutter_guest_populated_memory(size_t length);
 

@@ -84,7 +84,7 @@ extension Guardian {
     port.send(
       GuestMessage.Mark(
         guestPhysicalAddress: migration.mark.guestPhysicalAddress, time: monotonicNanoseconds(),
-        guardianVersion: guardianVersion), for: id)
+        guardianVersion: leafcutterVersion), for: id)
     logger.info("preparing for migration \(id)")
     keeper.start()
     if !keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: id) {
@@ -159,7 +159,10 @@ extension Guardian {
         homes: options.dropsPageCache ? homes : [],
         freeAtPrepare: options.takesBallast ? migration.freeAtPrepare : nil,
         headroom: options.headroomBytes, executable: options.executable), logger: logger)
+    guard let reclaimer, reclaimer.start() else {
+      migration.note("page cache and free memory cross as they are: there was no thread for them")
+      return
+    }
     migration.reclaimer = reclaimer
-    reclaimer.start()
   }
 }

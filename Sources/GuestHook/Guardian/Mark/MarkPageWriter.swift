@@ -20,12 +20,13 @@ final class MarkPageWriter: Sendable {
   private let page: SharedPage
   /// Whether something is promised that could be withdrawn.
   private let promises = Mutex(true)
-  private let stopping = WakeUp()
+  private let stopping: WakeUp
   private let thread: BlockingThread
 
   /// Makes the page, says HOLDING in it and starts to advance it.
   ///
-  /// - Throws: ``SystemError``; EPERM where frame numbers are not shown to this process.
+  /// - Throws: ``SystemError``; EPERM where frame numbers are not shown to this process, EAGAIN where it gets no
+  ///   thread.
   init(migration: MigrationID) throws(SystemError) {
     // Literal text.
     let memory = unsafe leafcutter_guest_page_memfd("leafcutter-mark")
@@ -44,9 +45,15 @@ final class MarkPageWriter: Sendable {
     guestPhysicalAddress = frame * HeldPages.pageSize
     self.migration = migration
     self.page = page
-    thread = BlockingThread("mark-page") { [stopping] in
+    guard let stopping = WakeUp.makeIfPossible() else { throw SystemError("make an eventfd") }
+    let thread = BlockingThread.makeIfPossible("mark-page") {
       while !stopping.wait(for: MarkPageWriter.interval) { page.advance() }
     }
+    guard let thread else {
+      throw SystemError("start the thread that writes the mark page", code: EAGAIN)
+    }
+    self.stopping = stopping
+    self.thread = thread
   }
 
   deinit {

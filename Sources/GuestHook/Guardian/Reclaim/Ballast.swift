@@ -19,6 +19,8 @@ final class Ballast {
 
   deinit { giveBack() }
 
+  var pid: pid_t { process.pid }
+
   /// Returns when the memory is free again.
   func giveBack() {
     guard !process.isReaped else { return }

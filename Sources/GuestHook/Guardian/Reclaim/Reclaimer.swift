@@ -25,32 +25,47 @@ final class Reclaimer: Sendable {
   }
 
   /// Raised when there is something to tell.
-  let changed = WakeUp()
+  let changed: WakeUp
   private let plan: Plan
   private let logger: Logger
-  private let done = WakeUp()
+  private let done: WakeUp
+  /// Keeps the ballast until the end.
+  private let wakeBallast: WakeUp
   private struct State {
     var cancelled = false
     /// Ballast is being taken or kept.
     var hasBallast = false
+    /// The process that has it, as long as nobody has waited for that process's end.
+    var ballast: pid_t?
   }
 
   private let state = Mutex(State())
   private let news = Mutex<[News]>([])
 
-  init(_ plan: Plan, logger: Logger) {
+  /// nil where descriptors have run out.
+  init?(_ plan: Plan, logger: Logger) {
+    guard let changed = WakeUp.makeIfPossible(), let done = WakeUp.makeIfPossible(),
+      let wakeBallast = WakeUp.makeIfPossible()
+    else { return nil }
+    self.changed = changed
+    self.done = done
+    self.wakeBallast = wakeBallast
     self.plan = plan
     self.logger = logger
   }
 
-  func start() {
-    _ = BlockingThread("reclaim") { self.work() }
-  }
+  /// - Returns: false where no thread is to be had; then nothing is done.
+  func start() -> Bool { BlockingThread.makeIfPossible("reclaim") { self.work() } != nil }
 
-  /// Tells it to end; ``hasGivenBack`` says when no ballast is left. A file that is just being written
-  /// back is finished after it.
+  /// Tells it to end, and gives the ballast back; ``hasGivenBack`` says when none is left. The thread may be waiting for
+  /// storage, so it is not relied on.
   func stop() {
-    state.withLock { $0.cancelled = true }
+    state.withLock { state in
+      state.cancelled = true
+      guard let ballast = state.ballast else { return }
+      kill(ballast, SIGKILL)
+      state.hasBallast = false
+    }
     done.raise()
     wakeBallast.raise()
   }
@@ -71,9 +86,6 @@ final class Reclaimer: Sendable {
       return news
     }
   }
-
-  /// Keeps the ballast until the end.
-  private let wakeBallast = WakeUp()
 
   private func work() {
     if !plan.homes.isEmpty { dropPageCache() }
@@ -96,6 +108,7 @@ final class Reclaimer: Sendable {
       logger.error("no ballast: \(error)")
       return
     }
+    state.withLock { $0.ballast = ballast.pid }
     grow(ballast, freeAtPrepare: freeAtPrepare)
     done.wait()
     if !isCancelled {
@@ -103,6 +116,7 @@ final class Reclaimer: Sendable {
       grow(ballast, freeAtPrepare: freeAtPrepare)
     }
     wakeBallast.wait()
+    state.withLock { $0.ballast = nil }
     ballast.giveBack()
   }
 
