@@ -24,6 +24,21 @@ struct ReadTimeTests {
     #expect(after[2] > before[2])
   }
 
+  /// Two databases in one program, each of which reads its cache back.
+  @Test("reads are timed until the last who wanted it wants it no more")
+  func severalUsers() throws {
+    let library = try HoldLibraryInProcess()
+    let file = try Descriptor(opening: "/proc/self/exe", O_RDONLY)
+    for _ in 0..<2 { library.timeReads(true) }
+    library.timeReads(false)
+    let before = library.readTimes
+    #expect(library.read(file) == 8)
+    #expect(library.readTimes[1] == before[1] + 1)
+    library.timeReads(false)
+    #expect(library.read(file) == 8)
+    #expect(library.readTimes[1] == before[1] + 1)
+  }
+
   @Test("a read that fails is timed too, and keeps its errno")
   func failure() throws {
     let library = try HoldLibraryInProcess()

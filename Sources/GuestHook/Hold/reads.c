@@ -16,7 +16,8 @@ static __thread int reads_apart;
 static __thread uint64_t refused_device, refused_inode;
 static __thread int64_t refused = -1;
 
-static atomic_int are_timed;
+/* How many want the program's reads timed: each database of a program may. */
+static atomic_int timing;
 static atomic_uint_fast64_t begun, ended, taken_ns;
 
 void leafcutter_hold_refuse_reads(uint64_t device, uint64_t inode) {
@@ -30,7 +31,7 @@ int64_t leafcutter_hold_refused_read(void) { return refused; }
 void leafcutter_hold_read_apart(int on) { reads_apart = on; }
 
 void leafcutter_hold_time_reads(int on) {
-  atomic_store_explicit(&are_timed, on, memory_order_relaxed);
+  atomic_fetch_add_explicit(&timing, on ? 1 : -1, memory_order_relaxed);
 }
 
 void leafcutter_hold_get_read_times(struct leafcutter_hold_read_times *out) {
@@ -64,7 +65,7 @@ ssize_t pread(int file, void *buffer, size_t count, off_t offset) {
     errno = ENODATA;
     return -1;
   }
-  if (__builtin_expect(atomic_load_explicit(&are_timed, memory_order_relaxed), 0) && !reads_apart)
+  if (__builtin_expect(atomic_load_explicit(&timing, memory_order_relaxed) > 0, 0) && !reads_apart)
     return read_timed(file, buffer, count, offset);
   return syscall(SYS_pread64, file, buffer, count, offset);
 }

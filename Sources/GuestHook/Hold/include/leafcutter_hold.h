@@ -64,7 +64,8 @@ int64_t leafcutter_hold_refused_read(void);
 /* While on is set for the calling thread, its pread(2)s do not count among the program's own. */
 void leafcutter_hold_read_apart(int on);
 
-/* While on is set, the program's own pread(2)s are counted and timed. */
+/* From the first call with on to the last without, of which there must be as many, the program's own pread(2)s
+ * are counted and timed. */
 void leafcutter_hold_time_reads(int on);
 
 struct leafcutter_hold_read_times {
