@@ -32,7 +32,7 @@ final class RefaultThrottle: Sendable {
       let now = monotonicNanoseconds()
       let wait = state.withLock { state -> UInt64 in
         if state.next > now { return state.next - now }
-        // A rate is at least hundreds a second, so this is at most some seconds.
+        // Some seconds for one batch where a rate of a few leaves a second was asked for.
         let took = UInt64(Double(leaves) / state.rate * 1e9)
         state.next = max(state.next, now - RefaultThrottle.credit) + took
         return 0

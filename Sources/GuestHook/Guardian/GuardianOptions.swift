@@ -59,6 +59,3 @@ struct HoldLimits {
   /// The share of what was held at first that is given back at a time.
   static let part: UInt64 = 4
 }
-
-/// The guardian's version, as it tells the proxy.
-public let guardianVersion = "0.1.0"

@@ -34,11 +34,11 @@ extension LeafManifest {
         written += count
       }
       guard fsync(file) == 0 else { throw failure("write to disk", temporary) }
+      guard unsafe rename(temporary, path) == 0 else { throw failure("replace", path) }
     } catch {
       unsafe unlink(temporary)
       throw error
     }
-    guard unsafe rename(temporary, path) == 0 else { throw failure("replace", path) }
     let directory = unsafe open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { throw failure("open", home) }
     defer { close(directory) }
@@ -126,15 +126,4 @@ private func failure(_ action: String, _ path: String) -> ManifestError {
   // strerror's buffer is per thread in glibc since 2.32.
   return .system(
     action: action, path: path, code: code, text: unsafe String(cString: strerror(code)))
-}
-
-/// What the file system of a path has free, in bytes; nil where it does not say so, or says what no disk has.
-public func freeBytes(onFileSystemOf path: String) -> UInt64? {
-  var about = statvfs()
-  // The path and the structure are alive during the call.
-  guard unsafe statvfs(path, &about) == 0 else { return nil }
-  // A file system may say anything (FUSE, over a network).
-  let (free, overflows) = UInt64(about.f_bavail).multipliedReportingOverflow(
-    by: UInt64(about.f_frsize))
-  return overflows ? nil : free
 }

@@ -20,7 +20,7 @@ struct ClientRequest {
 extension Guardian {
   var statusLines: [String] {
     var lines = [
-      "version: \(guardianVersion)",
+      "version: \(leafcutterVersion)",
       "port: \(options.port), \(port.isConnected ? "connected" : "nobody at the other end")",
       "migration: \(migration.map { "\($0.id) \($0.phase.rawValue)" } ?? "none")",
       "held pages: \(migration.flatMap { $0.holdsFrames ? $0.pagesReported + $0.pagesZeroed : nil } ?? 0)",

@@ -72,6 +72,8 @@ final class LocalConnection {
         // Whoever is refused is not listened to any further.
         while ended == nil, let frame = try decoder.next() { each(frame) }
       } catch {
+        // Of another release, it cannot read this; but which one speaks here it learns.
+        send(LocalMessage.Failed(step: "request", reason: error.description), for: .none)
         ended = error.description
       }
     }
@@ -81,7 +83,13 @@ final class LocalConnection {
   func awaitFrame(milliseconds: Int) -> Frame? {
     let deadline = monotonicNanoseconds() + .milliseconds(UInt64(milliseconds))
     while true {
-      if let frame = try? decoder.next() { return frame }
+      do throws(LinkError) {
+        if let frame = try decoder.next() { return frame }
+      } catch {
+        // It explains more than that the peer has closed.
+        ended = error.description
+        return nil
+      }
       let now = monotonicNanoseconds()
       guard ended == nil, now < deadline else { return nil }
       var item = pollfd(fd: socket.number, events: Int16(events), revents: 0)

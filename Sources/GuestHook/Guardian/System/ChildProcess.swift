@@ -23,7 +23,12 @@ final class ChildProcess {
     let pid = unsafe leafcutter_guest_spawn(executable, arguments, theirs.number)
     guard pid > 0 else { throw SystemError(action) }
     let life = leafcutter_guest_pidfd_open(pid)
-    guard life >= 0 else { throw SystemError(action) }
+    guard life >= 0 else {
+      let error = SystemError(action)
+      kill(pid, SIGKILL)
+      ChildProcess.awaitEnd(of: pid)
+      throw error
+    }
     self.pid = pid
     self.life = Descriptor(owning: life)
     connection = LocalConnection(ours, maximumOutbound: 64 * 1024)
@@ -42,10 +47,17 @@ final class ChildProcess {
   /// Waits for the end of a process that ends by itself; its exit code, or nil where a signal ended it.
   @discardableResult
   func reap() -> Int32? {
+    let status = ChildProcess.awaitEnd(of: pid)
+    isReaped = true
+    return status & 0x7f == 0 ? status >> 8 & 0xff : nil
+  }
+
+  /// - Returns: the status that waitpid(2) gives.
+  @discardableResult
+  private static func awaitEnd(of pid: pid_t) -> Int32 {
     var status: Int32 = 0
     // waitpid(2) writes one int.
     while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
-    isReaped = true
-    return status & 0x7f == 0 ? status >> 8 & 0xff : nil
+    return status
   }
 }
