@@ -191,26 +191,3 @@ public enum GuestMessage: Equatable, Sendable {
       }
   }
 }
-
-extension HeldPages: Message {
-  public static let code: UInt16 = 102
-
-  public func write(to payload: inout PayloadWriter) {
-    payload.put(firstPage)
-    payload.put(bitmap)
-  }
-
-  public init(from payload: inout PayloadReader) throws(MessageError) {
-    let first: UInt64 = try payload.integer("first page")
-    // Page numbers stay below 2^52, the end of x86's physical address space over 4096.
-    guard first % 512 == 0, first < 1 << 52 else {
-      throw .outOfRange(field: "first page", value: first)
-    }
-    let bits = try payload.byteString("bitmap", limit: HeldPages.maximumBitmap)
-    guard !bits.isEmpty, bits.count % 64 == 0 else {
-      throw .outOfRange(field: "bitmap", value: UInt64(bits.count))
-    }
-    firstPage = first
-    bitmap = bits
-  }
-}

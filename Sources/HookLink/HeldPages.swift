@@ -18,6 +18,29 @@ public struct HeldPages: Equatable, Sendable {
   public var count: Int { bitmap.reduce(0) { $0 + $1.nonzeroBitCount } }
 }
 
+extension HeldPages: Message {
+  public static let code: UInt16 = 102
+
+  public func write(to payload: inout PayloadWriter) {
+    payload.put(firstPage)
+    payload.put(bitmap)
+  }
+
+  public init(from payload: inout PayloadReader) throws(MessageError) {
+    let first: UInt64 = try payload.integer("first page")
+    // Page numbers stay below 2^52, the end of x86's physical address space over 4096.
+    guard first % 512 == 0, first < 1 << 52 else {
+      throw .outOfRange(field: "first page", value: first)
+    }
+    let bits = try payload.byteString("bitmap", limit: HeldPages.maximumBitmap)
+    guard !bits.isEmpty, bits.count % 64 == 0 else {
+      throw .outOfRange(field: "bitmap", value: UInt64(bits.count))
+    }
+    firstPage = first
+    bitmap = bits
+  }
+}
+
 /// A run of guest-physical pages.
 public struct PageRange: Equatable, Hashable, Sendable {
   public var first: UInt64
@@ -26,33 +49,5 @@ public struct PageRange: Equatable, Hashable, Sendable {
   public init(first: UInt64, count: UInt64) {
     self.first = first
     self.count = count
-  }
-}
-
-/// How long one step took, for whoever wants to know where the time went.
-public struct StepTime: Equatable, Sendable {
-  public var step: String
-  public var nanoseconds: UInt64
-
-  public init(step: String, nanoseconds: UInt64) {
-    self.step = step
-    self.nanoseconds = nanoseconds
-  }
-
-  /// The most bytes that the steps of one message take; later ones are left out.
-  private static let listLimit = 32 * 1024
-
-  static func write(_ steps: [StepTime], to payload: inout PayloadWriter) {
-    payload.put(list: steps, within: StepTime.listLimit) {
-      $0.put($1.step, limit: 128)
-      $0.put($1.nanoseconds)
-    }
-  }
-
-  static func read(from payload: inout PayloadReader) throws(MessageError) -> [StepTime] {
-    try payload.list("steps", minimumSize: 12) { reader throws(MessageError) in
-      StepTime(
-        step: try reader.text("step", limit: 128), nanoseconds: try reader.integer("nanoseconds"))
-    }
   }
 }

@@ -41,9 +41,6 @@ public enum MultifdHeader: Equatable, Sendable {
     case header(MultifdHeader, length: Int)
   }
 
-  /// The longest header of any target.
-  public static let maximumLength = MultifdFormat.headerLength(pageSize: 1024)
-
   /// What a channel of x-multifd begins with (2.11 to 3.1): magic, version, UUID and the channel's number. The
   /// first packet, of another layout than today's, follows at once.
   public static let oldGreetingLength = 25

@@ -23,6 +23,17 @@ public final class BlockingThread: Sendable {
     return thread.start(name, body) == 0 ? thread : nil
   }
 
+  /// The same as soon as one is to be had; blocks until then.
+  @discardableResult
+  public static func whenPossible(
+    _ name: String, _ body: @escaping @Sendable () -> Void
+  ) -> BlockingThread {
+    while true {
+      if let thread = makeIfPossible(name, body) { return thread }
+      usleep(100_000)
+    }
+  }
+
   /// What pthread_create(3) returns.
   private func start(_ name: String, _ body: @escaping @Sendable () -> Void) -> Int32 {
     let hasFinished = self.hasFinished

@@ -15,7 +15,7 @@ public enum TerminationSignals {
 
   /// Calls `body` with the number of each of them, on a thread of its own.
   public static func whenReceived(_ body: @escaping @Sendable (Int32) -> Void) {
-    _ = BlockingThread("signals") {
+    BlockingThread.whenPossible("signals") {
       var set = signals()
       var number: Int32 = 0
       // Both are alive during the call.

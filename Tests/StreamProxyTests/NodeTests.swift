@@ -158,7 +158,7 @@ struct NodeTests {
         defer { unsafe buffer.deallocate() }
         for page in 0..<pages { unsafe buffer[page * 4096] = 1 }
         // numa_maps names the beginning of the mapping that the buffer lies in.
-        let lines = KernelFile.text("/proc/self/numa_maps").split(separator: "\n")
+        let lines = (KernelFile.text("/proc/self/numa_maps") ?? "").split(separator: "\n")
         let large = lines.filter { line in
           line.split(separator: " ").contains { word in
             word.hasPrefix("N\(node)=") && (Int(word.drop { $0 != "=" }.dropFirst()) ?? 0) >= pages

@@ -78,6 +78,8 @@ public final class MigrationProxy: Sendable {
   /// Opens everything that the migration will need. The source's settings are changed last, so that
   /// a refusal leaves nothing behind.
   ///
+  /// - Parameter logger: is used by the threads that carry the migration, also while the guest stands still: its
+  ///   handler must not wait for whoever reads it (``BackgroundOutput``).
   /// - Throws: an error that says in one sentence what cannot be used.
   public init(_ options: Options, logger: Logger) throws {
     self.options = options
@@ -122,8 +124,6 @@ public final class MigrationProxy: Sendable {
 
   /// Carries the migration and puts back what was changed.
   public func run() async -> MigrationSummary {
-    hook?.start()
-    operatorSocket?.serve { request throws(OperatorError) in try self.answer(request) }
     logger.info("waiting for the source at \(listener.address)")
     let monitor = MigrationMonitor(
       progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
@@ -182,9 +182,11 @@ public final class MigrationProxy: Sendable {
       || qmp.events.observation.isStopped != false
   }
 
-  /// From the first connection to the end of the last.
+  /// From the first connection to the end of the last. Blocks.
   private func carry() -> MigrationOutcome {
-    _ = BlockingThread("listener") { self.acceptConnections() }
+    hook?.start()
+    operatorSocket?.serve { request throws(OperatorError) in try self.answer(request) }
+    BlockingThread.whenPossible("listener") { self.acceptConnections() }
     let outcome = channels.awaitOutcome()
     listener.cancel()
     // The others end with the main one; those that do not are ended.

@@ -43,7 +43,7 @@ import Threads
     var ends: [Int32] = [-1, -1]
     // socketpair(2) writes two numbers.
     try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
-    let hook = HookConnection(Socket(owning: ends[0]), logger: Logger(label: "load"))
+    let hook = try HookConnection(Socket(owning: ends[0]), logger: Logger(label: "load"))
     var guest = ModelGuest(memory, migration, Socket(owning: ends[1]))
     hook.start()
     defer { hook.close() }

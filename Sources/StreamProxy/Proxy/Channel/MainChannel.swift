@@ -2,45 +2,6 @@ import Glibc
 import PageFilter
 import Synchronization
 
-/// Who decides at the editor's stop points; called on the main channel's thread, which may block.
-protocol StopPointHandler {
-  mutating func reached(
-    _ stop: StreamEditor.StopPoint, _ editor: inout StreamEditor
-  ) throws(ChannelFailure)
-  /// After every write; `editor` may have seen copies of the mark page.
-  mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure)
-}
-
-/// The stop points of a preempt channel, which has none.
-struct NothingToDecide: StopPointHandler {
-  mutating func reached(_ stop: StreamEditor.StopPoint, _ editor: inout StreamEditor) {}
-  mutating func moved(_ editor: inout StreamEditor) {}
-}
-
-/// Why a channel ended before the source had said everything.
-enum ChannelFailure: Error {
-  /// Ours: both legs are to be closed.
-  case closeBoth(String)
-  /// The same, because another channel has ended; why that did explains more.
-  case channelEnded(String)
-  /// Ours, at post-copy's point of no return (see ``RefusedSwitchover``).
-  case refusedSwitchover(String)
-  case destination(SystemError)
-  case source(SystemError)
-}
-
-/// How a source has ended its main channel.
-struct SourceEnd {
-  /// In the middle of what, where that can be seen.
-  var truncation: String?
-  /// Where it is no clean end.
-  var failure: SystemError?
-
-  var reason: String {
-    failure?.description ?? truncation ?? "the source closed the connection"
-  }
-}
-
 /// The main channel, or post-copy's preempt channel, source to destination: reads, lets the editor
 /// decide, writes. One thread, one buffer, no copy of a page.
 @safe

@@ -8,9 +8,9 @@ import Threads
 /// `org.leafcutter.hook.0`.
 ///
 /// Everything that arrives is read and obeyed under one lock, by the reader thread as it comes and
-/// by the judge at the point of no return (``drain()``). So when the judge holds the lock, every
-/// REVOKE that the kernel has is in force.
-public final class HookConnection: Sendable {
+/// by the judge at the point of no return (``drain()``). So when the judge has drained it, every
+/// REVOKE that the kernel had is in force.
+final class HookConnection: Sendable {
   /// Acknowledgements that QEMU does not take are kept up to this many bytes; a guest that reads
   /// none of them does not need more.
   private static let maximumOutbound = 64 * 1024
@@ -33,15 +33,18 @@ public final class HookConnection: Sendable {
   }
 
   /// Raised whenever something has changed that somebody may be waiting for.
-  let changed = WakeUp()
-  private let stopping = WakeUp()
+  let changed: WakeUp
+  private let stopping: WakeUp
   private let socket: Socket
   private let state = Mutex(State())
   /// Raised with the session's offence, so that the data path looks at a word and takes no lock.
   private let hasOffence = Atomic(false)
   private let logger: Logger
 
-  public init(_ socket: Socket, logger: Logger) {
+  /// - Throws: ``SystemError`` where descriptors have run out.
+  init(_ socket: Socket, logger: Logger) throws(SystemError) {
+    changed = try WakeUp.make()
+    stopping = try WakeUp.make()
     self.socket = socket
     self.logger = logger
   }
@@ -53,7 +56,7 @@ public final class HookConnection: Sendable {
   ) throws(SystemError) -> HookConnection {
     do throws(SystemError) {
       let socket = try Socket.connect(to: address, within: connectingTime)
-      return HookConnection(socket, logger: logger)
+      return try HookConnection(socket, logger: logger)
     } catch {
       guard error.code == EAGAIN else { throw error }
       throw SystemError(
@@ -63,9 +66,9 @@ public final class HookConnection: Sendable {
 
   private static let connectingTime = Duration.seconds(10)
 
-  /// Starts reading on a thread of its own.
+  /// Starts reading on a thread of its own, as soon as one is to be had.
   func start() {
-    _ = BlockingThread("hook-link") { self.readUntilEnd() }
+    BlockingThread.whenPossible("hook-link") { self.readUntilEnd() }
   }
 
   /// Opens a migration: the guest is asked to prepare, and its answers are collected.
@@ -97,7 +100,8 @@ public final class HookConnection: Sendable {
     state.withLock { $0.session?.giveUp(reason) }
   }
 
-  /// Reads and obeys everything that has arrived: to EAGAIN, or to the end of the link.
+  /// Reads and obeys everything that has arrived: to EAGAIN, to the end of the link, or 64 MiB of a guest that
+  /// never stops sending.
   func drain() {
     state.withLock { receive(&$0, atMost: HookConnection.bytesPerDrain) }
   }

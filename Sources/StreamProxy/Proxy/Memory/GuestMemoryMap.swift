@@ -9,29 +9,29 @@
 /// - exactly one RAM block has its name, alone or after a device path (virtio-mem);
 /// - where the backend belongs to a memory device, it lies where query-memory-devices says;
 /// - it lies at or above 1 MiB.
-public struct GuestMemoryMap: Equatable, Sendable {
-  public static let pageSize: UInt64 = 4096
+struct GuestMemoryMap: Equatable, Sendable {
+  static let pageSize: UInt64 = 4096
   /// The first MiB is never taken for dead: firmware shadows and video memory come and go there.
-  public static let lowestAddress: UInt64 = 1 << 20
+  static let lowestAddress: UInt64 = 1 << 20
 
   /// A RAM block that holds guest RAM.
-  public struct Block: Equatable, Sendable {
+  struct Block: Equatable, Sendable {
     /// As in the stream, e.g. `pc.ram` or `0000:00:02.0/vmem0`.
-    public var name: String
-    public var usedLength: UInt64
+    var name: String
+    var usedLength: UInt64
     /// Bytes; more than 4096 for huge pages.
-    public var pageSize: UInt64
+    var pageSize: UInt64
   }
 
   /// A stretch of guest-physical memory that lies in one piece in one block; bounds are multiples of
   /// ``pageSize``.
-  public struct Segment: Equatable, Sendable {
-    public var guestPhysicalStart: UInt64
-    public var length: UInt64
+  struct Segment: Equatable, Sendable {
+    var guestPhysicalStart: UInt64
+    var length: UInt64
     /// The block's index in ``GuestMemoryMap/blocks``.
-    public var block: Int
-    public var blockName: String
-    public var offsetInBlock: UInt64
+    var block: Int
+    var blockName: String
+    var offsetInBlock: UInt64
 
     var end: UInt64 { guestPhysicalStart + length }
   }
@@ -43,9 +43,9 @@ public struct GuestMemoryMap: Equatable, Sendable {
     var name: String
   }
 
-  public internal(set) var blocks: [Block] = []
+  var blocks: [Block] = []
   /// By rising address, disjoint.
-  public internal(set) var segments: [Segment] = []
+  var segments: [Segment] = []
   var otherMemory: [OtherMemory] = []
   /// Names and used lengths of all RAM blocks that QEMU has, guest RAM or not.
   var knownBlocks: [String: UInt64] = [:]
@@ -73,7 +73,7 @@ public struct GuestMemoryMap: Equatable, Sendable {
   ///   of ROM blocks are not compared: QEMU resizes them while the guest boots. A block of guest RAM
   ///   may be missing from the stream (one that is not migrated); a report that names a page in it
   ///   is refused.
-  public func check(against streamBlocks: [(name: String, usedLength: UInt64)]) -> String? {
+  func check(against streamBlocks: [(name: String, usedLength: UInt64)]) -> String? {
     var seen: Set<String> = []
     for block in streamBlocks {
       guard seen.insert(block.name).inserted else {
@@ -99,7 +99,7 @@ public struct GuestMemoryMap: Equatable, Sendable {
   /// place in this list.
   ///
   /// - Returns: as ``check(against:)``; the map is unchanged when that is not nil.
-  public mutating func adopt(
+  mutating func adopt(
     streamBlocks: [(name: String, usedLength: UInt64)]
   ) -> String? {
     if let mismatch = check(against: streamBlocks) { return mismatch }

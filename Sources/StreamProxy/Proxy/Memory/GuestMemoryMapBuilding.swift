@@ -1,7 +1,7 @@
 extension GuestMemoryMap {
   /// Asks QEMU: `info ramblock` and `info mtree -f` of the human monitor, query-memdev and
   /// query-memory-devices.
-  public static func read(from client: QMPClient) throws(MemoryMapError) -> GuestMemoryMap {
+  static func read(from client: QMPClient) throws(MemoryMapError) -> GuestMemoryMap {
     let ramBlocks: String
     let flatViews: String
     let backends: [String]
@@ -23,7 +23,7 @@ extension GuestMemoryMap {
   ///   - flatViews: what `info mtree -f` prints.
   ///   - memoryBackends: the ids from query-memdev.
   ///   - memoryDevices: query-memory-devices.
-  public init(
+  init(
     ramBlocks: String, flatViews: String, memoryBackends: [String],
     memoryDevices: [QMPClient.MemoryDevice]
   ) throws(MemoryMapError) {

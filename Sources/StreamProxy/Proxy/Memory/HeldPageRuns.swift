@@ -11,7 +11,7 @@ extension GuestMemoryMap {
   /// - Parameter body: gets the block's index in the stream's list (after
   ///   ``adopt(streamBlocks:)``; in ``blocks`` before) and the pages, counted from the beginning of
   ///   the block.
-  public func forEachRun(
+  func forEachRun(
     in piece: HeldPages, _ body: (_ block: Int, _ pages: Range<UInt64>) -> Void
   ) throws(ReportError) {
     try piece.forEachRun { run throws(ReportError) in try check(run) }
@@ -20,7 +20,7 @@ extension GuestMemoryMap {
 
   /// Calls `body` for every part of a range of guest-physical pages that is guest RAM, and passes
   /// over the rest: for a REVOKE, which can only take pages out.
-  public func forEachMappedRun(
+  func forEachMappedRun(
     in range: PageRange, _ body: (_ block: Int, _ pages: Range<UInt64>) -> Void
   ) {
     let (end, overflow) = range.first.addingReportingOverflow(range.count)

@@ -1,5 +1,5 @@
 /// Why there is no map of the guest's memory, so that nothing may be edited.
-public enum MemoryMapError: Error, Equatable, Sendable {
+enum MemoryMapError: Error, Equatable, Sendable {
   case qmp(QMPError)
   /// What the human monitor printed has a form that is not known.
   case unreadable(command: String, line: String)
@@ -12,7 +12,7 @@ public enum MemoryMapError: Error, Equatable, Sendable {
 }
 
 extension MemoryMapError: CustomStringConvertible {
-  public var description: String {
+  var description: String {
     switch self {
     case .qmp(let error):
       "the guest's memory map cannot be asked for: \(error)"
@@ -34,7 +34,7 @@ extension MemoryMapError: CustomStringConvertible {
 }
 
 /// Why a report of held pages is refused, whole.
-public enum ReportError: Error, Equatable, Sendable {
+enum ReportError: Error, Equatable, Sendable {
   /// Firmware and video memory shadow parts of the first MiB; nothing there is ever dead.
   case belowOneMegabyte(address: UInt64)
   /// No guest RAM at this address; `region` is what QEMU has there, if anything that looks like
@@ -45,7 +45,7 @@ public enum ReportError: Error, Equatable, Sendable {
 }
 
 extension ReportError: CustomStringConvertible {
-  public var description: String {
+  var description: String {
     switch self {
     case .belowOneMegabyte(let address):
       """

@@ -10,11 +10,11 @@ struct NodeTopology: Sendable {
   /// - Parameter root: what stands for `/`; a test's folder.
   init(root: String = "") {
     self.root = root
-    let online = NodeTopology.list(NodeTopology.read("\(root)/sys/devices/system/node/online"))
+    let online = NodeTopology.list(KernelFile.text("\(root)/sys/devices/system/node/online"))
     var found: [Int: [Int]] = [:]
     for node in online ?? [] {
       found[node] =
-        NodeTopology.list(NodeTopology.read("\(root)/sys/devices/system/node/node\(node)/cpulist"))
+        NodeTopology.list(KernelFile.text("\(root)/sys/devices/system/node/node\(node)/cpulist"))
         ?? []
     }
     processors = found
@@ -23,7 +23,7 @@ struct NodeTopology: Sendable {
   /// The one node that a process may use the processors of, or else the memory of; nil where it may use
   /// several, or cannot be looked at.
   func node(ofProcess process: Int32) -> Int? {
-    guard let status = NodeTopology.read("\(root)/proc/\(process)/status") else { return nil }
+    guard let status = KernelFile.text("\(root)/proc/\(process)/status") else { return nil }
     func allowed(_ field: String) -> [Int]? {
       for line in status.split(separator: "\n") where line.hasPrefix("\(field):") {
         return NodeTopology.list(String(line.dropFirst(field.count + 1)))
@@ -51,7 +51,7 @@ struct NodeTopology: Sendable {
   private func cards(below name: String, depth: Int) -> [Int] {
     guard !name.isEmpty, !name.contains("/"), depth > 0 else { return [] }
     let folder = "\(root)/sys/class/net/\(name)"
-    if let text = NodeTopology.read("\(folder)/device/numa_node") {
+    if let text = KernelFile.text("\(folder)/device/numa_node") {
       // -1 where the firmware does not say.
       let node = Int(text.split(whereSeparator: \.isWhitespace).first ?? "") ?? -1
       return processors[node] == nil ? [] : [node]
@@ -77,22 +77,6 @@ struct NodeTopology: Sendable {
 
   /// Linux knows at most 8192 processors and 1024 nodes.
   private static let mostNumbers = 8192
-
-  /// A whole small file; nil where it cannot be read.
-  private static func read(_ path: String) -> String? {
-    // The path is a string for the duration of the call.
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 4096)
-    while true {
-      // At most as much as the array holds.
-      let count = unsafe Glibc.read(file, &piece, piece.count)
-      guard count > 0 else { return count == 0 ? String(decoding: bytes, as: UTF8.self) : nil }
-      bytes += piece[..<count]
-    }
-  }
 
   private static func entries(of folder: String) -> [String] {
     // The folder is open from here to the end, and each name is copied before the next is read.

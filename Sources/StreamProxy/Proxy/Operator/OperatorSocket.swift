@@ -19,7 +19,7 @@ final class OperatorSocket: Sendable {
 
   /// Answers each request with what `body` makes of it, a JSON object, on a thread of its own.
   func serve(_ body: @escaping @Sendable (OperatorRequest) throws(OperatorError) -> any Encodable) {
-    _ = BlockingThread("operator") { [self] in
+    BlockingThread.whenPossible("operator") { [self] in
       while true {
         do throws(SystemError) {
           guard let connection = try listener.accept() else { return }

@@ -3,19 +3,19 @@ import Synchronization
 /// What the proxy changes in a source QEMU for one migration, and puts back.
 ///
 /// All methods may be called from any blocking thread; they exclude one another.
-public final class MigrationSetup: Sendable {
+final class MigrationSetup: Sendable {
   /// What ``prepare(changing:)`` found and did.
-  public struct Preparation: Equatable, Sendable {
+  struct Preparation: Equatable, Sendable {
     /// As they are now.
-    public var capabilities: MigrationCapabilities
+    var capabilities: MigrationCapabilities
     /// Capabilities that were off and have been turned on.
-    public var turnedOn: [String]
+    var turnedOn: [String]
     /// What QEMU refused to turn on, one sentence each.
-    public var refusals: [String]
+    var refusals: [String]
   }
 
   /// What ``pin(bytesPerSecond:)`` did.
-  public enum Pinning: Equatable, Sendable {
+  enum Pinning: Equatable, Sendable {
     case pinned
     /// QEMU before 8.2 has no `avail-switchover-bandwidth`.
     case unsupported
@@ -24,7 +24,7 @@ public final class MigrationSetup: Sendable {
   }
 
   /// What ``scaleDowntimeLimit(by:)`` did.
-  public enum Scaling: Equatable, Sendable {
+  enum Scaling: Equatable, Sendable {
     /// The limit is this now, in milliseconds.
     case set(UInt64)
     /// ``restore()`` came before: nothing is changed any more.
@@ -32,7 +32,7 @@ public final class MigrationSetup: Sendable {
   }
 
   /// The proxy needs to learn of a failure before the source reports success, and to follow rounds.
-  public static let wanted = ["return-path", "events"]
+  static let wanted = ["return-path", "events"]
 
   /// Capabilities that do not bear it: COLO speaks its own protocol on the return path (`colo.c`), and
   /// a snapshot has none. Nothing is edited with either.
@@ -49,14 +49,14 @@ public final class MigrationSetup: Sendable {
   private let client: QMPClient
   private let changes = Mutex(Changes())
 
-  public init(client: QMPClient) { self.client = client }
+  init(client: QMPClient) { self.client = client }
 
   /// Reads what is set and turns on ``wanted`` where it is off; QEMU allows that only while no
   /// migration runs, and a refusal is reported and not fatal.
   ///
   /// - Parameter changing: false leaves everything as it is.
   /// - Throws: where QEMU does not answer; then what was turned on is off again, as far as it can be.
-  public func prepare(changing: Bool = true) throws(QMPError) -> Preparation {
+  func prepare(changing: Bool = true) throws(QMPError) -> Preparation {
     do throws(QMPError) {
       return try turnOn(changing: changing)
     } catch {
@@ -93,7 +93,7 @@ public final class MigrationSetup: Sendable {
   ///
   /// May be repeated, also while a migration runs; the value before the first is what
   /// ``restore()`` puts back.
-  public func pin(bytesPerSecond: UInt64) throws(QMPError) -> Pinning {
+  func pin(bytesPerSecond: UInt64) throws(QMPError) -> Pinning {
     try changes.withLock { changes throws(QMPError) in
       guard changes.isOpen else { return .restored }
       let before: UInt64
@@ -126,7 +126,7 @@ public final class MigrationSetup: Sendable {
   /// set: a limit that is not the last scaled one is a new wish of theirs.
   ///
   /// - Parameter factor: more than 0 and at most 1.
-  public func scaleDowntimeLimit(by factor: Double) throws(QMPError) -> Scaling {
+  func scaleDowntimeLimit(by factor: Double) throws(QMPError) -> Scaling {
     precondition(factor > 0 && factor <= 1)
     return try changes.withLock { changes throws(QMPError) in
       guard changes.isOpen else { return .restored }
@@ -157,7 +157,7 @@ public final class MigrationSetup: Sendable {
   /// again by the next call; with nothing left to do a call does nothing.
   ///
   /// - Returns: what could not be put back, one sentence each.
-  public func restore() -> [String] {
+  func restore() -> [String] {
     changes.withLock { changes in
       changes.isOpen = false
       var problems: [String] = []

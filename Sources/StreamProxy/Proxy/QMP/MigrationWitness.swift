@@ -47,7 +47,7 @@ public final class MigrationWitness: Sendable {
     case deadline
   }
 
-  /// The last events, oldest first, with their times of receipt.
+  /// An event, and when it was received.
   public struct Entry: Equatable, Sendable {
     public var event: GuestEvent
     public var receivedAt: SuspendingClock.Instant

@@ -8,15 +8,15 @@ extension QMPClient {
   }
 
   /// query-memory-devices: a DIMM, virtio-mem or the like, which adds memory to the guest.
-  public struct MemoryDevice: Decodable, Equatable, Sendable {
+  struct MemoryDevice: Decodable, Equatable, Sendable {
     /// `dimm`, `nvdimm`, `virtio-mem`, `virtio-pmem`, `sgx-epc`, `hv-balloon`.
-    public var type: String
+    var type: String
     /// The id of the memory backend, without the `/objects/` before it; nil where there is none.
-    public var backend: String?
+    var backend: String?
     /// Where the device's memory begins, guest-physical.
-    public var address: UInt64?
+    var address: UInt64?
     /// How much address space it covers; of a virtio-mem device all that it can grow to.
-    public var length: UInt64?
+    var length: UInt64?
 
     private enum Key: String, CodingKey { case type, data }
     private enum DataKey: String, CodingKey {
@@ -24,14 +24,14 @@ extension QMPClient {
       case maximum = "max-size"
     }
 
-    public init(type: String, backend: String?, address: UInt64?, length: UInt64?) {
+    init(type: String, backend: String?, address: UInt64?, length: UInt64?) {
       self.type = type
       self.backend = backend
       self.address = address
       self.length = length
     }
 
-    public init(from decoder: any Decoder) throws {
+    init(from decoder: any Decoder) throws {
       let object = try decoder.container(keyedBy: Key.self)
       type = try object.decode(String.self, forKey: .type)
       let data = try object.nestedContainer(keyedBy: DataKey.self, forKey: .data)
@@ -51,7 +51,7 @@ extension QMPClient {
   /// `frontend-open`); nil where QEMU knows no chardev with this socket.
   ///
   /// - Parameter path: of the unix socket, as QEMU was given it.
-  public func guestHasPortOpen(behindSocket path: String) throws(QMPError) -> Bool? {
+  func guestHasPortOpen(behindSocket path: String) throws(QMPError) -> Bool? {
     struct Chardev: Decodable {
       var filename: String
       var isOpen: Bool
@@ -73,18 +73,18 @@ extension QMPClient {
     try execute("query-migrate", timeout: timeout)
   }
 
-  public func queryMemoryDevices() throws(QMPError) -> [MemoryDevice] {
+  func queryMemoryDevices() throws(QMPError) -> [MemoryDevice] {
     try execute("query-memory-devices")
   }
 
   /// The ids of all memory backends, the one that QEMU makes for `-m` included (e.g. `pc.ram`).
-  public func queryMemoryBackends() throws(QMPError) -> [String] {
+  func queryMemoryBackends() throws(QMPError) -> [String] {
     struct Backend: Decodable { var id: String? }
     return try execute("query-memdev", returning: [Backend].self).compactMap(\.id)
   }
 
   /// Runs a command of the human monitor and returns what it prints.
-  public func humanMonitorCommand(
+  func humanMonitorCommand(
     _ line: String, timeout: Duration = .seconds(30)
   ) throws(QMPError) -> String {
     try execute(

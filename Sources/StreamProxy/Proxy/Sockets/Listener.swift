@@ -7,7 +7,7 @@ public final class Listener: Sendable {
   public let address: SocketAddress
   private let descriptor: Int32
   private let receiveBuffer: Int32
-  private let stop = WakeUp()
+  private let stop: WakeUp
   /// A source makes its multifd connections, at most 255, at once; a SYN that finds no room comes again after
   /// a second.
   private static let backlog: Int32 = 300
@@ -24,6 +24,7 @@ public final class Listener: Sendable {
   ) throws(SystemError) {
     self.address = address
     self.receiveBuffer = receiveBuffer
+    stop = try WakeUp.make()
     let action = "listen on \(address)"
     if case .unix(let path) = address { try Listener.removeStale(path, action: action) }
     var failure = SystemError(action, code: EADDRNOTAVAIL)

@@ -90,11 +90,11 @@ public final class Socket: Sendable {
   public func shutDownWriting() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
 
   /// For a TCP leg: small writes go out at once.
-  public func sendAtOnce() { setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+  func sendAtOnce() { setSocketOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
 
   /// For a TCP leg towards a destination: at most `unsent` bytes wait unsent in the kernel (tcp(7),
   /// TCP_NOTSENT_LOWAT), because QEMU takes what is absorbed for sent.
-  public func limitUnsent(to unsent: Int32) {
+  func limitUnsent(to unsent: Int32) {
     setSocketOption(descriptor, Int32(IPPROTO_TCP), notSentLowWaterMark, unsent)
   }
 
@@ -112,7 +112,7 @@ public final class Socket: Sendable {
   ///
   /// - Returns: what the kernel grants, which `net.core.rmem_max` bounds (socket(7): it doubles what it is
   ///   asked for, for its own bookkeeping).
-  public func limitReceived(to bytes: Int) -> Int {
+  func limitReceived(to bytes: Int) -> Int {
     setSocketOption(descriptor, SOL_SOCKET, SO_RCVBUF, Int32(clamping: bytes))
     var granted: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
@@ -127,7 +127,7 @@ public final class Socket: Sendable {
   var isUnix: Bool { leafcutter_is_unix(descriptor) == 1 }
 
   /// Whether the peer has closed or reset its side; nothing is read.
-  public var peerHasClosed: Bool {
+  var peerHasClosed: Bool {
     var item = pollfd(fd: descriptor, events: Int16(pollReadHangUp), revents: 0)
     // One element, alive during the call.
     let ready = unsafe poll(&item, 1, 0)

@@ -11,7 +11,8 @@ enum UnixSocketList {
   static func hasListener(at path: String) -> Bool {
     let name = path.split(separator: "/").last
     let file = resolved(path)
-    return KernelFile.text(UnixSocketList.path).split(separator: "\n").contains { line in
+    guard let list = KernelFile.text(UnixSocketList.path) else { return false }
+    return list.split(separator: "\n").contains { line in
       let fields = line.split(separator: " ", maxSplits: 7, omittingEmptySubsequences: true)
       guard fields.count == 8, fields[3] == listens else { return false }
       let bound = fields[7]

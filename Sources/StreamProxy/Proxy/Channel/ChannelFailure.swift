@@ -1,0 +1,23 @@
+/// Why a channel ended before the source had said everything.
+enum ChannelFailure: Error {
+  /// Ours: both legs are to be closed.
+  case closeBoth(String)
+  /// The same, because another channel has ended; why that did explains more.
+  case channelEnded(String)
+  /// Ours, at post-copy's point of no return (see ``RefusedSwitchover``).
+  case refusedSwitchover(String)
+  case destination(SystemError)
+  case source(SystemError)
+}
+
+/// How a source has ended its main channel.
+struct SourceEnd {
+  /// In the middle of what, where that can be seen.
+  var truncation: String?
+  /// Where it is no clean end.
+  var failure: SystemError?
+
+  var reason: String {
+    failure?.description ?? truncation ?? "the source closed the connection"
+  }
+}
