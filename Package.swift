@@ -97,7 +97,7 @@ let package = Package(
 
     .target(name: "StreamSamples", path: "Tests/StreamSamples", swiftSettings: strict),
     .testTarget(
-      name: "PageFilterTests", dependencies: ["PageFilter", "StreamSamples"],
+      name: "PageFilterTests", dependencies: ["PageFilter", "StreamSamples", "Threads"],
       swiftSettings: strict),
     .testTarget(
       name: "HookLinkTests", dependencies: ["HookLink", "Checksum"], swiftSettings: strict),
