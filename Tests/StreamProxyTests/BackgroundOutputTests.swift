@@ -23,11 +23,20 @@ import Threads
       close(writeEnd)
     }
 
-    /// Reads so many bytes, or what comes within a second after the last.
-    func read(_ count: Int) -> String {
+    /// Reads so many bytes.
+    func read(_ count: Int) -> String { read { $0.count >= count } }
+
+    /// Reads up to the end of the next sentence that says that something was left out.
+    func readToNotice() -> String {
+      let end = Array(" bytes left out: nobody read them]\n".utf8)
+      return read { $0.suffix(end.count).elementsEqual(end) }
+    }
+
+    /// Gives up when nothing has come for long.
+    private func read(until isEnough: ([UInt8]) -> Bool) -> String {
       var all: [UInt8] = []
       var part = [UInt8](repeating: 0, count: 65_536)
-      while all.count < count, waitReadable(readEnd, or: nil, for: .seconds(1)) == .ready {
+      while !isEnough(all), waitReadable(readEnd, or: nil, for: .seconds(5)) == .ready {
         // As many bytes as the array has.
         let count = unsafe Glibc.read(readEnd, &part, part.count)
         guard count > 0 else { break }
@@ -48,18 +57,28 @@ import Threads
     output.drain()
   }
 
+  private static let line = String(repeating: "x", count: 999) + "\n"
+
   @Test func whatFindsNoRoomIsLeftOutAndThatIsSaid() throws {
     let pipe = try Pipe()
-    let output = BackgroundOutput(to: pipe.writeEnd)
-    let line = String(repeating: "x", count: 999) + "\n"
-    let count = BackgroundOutput.capacity / 1000 + 500
-    for _ in 0..<count { output.write(line) }
-    let text = pipe.read(BackgroundOutput.capacity * 2)
-    let lines = text.split(separator: "\n")
-    #expect(lines.count < count)
+    let output = BackgroundOutput(to: pipe.writeEnd, capacity: 100_000)
+    // More than that and what a pipe takes.
+    for _ in 0..<300 { output.write(BackgroundOutputTests.line) }
+    let lines = pipe.readToNotice().split(separator: "\n")
+    #expect(lines.count < 300)
     #expect(lines.dropLast().allSatisfy { $0.count == 999 })
-    let left = count - lines.count + 1
+    let left = 300 - lines.count + 1
     #expect(lines.last == "[\(left * 1000) bytes left out: nobody read them]")
+    output.write("more\n")
+    #expect(pipe.read(5) == "more\n")
+  }
+
+  /// Nothing waits then, and all the same there is something to say.
+  @Test func whatIsLargerThanAllTheRoomIsLeftOutAndWhatFollowsIsWritten() throws {
+    let pipe = try Pipe()
+    let output = BackgroundOutput(to: pipe.writeEnd, capacity: 1000)
+    output.write(String(repeating: "x", count: 1001))
+    #expect(pipe.readToNotice() == "[1001 bytes left out: nobody read them]\n")
     output.write("more\n")
     #expect(pipe.read(5) == "more\n")
   }

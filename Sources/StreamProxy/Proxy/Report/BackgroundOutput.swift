@@ -8,9 +8,6 @@ import Threads
 public final class BackgroundOutput: TextOutputStream, Sendable {
   public static let standardError = BackgroundOutput(to: STDERR_FILENO)
 
-  /// In bytes. What comes while as many wait is left out, and how much that was is said in its place.
-  static let capacity = 1 << 20
-
   private struct State {
     var waiting: [UInt8] = []
     /// Bytes that have found no room since.
@@ -22,12 +19,16 @@ public final class BackgroundOutput: TextOutputStream, Sendable {
 
   private let state = Guarded(State())
   private let descriptor: Int32
+  private let capacity: Int
   /// nil where there was none to be had: then everybody writes and waits.
   private let thread: BlockingThread?
 
-  /// - Parameter descriptor: stays the caller's, and has to be open for as long as this is.
-  init(to descriptor: Int32) {
+  /// - Parameters:
+  ///   - descriptor: stays the caller's, and has to be open for as long as this is.
+  ///   - capacity: in bytes. What comes while as many wait is left out, and how much that was is said in its place.
+  init(to descriptor: Int32, capacity: Int = 1 << 20) {
     self.descriptor = descriptor
+    self.capacity = capacity
     thread = BlockingThread.makeIfPossible("output") { [state] in
       while let next = BackgroundOutput.next(of: state) {
         BackgroundOutput.write(next, to: descriptor) { count in
@@ -46,7 +47,7 @@ public final class BackgroundOutput: TextOutputStream, Sendable {
     state.update { state in
       let bytes = text.utf8
       let kept = state.waiting.count + state.underWay
-      guard state.leftOut == 0, kept + bytes.count <= BackgroundOutput.capacity else {
+      guard state.leftOut == 0, kept + bytes.count <= capacity else {
         state.leftOut += bytes.count
         return
       }
@@ -54,13 +55,14 @@ public final class BackgroundOutput: TextOutputStream, Sendable {
     }
   }
 
-  /// Blocks until everything has been written, or nothing has been taken for as long as `patience`.
+  /// Blocks until everything that waits has been written, or nothing has been taken for as long as `patience`.
   public func drain(patience: Duration = .seconds(2)) {
     guard thread != nil else { return }
     var left = Int.max
     while left > 0 {
       let now = state.wait(until: .now + patience) { state in
-        let now = state.waiting.count + state.underWay
+        // What was left out is still to be said, however short that is.
+        let now = state.waiting.count + state.underWay + (state.leftOut > 0 ? 1 : 0)
         return now < left ? now : nil
       }
       guard let now else { return }
@@ -71,7 +73,9 @@ public final class BackgroundOutput: TextOutputStream, Sendable {
   /// What is to be written next; nil when nothing will be.
   private static func next(of state: Guarded<State>) -> [UInt8]? {
     state.wait { state -> [UInt8]?? in
-      guard !state.waiting.isEmpty else { return state.isOver ? .some(nil) : nil }
+      guard !state.waiting.isEmpty || state.leftOut > 0 else {
+        return state.isOver ? .some(nil) : nil
+      }
       if state.leftOut > 0 {
         state.waiting += Array("[\(state.leftOut) bytes left out: nobody read them]\n".utf8)
         state.leftOut = 0
