@@ -1,3 +1,4 @@
+import Glibc
 import HookLink
 import StreamSamples
 import Synchronization
@@ -27,16 +28,43 @@ import Testing
   }
 
   /// kexec: the mark page says so, but it travels when the guest runs at the destination.
-  @Test func aGuestWhoseHookPortHasClosedIsNotSwitchedOver() async throws {
+  @Test(arguments: [true, false])
+  func aGuestWhoseHookPortHasClosedIsNotSwitchedOver(isKnown: Bool) async throws {
     let (summary, source, _) = try await refuse { scene in
       guard case .unix(let path) = scene.options.hook else { return }
-      scene.qmp.state.withLock { $0.closedChardev = path }
-      scene.qmp.raise("VSERPORT_CHANGE", data: #"{"id":"hook0","open":false}"#)
+      close("hook0", path, in: scene, untilAsked: isKnown)
     }
     #expect(summary.exitCode == ExitStatus.failed)
     let reason = "not proven before post-copy: the guest's end of the hook port is closed"
     #expect(summary.reason?.contains(reason) == true, "\(summary.reason ?? "")")
     #expect(source.wroteEverything)
+  }
+
+  /// The guest's agent, for instance.
+  @Test func anotherPortThatHasClosedIsNoReason() async throws {
+    let (summary, _, _) = try await refuse { scene in
+      close("agent0", "/run/another", in: scene, untilAsked: true)
+    }
+    // This guest sends none.
+    let reason = "no heartbeat of the guest"
+    #expect(summary.reason?.contains(reason) == true, "\(summary.reason ?? "")")
+  }
+
+  /// The guest closes a port.
+  ///
+  /// - Parameter untilAsked: whether the proxy's monitor has its turn; before, nobody knows which port it was.
+  @Sendable private func close(
+    _ id: String, _ path: String, in scene: Scene, untilAsked: Bool
+  ) {
+    let before = scene.qmp.state.withLock { state in
+      state.closedChardev = path
+      return state.chardevQueries
+    }
+    scene.qmp.raise("VSERPORT_CHANGE", data: #"{"id":"\#(id)","open":false}"#)
+    guard untilAsked else { return }
+    #expect(soon { scene.qmp.state.withLock { $0.chardevQueries } > before })
+    // Until it has the answer.
+    usleep(100_000)
   }
 
   private struct Source {

@@ -11,7 +11,7 @@ extension MigrationProxy {
     progress.update { $0.connectedAt = .now }
     var relay = MainChannel(channel, editor: StreamEditor(), within: downtimeLimit)
     var judge = MigrationJudge(
-      options: options, qmp: qmp, hook: hook, source: channel.source,
+      options: options, qmp: qmp, hook: hook, hookPort: hookPort, source: channel.source,
       destination: channel.destination, progress: progress, pointOfNoReturn: pointOfNoReturn,
       shared: shared, marks: marks, logger: logger)
     defer { shared.finish() }

@@ -60,6 +60,7 @@ public final class MigrationProxy: Sendable {
   let operatorSocket: OperatorSocket?
   let qmp: QMPClient
   let hook: HookConnection?
+  let hookPort: HookPortWatch
   let setup: MigrationSetup
   let binding: NodeBinding
   let progress = SharedProgress()
@@ -90,6 +91,7 @@ public final class MigrationProxy: Sendable {
     qmp = try QMPClient.connect(to: options.qmp)
     binding = try NodeBinding(
       options.numa, topology: NodeTopology(), qemu: qmp.peer, logger: logger)
+    hookPort = HookPortWatch(options.hook, qmp)
     hook = try options.hook.map { try HookConnection.connect(to: $0, logger: logger) }
     listener = try Listener(
       options.listen, receiveBuffer: Int32(BytesInFlight.smallestBuffer),
@@ -128,8 +130,7 @@ public final class MigrationProxy: Sendable {
     let monitor = MigrationMonitor(
       progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
       downtimeLimit: downtimeLimit, showsLine: options.showsProgressLine,
-      pins: !options.leaveSettings && hook != nil,
-      logger: logger)
+      pins: !options.leaveSettings && hook != nil, logger: logger, hookPort: hookPort)
     let monitoring = Task { await monitor.run() }
     let outcome = await BlockingThread.run("migration") { self.carry() }
     let ended = ContinuousClock.now
@@ -184,9 +185,7 @@ public final class MigrationProxy: Sendable {
 
   /// From the first connection to the end of the last. Blocks.
   private func carry() -> MigrationOutcome {
-    hook?.start()
-    operatorSocket?.serve { request throws(OperatorError) in try self.answer(request) }
-    BlockingThread.whenPossible("listener") { self.acceptConnections() }
+    startThreads()
     let outcome = channels.awaitOutcome()
     listener.cancel()
     // The others end with the main one; those that do not are ended.
@@ -194,6 +193,24 @@ public final class MigrationProxy: Sendable {
     channels.shutDownAll()
     channels.awaitEnd(for: options.closingTime)
     return outcome
+  }
+
+  /// Each as soon as it is to be had, unless the migration is ended before.
+  private func startThreads() {
+    let starts: [() -> Bool] = [
+      { self.hook?.start() ?? true },
+      {
+        self.operatorSocket?.serve { request throws(OperatorError) in try self.answer(request) }
+          ?? true
+      },
+      { BlockingThread.makeIfPossible("listener") { self.acceptConnections() } != nil },
+    ]
+    for start in starts {
+      while !start() {
+        shortage.note(SystemError("start a thread", code: EAGAIN))
+        guard listener.pause(for: Shortage.pause) else { return }
+      }
+    }
   }
 
   /// A source without a return path is done when all is in the sockets' buffers, and a wire may be slow.

@@ -24,6 +24,8 @@ final class FakeQMP: Sendable {
     var refusal: String?
     /// The unix socket of a chardev that the guest has closed, if any.
     var closedChardev: String?
+    /// How often query-chardev has come.
+    var chardevQueries = 0
     /// What it greets as.
     var version = QEMUVersion(major: 10, minor: 0, micro: 2)
     var client: Socket?
@@ -152,6 +154,7 @@ final class FakeQMP: Sendable {
         }
         return "{}"
       case "query-chardev":
+        state.chardevQueries += 1
         return state.closedChardev.map {
           #"[{"label":"hook","filename":"unix:\#($0),server=on","frontend-open":false}]"#
         } ?? "[]"

@@ -65,8 +65,8 @@ struct GuestInquiry {
     hook.prepare(request, session: session) { witness.runningNanoseconds }
   }
 
-  /// Whether the guest's end of the hook port has been closed. QEMU is asked only where it has said so of any port.
-  static func guardianHasEnded(_ options: MigrationProxy.Options, _ qmp: QMPClient) -> Bool {
+  /// Whether the guest's end of the hook port has been closed since it was asked.
+  private var guardianHasEnded: Bool {
     guard case .unix(let path) = options.hook,
       qmp.events.observation.openPorts.values.contains(false)
     else { return false }
@@ -114,7 +114,7 @@ struct GuestInquiry {
         hook.giveUp("the migration ended while the guest was preparing")
       } else if qmp.events.observation.resets > 0 {
         hook.giveUp("the guest was reset while it was preparing")
-      } else if GuestInquiry.guardianHasEnded(options, qmp) {
+      } else if guardianHasEnded {
         hook.giveUp(GuestSession.guardianEnded)
       } else {
         _ = waitReadable(hook.changed.descriptor, or: nil, for: .milliseconds(100))

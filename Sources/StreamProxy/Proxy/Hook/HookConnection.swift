@@ -66,9 +66,9 @@ final class HookConnection: Sendable {
 
   private static let connectingTime = Duration.seconds(10)
 
-  /// Starts reading on a thread of its own, as soon as one is to be had.
-  func start() {
-    BlockingThread.whenPossible("hook-link") { self.readUntilEnd() }
+  /// Starts reading on a thread of its own; false where none is to be had.
+  func start() -> Bool {
+    BlockingThread.makeIfPossible("hook-link") { self.readUntilEnd() } != nil
   }
 
   /// Opens a migration: the guest is asked to prepare, and its answers are collected.

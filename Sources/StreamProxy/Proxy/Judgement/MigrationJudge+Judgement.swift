@@ -103,7 +103,7 @@ extension MigrationJudge {
   ) throws(ProofFailure) {
     guard options.rules.wantsLease else { return }
     // Another kernel may have been started since the last heartbeat; the mark page that says so travels later.
-    guard !GuestInquiry.guardianHasEnded(options, qmp) else { throw .hookPortClosed }
+    guard !hookPort.mayBeClosed else { throw .hookPortClosed }
     guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
     let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
     // On both clocks: one that was sent long ago may have been read just now, and the clock of a guest that

@@ -8,6 +8,7 @@ struct MigrationJudge: StopPointHandler {
   let options: MigrationProxy.Options
   let qmp: QMPClient
   let hook: HookConnection?
+  let hookPort: HookPortWatch
   let source: Socket
   let destination: Socket
   let progress: SharedProgress
@@ -31,13 +32,14 @@ struct MigrationJudge: StopPointHandler {
   var offenceNoted = false
 
   init(
-    options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?, source: Socket,
-    destination: Socket, progress: SharedProgress, pointOfNoReturn: PointOfNoReturn,
-    shared: EditingSession, marks: MarkLedger, logger: Logger
+    options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?,
+    hookPort: HookPortWatch, source: Socket, destination: Socket, progress: SharedProgress,
+    pointOfNoReturn: PointOfNoReturn, shared: EditingSession, marks: MarkLedger, logger: Logger
   ) {
     self.options = options
     self.qmp = qmp
     self.hook = hook
+    self.hookPort = hookPort
     self.source = source
     self.destination = destination
     self.progress = progress

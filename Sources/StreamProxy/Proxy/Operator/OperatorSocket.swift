@@ -18,8 +18,12 @@ final class OperatorSocket: Sendable {
   }
 
   /// Answers each request with what `body` makes of it, a JSON object, on a thread of its own.
-  func serve(_ body: @escaping @Sendable (OperatorRequest) throws(OperatorError) -> any Encodable) {
-    BlockingThread.whenPossible("operator") { [self] in
+  ///
+  /// - Returns: false where no thread is to be had.
+  func serve(
+    _ body: @escaping @Sendable (OperatorRequest) throws(OperatorError) -> any Encodable
+  ) -> Bool {
+    let thread = BlockingThread.makeIfPossible("operator") { [self] in
       while true {
         do throws(SystemError) {
           guard let connection = try listener.accept() else { return }
@@ -35,6 +39,7 @@ final class OperatorSocket: Sendable {
         }
       }
     }
+    return thread != nil
   }
 
   /// Takes no more requests, and gives those that are being answered a second.

@@ -1,8 +1,8 @@
 import Logging
 import Threads
 
-/// What goes on beside the data path while a migration runs: the progress is shown, and QEMU's idea
-/// of the bandwidth is kept at what the wire really takes.
+/// What goes on beside the data path while a migration runs: the progress is shown, QEMU's idea of the bandwidth is
+/// kept at what the wire really takes, and ports that have been closed are asked after.
 struct MigrationMonitor: Sendable {
   private static let interval = Duration.milliseconds(250)
   /// Plain log lines come this often where there is no terminal.
@@ -23,6 +23,7 @@ struct MigrationMonitor: Sendable {
   let showsLine: Bool
   let pins: Bool
   let logger: Logger
+  var hookPort: HookPortWatch?
 
   func run() async {
     var tick = 0
@@ -32,6 +33,9 @@ struct MigrationMonitor: Sendable {
       try? await Task.sleep(for: MigrationMonitor.interval)
       let values = progress.now
       guard values.connectedAt != nil else { continue }
+      if let hookPort, hookPort.isBehind {
+        await BlockingThread.run("hook-port") { hookPort.catchUp() }
+      }
       if pins, values.uneditedReason == nil { await correctBandwidth(values, &correction) }
       tick += 1
       guard showsLine || tick % MigrationMonitor.ticksPerLogLine == 0 else { continue }
