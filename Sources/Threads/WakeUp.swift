@@ -40,6 +40,8 @@ public final class WakeUp: Sendable {
     _ = unsafe read(descriptor, &value, 8)
   }
 
+  public var isRaised: Bool { pollBoth((descriptor, Int16(POLLIN)), (-1, 0), for: 0).0 != 0 }
+
   /// Blocks until it is raised; false when the time was over before.
   @discardableResult
   public func wait(for timeout: Duration? = nil) -> Bool {

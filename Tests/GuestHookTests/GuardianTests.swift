@@ -212,7 +212,13 @@ struct GuardianTests {
     usleep(300_000)
     #expect(database.mark?.load(at: MarkPage.Offset.state) == holding)
     fixture.guardian.killAndWait()
-    usleep(300_000)
+    let killed = ContinuousClock.now
+    while database.mark?.load(at: MarkPage.Offset.state) == holding,
+      killed.duration(to: .now) < .seconds(10)
+    {
+      usleep(20_000)
+    }
+    // Long before the 30 s for which it holds on otherwise.
     #expect(database.mark?.load(at: MarkPage.Offset.state) == released)
     // Post-copy's proxy counts on the lease, whatever the page says.
     #expect(fixture.ringCount(of: keeper) == 2)
@@ -220,7 +226,7 @@ struct GuardianTests {
 
   @Test(
     "a guardian that is told to end asks back what it holds, and says RELEASED where nobody answers",
-    arguments: [true, false])
+    .timeLimit(.minutes(1)), arguments: [true, false])
   func toldToEnd(isAnswered: Bool) throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
@@ -241,7 +247,27 @@ struct GuardianTests {
     #expect(database.mark?.load(at: MarkPage.Offset.state) == released)
   }
 
-  @Test("a guardian with nothing to do ends when it is told to")
+  @Test("a guardian that is told to end while it prepares says so", .timeLimit(.minutes(1)))
+  func toldToEndPreparing() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    usleep(100_000)
+    fixture.proxy.prepare(.random())
+    _ = try #require(fixture.proxy.awaitMark())
+    kill(fixture.guardian.pid, SIGTERM)
+    let declined = fixture.proxy.await {
+      if case .declined(let message) = $0, message.reason.contains("told to end") {
+        message
+      } else {
+        nil
+      }
+    }
+    #expect(declined != nil)
+    #expect(fixture.guardian.reap() == 0)
+    #expect(database.mark?.load(at: MarkPage.Offset.state) ?? released == released)
+  }
+
+  @Test("a guardian with nothing to do ends when it is told to", .timeLimit(.minutes(1)))
   func toldToEndIdle() throws {
     let fixture = try GuardianFixture()
     kill(fixture.guardian.pid, SIGTERM)

@@ -6,12 +6,15 @@ import Threads
 extension Guardian {
   /// How long databases may take to let go, in nanoseconds. They go on by themselves where there is no guardian.
   private static let patience = UInt64.seconds(2)
+  static let toldToEnd = "leafcutter-guest has been told to end"
 
   /// Serves until `stop` is raised, then ends what is under way.
   public func run(until stop: WakeUp) {
     logger.info("guardian ready: port \(options.port), databases at \(options.socket)")
-    while !stop.wait(for: .zero) { turn(or: stop) }
+    while !stop.isRaised { turn(or: stop) }
     logger.notice("told to end")
+    isEnding = true
+    queued = nil
     while !mayEnd() { turn() }
   }
 
@@ -20,10 +23,11 @@ extension Guardian {
     guard let migration else { return true }
     switch migration.phase {
     case .preparing:
+      port.send(GuestMessage.Declined(reason: Guardian.toldToEnd), for: migration.id)
       end(migration, atDestination: migration.mark.saysDestination)
     case .holding where migration.holdsFrames:
       // Until the proxy has answered, or nobody has and RELEASED is written.
-      giveFramesBack(migration, because: "leafcutter-guest has been told to end")
+      giveFramesBack(migration, because: Guardian.toldToEnd)
     case .holding:
       end(migration, atDestination: migration.mark.saysDestination)
     case .releasing:

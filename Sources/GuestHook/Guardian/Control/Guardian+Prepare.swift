@@ -34,6 +34,10 @@ extension Guardian {
 
   private func receive(_ request: HostMessage.Prepare, of id: MigrationID) {
     guard id != .none else { return }
+    guard !isEnding else {
+      port.send(GuestMessage.Declined(reason: Guardian.toldToEnd), for: id)
+      return
+    }
     guard let migration else {
       start(id, request)
       return

@@ -29,6 +29,8 @@ public final class Guardian {
   var lastWord: LastWord?
   /// Whether somebody at the port has been told that this guardian has begun.
   var hasGreeted = false
+  /// It has been told to end, and begins nothing more.
+  var isEnding = false
   var clientRequest: ClientRequest?
   var nextPressureCheck: UInt64 = 0
   var lastOutcome = "none yet"

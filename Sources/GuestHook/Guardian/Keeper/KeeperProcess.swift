@@ -84,6 +84,8 @@ public struct KeeperProcess {
       if let memory = guardian.takeDescriptor() {
         page = try SharedPage(of: memory)
         self.migration = migration
+        // What came before was somebody's mistake, and this process is still there.
+        KeeperProcess.forgetTermination()
       }
       let holder = leafcutter_guest_pidfd_open(request.pid)
       guard holder >= 0 else { throw SystemError("open process \(request.pid)") }
@@ -114,6 +116,15 @@ public struct KeeperProcess {
     while monotonicNanoseconds() < deadline, page?.saysDestination(of: migration) != true {
       usleep(50_000)
     }
+  }
+
+  private static func forgetTermination() {
+    var set = sigset_t()
+    var none = timespec()
+    // Filled in by the calls, alive during them.
+    unsafe sigemptyset(&set)
+    unsafe sigaddset(&set, SIGTERM)
+    while unsafe sigtimedwait(&set, nil, &none) == SIGTERM {}
   }
 
   /// A SIGTERM that is blocked waits.

@@ -20,6 +20,8 @@ final class Ballast {
   deinit { giveBack() }
 
   var pid: pid_t { process.pid }
+  /// Becomes readable when the process ends, and its memory is free.
+  var life: Descriptor { process.life }
 
   /// Returns when the memory is free again.
   func giveBack() {

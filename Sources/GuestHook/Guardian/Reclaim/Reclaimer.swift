@@ -35,8 +35,9 @@ final class Reclaimer: Sendable {
     var cancelled = false
     /// Ballast is being taken or kept.
     var hasBallast = false
-    /// The process that has it, as long as nobody has waited for that process's end.
-    var ballast: pid_t?
+    /// The process that has it, as long as nobody has waited for that process's end, and what becomes readable when
+    /// its memory is free.
+    var ballast: (process: pid_t, life: Descriptor)?
   }
 
   private let state = Mutex(State())
@@ -62,9 +63,7 @@ final class Reclaimer: Sendable {
   func stop() {
     state.withLock { state in
       state.cancelled = true
-      guard let ballast = state.ballast else { return }
-      kill(ballast, SIGKILL)
-      state.hasBallast = false
+      if let ballast = state.ballast { kill(ballast.process, SIGKILL) }
     }
     done.raise()
     wakeBallast.raise()
@@ -74,7 +73,11 @@ final class Reclaimer: Sendable {
   func databasesAreDone() { done.raise() }
 
   /// There is no ballast, and after ``stop()`` there will be none.
-  var hasGivenBack: Bool { state.withLock { !$0.hasBallast } }
+  var hasGivenBack: Bool {
+    state.withLock { state in
+      !state.hasBallast || state.cancelled && state.ballast?.life.isReady() == true
+    }
+  }
 
   private var isCancelled: Bool { state.withLock { $0.cancelled } }
 
@@ -108,7 +111,7 @@ final class Reclaimer: Sendable {
       logger.error("no ballast: \(error)")
       return
     }
-    state.withLock { $0.ballast = ballast.pid }
+    state.withLock { $0.ballast = (ballast.pid, ballast.life) }
     grow(ballast, freeAtPrepare: freeAtPrepare)
     done.wait()
     if !isCancelled {
