@@ -86,7 +86,8 @@ import Testing
     try database.expectClean()
   }
 
-  /// It is refused while any cursor has found a record, and a program may end for that.
+  /// It is refused while any cursor has found a record, and by 3.2.1 during a checkpoint; a program may end for
+  /// that.
   @Test(arguments: TestEngine.present)
   func aProgramGoesBackToItsStableTimestampWhileLeavesAreListedEvictedAndReadBack(
     engine: TestEngine
@@ -96,14 +97,25 @@ import Testing
     defer { database.remove() }
     #expect(try database.tell("rollback") == [0])
     try guardian.prepare()
-    for _ in 0..<20 { #expect(try database.tell("rollback") == [0]) }
+    try rollBackAgainAndAgain(database)
     #expect(try guardian.prepared().held != nil)
     try guardian.release()
     try guardian.send(LocalMessage.Resume(threads: 4, leavesPerSecond: 0))
-    for _ in 0..<50 { #expect(try database.tell("rollback") == [0]) }
+    try rollBackAgainAndAgain(database)
     let resumed = try guardian.resumed()
     #expect(resumed.leavesResident == resumed.leavesInManifest && resumed.leavesInManifest > 0)
     try database.expectClean()
+  }
+
+  /// For longer than a prepare or reading back takes.
+  private func rollBackAgainAndAgain(_ database: DatabaseProcess) throws {
+    let begun = ContinuousClock.now
+    var codes: [Int] = []
+    while begun.duration(to: .now) < .milliseconds(400) {
+      codes += try database.tell("rollback")
+      usleep(300)
+    }
+    #expect(Set(codes) == [0], "\(codes)")
   }
 
   private func open(

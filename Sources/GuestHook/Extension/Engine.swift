@@ -45,7 +45,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   /// program's would have no room.
   private let sessionsAreUnreadable = Locked(false)
   let statisticsUsers = Locked(StatisticsInUse.Users())
-  let searches = SearchGate()
+  let rollbackGate = RollbackGate()
 
   var handleTables: EngineLayout.Handles { handles.withLock { $0 } }
 
@@ -174,18 +174,26 @@ struct UnknownEngine: Error, CustomStringConvertible {
   /// memory does too, and all that it has is dirty.
   func checkpoint() throws(EngineError) {
     typealias Checkpoint = @convention(c) (UnsafeMutableRawPointer, UnsafePointer<CChar>?) -> Int32
-    let code = unsafe method(handle, table, .checkpoint, as: Checkpoint.self)(handle, nil)
+    let code = engine.rollbackGate.checkpoint {
+      unsafe method(handle, table, .checkpoint, as: Checkpoint.self)(handle, nil)
+    }
     if code == ENOTSUP, (try? engine.cacheUsageAnyway().dirty) == 0 { return }
     guard code == 0 else { throw EngineError(action: "take a checkpoint", code: code) }
   }
 
   func openCursor(_ uri: String, _ configuration: String) throws(EngineError) -> Cursor {
     let cursorTable = try unsafe engine.cursorTable { () throws(EngineError) in
-      unsafe try openHandle("metadata:", "")
+      unsafe try openHandle("metadata:", "").get()
     }
-    let cursor = unsafe try openHandle(uri, configuration)
+    let isTable = uri.hasPrefix("file:")
+    // A table that is not open is looked up in the metadata first, with a cursor of the engine's own.
+    let opened =
+      unsafe isTable
+      ? engine.rollbackGate.pass { unsafe openHandle(uri, configuration) }
+      : openHandle(uri, configuration)
+    let cursor = unsafe try opened.get()
     // Only a table can be searched; the other cursors have something else in that place.
-    let other: Set<EngineLayout.Method> = uri.hasPrefix("file:") ? [] : [.searchNear]
+    let other: Set<EngineLayout.Method> = isTable ? [] : [.searchNear]
     guard unsafe cursorTable.matches(cursor, except: other) else {
       throw EngineError(action: "use the cursor of \(uri)", code: ENOSYS)
     }
@@ -194,7 +202,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
 
   private func openHandle(
     _ uri: String, _ configuration: String
-  ) throws(EngineError) -> UnsafeMutableRawPointer {
+  ) -> Result<UnsafeMutableRawPointer, EngineError> {
     typealias OpenCursor =
       @convention(c) (
         UnsafeMutableRawPointer, UnsafePointer<CChar>, UnsafeMutableRawPointer?,
@@ -204,9 +212,9 @@ struct UnknownEngine: Error, CustomStringConvertible {
     let code = unsafe method(handle, table, .openCursor, as: OpenCursor.self)(
       handle, uri, nil, configuration, &cursor)
     guard code == 0, let cursor = unsafe cursor else {
-      throw EngineError(action: "open \(uri)", code: code)
+      return unsafe .failure(EngineError(action: "open \(uri)", code: code))
     }
-    return unsafe cursor
+    return unsafe .success(cursor)
   }
 }
 
@@ -240,7 +248,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   ///   what is in the cache is found. nil reads what is not.
   /// - Returns: 0 where a page was found, ENODATA where it would have had to be read, or an error.
   func visit(_ key: UnsafeRawBufferPointer, withoutReading file: UnreadFile?) -> Int32 {
-    var code = session.engine.searches.search {
+    var code = session.engine.rollbackGate.pass {
       if key.count > 0 {
         return unsafe leafcutter_visit(
           setKey, searchNear, reset, file?.refuse, file?.identity ?? .init(), handle,

@@ -77,7 +77,7 @@ extension DatabaseAgent {
   /// The engine tells an extension neither when the database is open nor that it begins to close, and
   /// both matter: before, there is nothing to ask it, and while it closes, its sessions go away under
   /// whoever uses them. Both are calls of the program through the connection's table, so two words of
-  /// that table lead here first, and a third that must not meet a search (``SearchGate``).
+  /// that table lead here first, and a third that must not meet what we do (``RollbackGate``).
   fileprivate func takeOverMethods() {
     let close: ConnectionMethod = { connection, configuration in
       guard let connection = unsafe connection, let agent = unsafe takeAgent(connection),
@@ -91,7 +91,7 @@ extension DatabaseAgent {
       guard let agent = databases.withLock({ $0[key] }),
         let original = unsafe agent.methods.withLock({ unsafe $0.rollbackToStable })
       else { return EINVAL }
-      return agent.engine.searches.close { unsafe original(connection, configuration) }
+      return agent.engine.rollbackGate.close { unsafe original(connection, configuration) }
     }
     let openSession: OpenSession = { connection, handler, configuration, session in
       let key = UInt(bitPattern: connection)

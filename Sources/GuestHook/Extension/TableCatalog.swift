@@ -20,7 +20,7 @@ struct TableCatalog: Sendable {
 
   /// Reads the metadata, all at once: its cursor stands on a record all the time.
   static func current(_ session: Session) throws(EngineError) -> TableCatalog {
-    let read = session.engine.searches.search {
+    let read = session.engine.rollbackGate.pass {
       Result { () throws(EngineError) in try TableCatalog(session) }
     }
     return try read.get()
