@@ -107,7 +107,7 @@ private struct Scene {
 
   init() throws {
     bench = try Workbench()
-    source = try bench.bootServing("source")
+    source = try bench.restoreServing("source")
     destination = try bench.boot("destination", waits: true)
     let address = bench.address(of: "destination")
     try Migration.listen(destination.machine, at: address)

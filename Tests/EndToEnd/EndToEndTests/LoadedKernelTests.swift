@@ -12,7 +12,7 @@ extension RealMigrations {
     @Test func whereOneIsLoadedNothingIsHeldAndTheGuestArrivesAllTheSame() throws {
       let bench = try Workbench()
       defer { bench.tidy() }
-      let here = try bench.bootServing("loaded0", options: LoadedKernels.options)
+      let here = try bench.restoreServing("loaded0", options: LoadedKernels.options)
       try order("load-kernel", here)
       let (there, summary) = try arrive(from: here, "loaded1", on: bench) { _ in true }
       #expect(summary.pagesDropped == 0)
@@ -29,7 +29,7 @@ extension RealMigrations {
     @Test func whereOneIsLoadedDuringTheHoldAllOfItIsTakenBack() throws {
       let bench = try Workbench()
       defer { bench.tidy() }
-      let here = try bench.bootServing("during0", options: LoadedKernels.options)
+      let here = try bench.restoreServing("during0", options: LoadedKernels.options)
       let (there, summary) = try arrive(
         from: here, "during1", bandwidth: 50_000_000, on: bench
       ) { proxy in
@@ -55,7 +55,7 @@ extension RealMigrations {
     {
       let bench = try Workbench()
       defer { bench.tidy() }
-      let here = try bench.bootServing("started0", options: LoadedKernels.options)
+      let here = try bench.restoreServing("started0", options: LoadedKernels.options)
       let there = try bench.boot("started1", waits: true, options: LoadedKernels.options)
       let address = bench.address(of: "started1")
       try Migration.listen(there.machine, at: address)
@@ -93,8 +93,7 @@ extension RealMigrations {
       }
       #expect(wrong == 0, "\(wrong) words, \(summary.result): \(summary.reason ?? "")")
       // The kernel tells of it, so no look that comes too late was needed.
-      let log = FileManager.default.contents(atPath: "\(bench.files.logs)/started0-serial.log")
-      let said = String(decoding: log ?? Data(), as: UTF8.self)
+      let said = here.console
       #expect(said.contains("guardian ready") && !said.contains("looked for every 20 ms"))
       here.machine.kill()
       there.machine.kill()

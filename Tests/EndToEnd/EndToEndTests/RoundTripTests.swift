@@ -14,7 +14,7 @@ extension RealMigrations {
     @Test func aGuestGoesToAndFroSixTimes() throws {
       let bench = try Workbench()
       defer { bench.tidy() }
-      var here = try bench.bootServing("trip0")
+      var here = try bench.restoreServing("trip0")
       for trip in 1...6 {
         let there = try bench.boot("trip\(trip)", waits: true)
         try migrate(from: here, to: there, trip: trip, pauses: trip == 3, on: bench)
@@ -32,7 +32,7 @@ extension RealMigrations {
     @Test func aGuestWhoseStreamCannotBeEditedArrivesWithItsCacheToo() throws {
       let bench = try Workbench()
       defer { bench.tidy() }
-      let here = try bench.bootServing("delta0")
+      let here = try bench.restoreServing("delta0")
       let there = try bench.boot("delta1", waits: true)
       let watch = try HookWatch(there.machine)
       let address = bench.address(of: there.machine.name)

@@ -12,7 +12,7 @@ extension RealMigrations {
     @Test func aGuestThatIsThrottledToAHundredthArrivesWithItsCache() throws {
       let bench = try Workbench()
       defer { bench.tidy() }
-      let here = try bench.bootServing("throttled0")
+      let here = try bench.restoreServing("throttled0")
       try here.machine.qmp.setMigrateCapabilities(["auto-converge": true])
       try here.machine.qmp.execute("migrate-set-parameters", arguments: Throttle())
       var most = 0
@@ -26,7 +26,7 @@ extension RealMigrations {
     @Test func aGuestThatMayStandStillForFiveMillisecondsArrivesWithItsCache() throws {
       let bench = try Workbench()
       defer { bench.tidy() }
-      try arrive(from: try bench.bootServing("brief0"), "brief1", downtimeLimit: 5, on: bench)
+      try arrive(from: try bench.restoreServing("brief0"), "brief1", downtimeLimit: 5, on: bench)
     }
 
     @Test func aGuestWhoseProcessorIsTakenByBusyLoopsArrivesWithItsCache() throws {

@@ -78,11 +78,35 @@ struct Workbench {
   func bootServing(
     _ name: String, options: [String] = [], plugged: Int = 0, guest: String = "guest"
   ) throws -> Guest {
+    let guest = try bootWarm(name, options: options, plugged: plugged, guest: guest)
+    try serve(guest)
+    return guest
+  }
+
+  /// The same, as another test has had it, where one has.
+  func restoreServing(_ name: String, options: [String] = []) throws -> Guest {
+    let saved = try ServingGuests.saved(options: options, bench: self) {
+      try bootWarm("first-\(name)", options: options)
+    }
+    _ = try saved.disk.copy(to: image.path, files: files)
+    let guest = try boot(name, waits: true, options: options)
+    try guest.machine.restore(from: saved.memory)
+    _ = try guest.store.waitForBeat(timeout: 30)
+    try serve(guest)
+    return Guest(machine: guest.machine, store: guest.store, saidAtBoot: saved.console)
+  }
+
+  private func bootWarm(
+    _ name: String, options: [String] = [], plugged: Int = 0, guest: String = "guest"
+  ) throws -> Guest {
     let guest = try boot(name, options: options, plugged: plugged, guest: guest)
     _ = try guest.store.waitForBeat(timeout: 120)
     try guest.store.ask("warm", timeout: 300)
-    try guest.store.ask("run mix=B rate=\(Workbench.operationsPerSecond) threads=2 seed=1")
     return guest
+  }
+
+  private func serve(_ guest: Guest) throws {
+    try guest.store.ask("run mix=B rate=\(Workbench.operationsPerSecond) threads=2 seed=1")
   }
 
   /// Where the destination of the given name listens.
@@ -99,6 +123,11 @@ struct Workbench {
 struct Guest {
   let machine: VirtualMachine
   let store: StoreConsole
+  /// What the console said before the guest was saved, where it has been.
+  var saidAtBoot = ""
+
+  /// Everything that the console has said.
+  var console: String { saidAtBoot + machine.console }
 
   /// Operations that the store did in the last second that it has reported.
   func operationsInLastSecond() -> Int {

@@ -39,7 +39,7 @@ enum BalloonDevice {
   }
 
   private static func set(_ machine: VirtualMachine, to bytes: Int) throws(LabError) {
-    try onQMP(of: machine) { try $0.execute("balloon", arguments: ["value": bytes]) }
+    try machine.onQMP { try $0.execute("balloon", arguments: ["value": bytes]) }
   }
 
   private static func actual(_ machine: VirtualMachine) throws(LabError) -> Int {

@@ -63,7 +63,7 @@ final class GuestSnapshot {
       let store = try StoreConsole(machine)
       _ = try store.waitForBeat(timeout: 120)
       if variant.isWarm { try store.ask("warm", timeout: 600) }
-      try save(machine)
+      try machine.save(to: state)
     } catch {
       remove()
       throw error.adding(machine.logs)
@@ -82,15 +82,7 @@ final class GuestSnapshot {
     let machine = try VirtualMachine(
       name, options, host: host, waitsForMigration: true, files: bench.files)
     do throws(LabError) {
-      try onQMP(of: machine) { qmp in
-        try qmp.setMigrateCapabilities(["mapped-ram": true])
-        try qmp.execute("migrate-incoming", arguments: ["uri": "file:\(state)"])
-      }
-      let runs: Bool? = HostClock.poll(every: 0.02, for: 60) {
-        (try? machine.qmp.queryStatus())?.running == true ? true : nil
-      }
-      guard runs == true else { throw machine.error("the saved guest does not run") }
-      try onQMP(of: machine) { try $0.setMigrateCapabilities(["mapped-ram": false]) }
+      try machine.restore(from: state)
       return machine
     } catch {
       machine.kill()
@@ -121,29 +113,5 @@ final class GuestSnapshot {
     bench.machine(
       disk, cache: cache, balloon: variant.balloon,
       guardian: variant.refaults ? [] : ["--no-refault"])
-  }
-
-  private func save(_ machine: VirtualMachine) throws(LabError) {
-    try onQMP(of: machine) { qmp in
-      try qmp.setMigrateCapabilities(["mapped-ram": true])
-      try qmp.setMigrateParameters(MigrationParameters(maxBandwidth: Migration.unlimited))
-      try qmp.execute("migrate", arguments: ["uri": "file:\(state)"])
-    }
-    let saved: Bool? = HostClock.poll(every: 0.05, for: 120) {
-      guard let status = try? machine.qmp.queryMigrate(), status.isOver else { return nil }
-      return status.status == "completed"
-    }
-    guard saved == true else { throw machine.error("the guest cannot be saved to \(state)") }
-  }
-}
-
-/// Runs QMP commands; what QEMU refuses becomes the laboratory's error.
-func onQMP(
-  of machine: VirtualMachine, _ body: (QMPClient) throws -> Void
-) throws(LabError) {
-  do {
-    try body(machine.qmp)
-  } catch {
-    throw machine.error("\(error)")
   }
 }

@@ -67,7 +67,7 @@ extension Method {
       default: nil
       }
     for machine in machines {
-      try onQMP(of: machine) { qmp in
+      try machine.onQMP { qmp in
         for name in capabilities { try qmp.setMigrateCapabilities([name: true]) }
         if let parameters {
           try qmp.execute("migrate-set-parameters", arguments: parameters)

@@ -56,12 +56,12 @@ struct OrderedMigration {
         let seconds = flowing.map { HostClock.seconds(from: $0, to: now) }
         if moment.isDue(dirtySyncs: status.ram?.dirtySyncCount ?? 0, secondsOfPages: seconds) {
           switched = true
-          try onQMP(of: source) { try $0.execute("migrate-start-postcopy") }
+          try source.onQMP { try $0.execute("migrate-start-postcopy") }
         }
       }
       guard HostClock.seconds(from: began, to: now) < timeout else {
         try beforeCancelling()
-        if !switched { try onQMP(of: source) { try $0.execute("migrate_cancel") } }
+        if !switched { try source.onQMP { try $0.execute("migrate_cancel") } }
         return Result(
           completedAt: HostClock.now, status: status, converged: false, switchedToPostcopy: switched
         )

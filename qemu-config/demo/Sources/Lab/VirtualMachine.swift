@@ -1,3 +1,4 @@
+import FoundationEssentials
 import StreamProxy
 
 /// A QEMU process in one of the two hosts, with the two ports of the demo guest and three QMP sockets:
@@ -140,6 +141,11 @@ public final class VirtualMachine: Sendable {
   public func kill() {
     qmp.close()
     process.kill()
+  }
+
+  /// Everything that the guest's console has said.
+  public var console: String {
+    String(decoding: FileManager.default.contents(atPath: serialLog) ?? Data(), as: UTF8.self)
   }
 
   /// What QEMU and the guest's console said last, for an error.
