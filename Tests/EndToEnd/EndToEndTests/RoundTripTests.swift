@@ -112,8 +112,8 @@ extension RealMigrations {
         from: here.machine, to: there.machine, uri: proxy.address, timeout: 180)
       let summary = try proxy.finish()
       #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
-      // A quarter of the cache at least, whatever of it was warm.
-      #expect(summary.pagesDropped > Workbench.cache * 256 / 4, "\(summary.pagesDropped)")
+      // The database is some 20 000 pages in the cache, of which short runs are not held.
+      #expect(summary.pagesDropped > 10_000, "\(summary.account)")
       here.machine.kill()
       let resumed = try watch.waitForResumed(timeout: 120)
       #expect(resumed.leavesInManifest > 0, "\(there.machine.lastWords)")
