@@ -196,9 +196,8 @@ evaluation-plots:
 	@$(EVALUATION) plot --document docs/evaluation.md --directory docs/evaluation docs/evaluation/*.json
 
 # Tests that wait in their thread for a database or for QEMU run one after the other, or the others' limits of
-# time are met. Both kinds at once take no longer than one, as each waits half of its time. SwiftPM's lock is for
-# those who build.
-one_by_one = Tests/run --skip-build --ignore-lock --no-parallel
+# time are met. Both kinds at once take hardly longer than one, as each waits half of its time.
+one_by_one = Tests/run --built --no-parallel
 
 test-databases:
 	@$(one_by_one) --filter '^ExtensionTests\.'
