@@ -101,6 +101,42 @@ struct ChannelRosterTests {
     }
   }
 
+  @Test("After the preempt channel's end nobody takes its place before the main one's")
+  func silentStrangerAfterPreempt() {
+    var roster = ChannelRoster()
+    roster.expects(.init(multifd: 0, preempt: true))
+    let ids = [roster.accepted(), roster.accepted(), roster.accepted()]
+    roster.spoke(ids[0], as: .main)
+    #expect(settle(&roster, ids) == [.main, .preempt])
+    roster.spoke(ids[1], as: .pageRecord)
+    #expect(settle(&roster, ids) == [.preempt])
+    roster.ended(ids[1])
+    #expect(settle(&roster, ids).isEmpty)
+    roster.spoke(ids[2], as: .pageRecord)
+    #expect(settle(&roster, ids).isEmpty)
+    roster.ending(ids[0])
+    roster.ended(ids[0])
+    let recovery = roster.accepted()
+    roster.spoke(recovery, as: .recovery)
+    #expect(settle(&roster, ids + [recovery]) == [.opaqueMain(.recovery)])
+    #expect(settle(&roster, ids + [roster.accepted()]) == [.preempt])
+  }
+
+  @Test("A preempt channel that cannot be dialled once it speaks leaves its place to another")
+  func failedDial() {
+    var roster = ChannelRoster()
+    roster.expects(.init(multifd: 0, preempt: true))
+    let ids = [roster.accepted(), roster.accepted(), roster.accepted()]
+    roster.spoke(ids[0], as: .main)
+    #expect(settle(&roster, [ids[0]]) == [.main])
+    roster.spoke(ids[1], as: .pageRecord)
+    #expect(roster.decision(for: ids[1]) == .dial(.preempt))
+    roster.dialling(ids[1], as: .preempt)
+    #expect(roster.decision(for: ids[2]) == nil)
+    roster.ended(ids[1])
+    #expect(roster.decision(for: ids[2]) == .reserve)
+  }
+
   @Test("A preempt channel that cannot be dialled is tried again, and waited for meanwhile")
   func reservation() {
     var roster = ChannelRoster()

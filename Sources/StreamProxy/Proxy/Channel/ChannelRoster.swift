@@ -40,8 +40,9 @@ struct ChannelRoster {
     case ending(ChannelRole)
   }
 
-  /// The preempt channel's connection to the destination, as long as it is nobody's.
-  private enum PreemptLeg { case missing, dialling, vacant }
+  /// The preempt channel's connection to the destination. It is vacant until one of the silent ones speaks; once
+  /// it has been used, a main channel that recovers gets another, and nobody before.
+  private enum PreemptLeg { case missing, dialling, vacant, used }
 
   /// Connections by the order of their arrival.
   private var phases: [Int: Phase] = [:]
@@ -64,7 +65,7 @@ struct ChannelRoster {
 
   mutating func dialling(_ id: Int, as role: ChannelRole) {
     phases[id] = .dialling(role)
-    if role == .preempt { preemptLeg = .missing }
+    if role == .preempt { preemptLeg = .used }
   }
 
   mutating func reserving() { preemptLeg = .dialling }
@@ -90,7 +91,10 @@ struct ChannelRoster {
   }
 
   /// The connection is over, or never became anything.
-  mutating func ended(_ id: Int) { phases[id] = nil }
+  mutating func ended(_ id: Int) {
+    if phases[id] == .dialling(.preempt) { preemptLeg = .missing }
+    phases[id] = nil
+  }
 
   mutating func close() { isClosed = true }
 
@@ -123,7 +127,7 @@ struct ChannelRoster {
       guard let expected else { return nil }
       guard expected.preempt else { return .refuse(ChannelRoster.stranger) }
       // After a broken one it is the recovery's.
-      guard mainAndMultifdEstablished, preemptLeg != .dialling, !roles.contains(.preempt) else {
+      guard mainAndMultifdEstablished, preemptLeg == .missing || preemptLeg == .vacant else {
         return nil
       }
       return .dial(.preempt)
@@ -171,7 +175,7 @@ struct ChannelRoster {
     // QEMU makes it after the main one (migration/postcopy-ram.c, postcopy_preempt_setup), so an older one is a
     // stranger's, a health check's for instance.
     guard !precedesMain(id) else { return false }
-    return preemptLeg == .missing && !roles.contains(.preempt)
+    return preemptLeg == .missing
   }
 
   private var mainAndMultifdEstablished: Bool {
