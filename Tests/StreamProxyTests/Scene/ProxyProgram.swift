@@ -21,8 +21,9 @@ final class ProxyProgram {
   ) throws {
     log = scene.folder + "/log"
     _ = FileManager.default.createFile(atPath: log, contents: nil)
+    // Who runs the tests behind nohup or in the background of a script has signals ignored.
     let command =
-      launcher + [
+      ["/usr/bin/env", "--default-signal=HUP,INT"] + launcher + [
         ProxyProgram.products.appendingPathComponent("leafcutter").path, "proxy", "--listen",
         "\(scene.options.listen)", "--connect", "\(scene.options.connect)", "--qmp",
         "\(scene.options.qmp)",

@@ -60,6 +60,7 @@ struct SourceScript: Sendable {
     build.put(anomaly)
     // A proxy that has given up takes no more.
     try? source.write(Array(build.sample.bytes[sent...]))
+    let onePage = sent + 4096
     // Where the guest is not asked, QEMU must not say "completed" before the proxy has looked.
     if !awaitsPrepare { #expect(scene.destination?.awaitBytes(build.offset) == true) }
     try between(scene, source, migration)
@@ -67,6 +68,10 @@ struct SourceScript: Sendable {
     sent = build.offset
     build.sceneEnd(mark: lastMark(migration))
     try? source.write(Array(build.sample.bytes[sent...]))
+    // A page crosses once the report is there, and that of a source which has closed is not waited for.
+    _ = soon {
+      source.peerHasClosed || scene.destination?.received.withLock { $0.count > onePage } != false
+    }
     scene.qmp.migration(is: "completed")
     source.shutDownWriting()
     return Result(sent: build.sample, migration: migration, sawEnd: source.awaitEnd())
