@@ -151,6 +151,7 @@ let package = Package(
         "Guardian", "LeafManifest", "HookLink", "Checksum", "Threads", "CGuestSystem",
         "leafcutter-guest", "StreamProxy",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "InMemoryLogging", package: "swift-log"),
       ],
       swiftSettings: strict),
   ]

@@ -1,5 +1,6 @@
 import CGuestSystem
 import Glibc
+import InMemoryLogging
 import Logging
 import Synchronization
 import Threads
@@ -9,6 +10,9 @@ import Threads
 /// A guardian on a thread of this process, because its rules and its kernel's word cannot be reached from outside of one.
 final class GuardianInProcess {
   let proxy: FakeProxy
+  /// What it has to say, but for details.
+  let log = InMemoryLogHandler()
+  let socket: String
   private let directory: String
   private let life: Life
   private let thread: BlockingThread
@@ -26,10 +30,11 @@ final class GuardianInProcess {
     _ = unsafe mkdtemp(&path)
     let directory = String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     self.directory = directory
+    socket = directory + "/guardian.sock"
     proxy = FakeProxy(path: directory + "/port")
     var options = GuardianOptions()
     options.port = .unix(directory + "/port")
-    options.socket = directory + "/guardian.sock"
+    options.socket = socket
     options.executable = GuardianFixture.executable
     options.dropsPageCache = false
     options.takesBallast = false
@@ -37,9 +42,9 @@ final class GuardianInProcess {
     if let loadedKernel { options.loadedKernelPath = loadedKernel }
     let life = Life()
     self.life = life
-    thread = BlockingThread("guardian") { [options] in
-      var logger = Logger(label: "guardian")
-      logger.logLevel = .critical
+    thread = BlockingThread("guardian") { [options, log] in
+      var logger = Logger(label: "guardian") { _ in log }
+      logger.logLevel = .notice
       guard let guardian = try? Guardian(options, logger: logger) else { return }
       while !life.isOver.load(ordering: .acquiring) { guardian.turn() }
       guardian.keeper.stop()
@@ -59,6 +64,6 @@ final class GuardianInProcess {
   }
 
   func database() throws -> FakeDatabase {
-    try FakeDatabase(socket: directory + "/guardian.sock", home: directory)
+    try FakeDatabase(socket: socket, home: directory)
   }
 }

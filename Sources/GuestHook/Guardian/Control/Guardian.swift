@@ -22,6 +22,7 @@ public final class Guardian {
   let kexec: KexecWatch
   private let listener: Descriptor
   private(set) var peers: [Peer] = []
+  private var complaints = PeerComplaints()
   var migration: Migration?
   /// A PREPARE that came while another migration was not over yet, and when.
   var queued: (id: MigrationID, request: HostMessage.Prepare, since: UInt64)?
@@ -118,9 +119,16 @@ public final class Guardian {
 
   /// Answers with the reason and closes the connection of a peer that does not speak the protocol.
   func refuse(_ peer: Peer, _ reason: String) {
-    logger.warning("process \(peer.pid) on the local socket: \(reason)")
+    complain(of: peer, .warning, reason)
     peer.connection.send(LocalMessage.Failed(step: "request", reason: reason), for: .none)
-    peer.connection.close("refused")
+    peer.connection.close(Guardian.refused)
+  }
+
+  private static let refused = "refused"
+
+  private func complain(of peer: Peer, _ level: Logger.Level, _ reason: String) {
+    guard complaints.isDue(reason, of: peer.pid, at: monotonicNanoseconds()) else { return }
+    logger.log(level: level, "process \(peer.pid) on the local socket: \(reason)")
   }
 
   private func removeGonePeers() {
@@ -128,8 +136,10 @@ public final class Guardian {
     guard !gone.isEmpty else { return }
     peers.removeAll(where: \.isGone)
     for peer in gone {
-      if let ended = peer.connection.ended, ended != LocalConnection.closedByPeer {
-        logger.notice("process \(peer.pid) on the local socket: \(ended)")
+      if let ended = peer.connection.ended, ended != LocalConnection.closedByPeer,
+        ended != Guardian.refused
+      {
+        complain(of: peer, .notice, ended)
       }
       if let database = peer.database { lost(database) }
     }
