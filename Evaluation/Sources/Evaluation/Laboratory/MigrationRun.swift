@@ -101,6 +101,7 @@ struct MigrationRun {
     }
     run[.downtimeQEMU] = result.status.downtime.map { Double($0) }
     let firstBeat = try arrival.waitForBeat(timeout: 60).hostTime
+    run[.stopped] = stopped(source, destination)
     if let proxy { try add(try proxy.finish(), to: &run) }
     try makeLarge(destination, arrival)
     if method.usesLeafcutter, method != .leafcutterNoRefault {
@@ -148,6 +149,14 @@ struct MigrationRun {
     run[.sourceProcessor] = try account.sourceSeconds()
     try account.add(to: &run, storageOf: [source], store: store)
     try check(store, &run)
+  }
+
+  /// Milliseconds; nil where QEMU did not say.
+  private func stopped(_ source: VirtualMachine, _ destination: VirtualMachine) -> Double? {
+    guard let stop = source.qmp.events.record.last(where: { $0.event == .stop }),
+      let resume = destination.qmp.events.record.last(where: { $0.event == .resume })
+    else { return nil }
+    return (resume.receivedAt - stop.receivedAt) / .milliseconds(1)
   }
 
   private func startProxy(_ source: VirtualMachine, _ uri: String) throws(LabError) -> ProxyProcess?

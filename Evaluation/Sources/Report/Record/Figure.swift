@@ -10,6 +10,8 @@ package enum Figure: String, CaseIterable, Codable, Sendable {
   case prepare = "prepare_s"
   /// As the source QEMU reports it.
   case downtimeQEMU = "downtime_qemu_ms"
+  /// From the source's STOP to the destination's RESUME, when nobody has the guest.
+  case stopped = "stopped_ms"
   /// From the last heartbeat at the source to the first at the destination, on the host's clock.
   case downtimeClient = "downtime_client_ms"
   /// Sent by the source's host meanwhile. The kernel counts the headers of a large segment once, so the wire
