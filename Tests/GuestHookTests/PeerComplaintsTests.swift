@@ -41,7 +41,8 @@ import Testing
     }
     let said = guardian.log.entries.filter { "\($0.message)".contains("on the local socket") }
     #expect(said.count == 1, "\(said.map(\.message))")
-    #expect(said.allSatisfy { "\($0.message)".contains("speaks version 3") })
+    let version = Frame.protocolVersion + 1
+    #expect(said.allSatisfy { "\($0.message)".contains("speaks version \(version)") })
   }
 
   private func ofNextVersion(_ frame: [UInt8]) -> [UInt8] {
