@@ -107,6 +107,7 @@ let package = Package(
         "StreamProxy", "PageFilter", "HookLink", "Checksum", "Threads", "StreamSamples",
         "leafcutter",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "InMemoryLogging", package: "swift-log"),
       ],
       swiftSettings: strict),
     // The program the extension's tests load it into, as a database would.

@@ -2,7 +2,7 @@ import Synchronization
 
 /// Which target pages need not cross: one bit per page of every RAM block that can hold any.
 ///
-/// One thread (the editor's) reads bits while another (the hook link's) clears them. Clearing is
+/// The threads of all channels read bits while another (the hook link's) clears them. Clearing is
 /// linearizable: ``remove(_:block:)`` uses sequentially consistent operations, so a page record that
 /// is looked up after it has returned is not found. Whoever acknowledges a revocation after the
 /// removal may therefore tell the guest that it can write: QEMU clears a page's dirty bit before it

@@ -270,18 +270,29 @@ struct ChannelRosterTests {
     }
   }
 
-  @Test("More multifd channels than the settings announce are refused")
-  func surplusMultifd() {
+  @Test("More multifd channels than the settings announce are refused", arguments: [0, 2])
+  func surplusMultifd(announced: Int) {
     var roster = ChannelRoster()
-    let ids = (0..<4).map { _ in roster.accepted() }
+    let ids = (0...announced + 1).map { _ in roster.accepted() }
     roster.spoke(ids[0], as: .main)
     for id in ids[1...] { roster.spoke(id, as: .multifd) }
-    roster.expects(.init(multifd: 2))
-    #expect(settle(&roster, ids) == [.main, .multifd, .multifd])
-    guard case .refuse = roster.decision(for: ids[3]) else {
-      Issue.record("a third of two multifd channels was not refused")
+    roster.expects(.init(multifd: announced))
+    let multifd = Array(repeating: ChannelRole.multifd, count: announced)
+    #expect(settle(&roster, ids) == [ChannelRole.main] + multifd)
+    guard case .refuse = roster.decision(for: ids[announced + 1]) else {
+      Issue.record("one more than \(announced) multifd channels was not refused")
       return
     }
+  }
+
+  @Test("A multifd channel is dialled where the source could not be asked")
+  func unannouncedMultifd() {
+    var roster = ChannelRoster()
+    let ids = [roster.accepted(), roster.accepted()]
+    roster.spoke(ids[0], as: .main)
+    roster.spoke(ids[1], as: .multifd)
+    roster.expects(.unknown)
+    #expect(settle(&roster, ids) == [.main, .multifd])
   }
 
   @Test("A connection that was made before the main one is known")

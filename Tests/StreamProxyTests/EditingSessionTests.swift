@@ -50,7 +50,24 @@ import Testing
     let passed = PointOfNoReturn()
     #expect(passed.pass() && !passed.abandon() && passed.pass())
     let abandoned = PointOfNoReturn()
+    abandoned.learn(sourceTakesGuestBack: true)
     #expect(abandoned.abandon() && !abandoned.pass() && !abandoned.refuse())
     #expect(!abandoned.interrupt() && abandoned.abandon())
+  }
+
+  @Test func theSwitchoverIsRefusedOnlyWhereTheSourceTakesItsGuestBackAndTheStreamIsRead() {
+    let unable = PointOfNoReturn()
+    #expect(!unable.canBeRefused && !unable.refuse() && unable.pass())
+    let unseen = PointOfNoReturn()
+    unseen.learn(sourceTakesGuestBack: true)
+    #expect(unseen.loseSight() && !unseen.canBeRefused && !unseen.refuse())
+    #expect(unseen.interrupt() && !unseen.pass() && !unseen.loseSight())
+    let refused = PointOfNoReturn()
+    refused.learn(sourceTakesGuestBack: true)
+    #expect(refused.canBeRefused && refused.refuse() && !refused.isInterrupted)
+    #expect(!refused.pass() && !refused.interrupt() && !refused.loseSight())
+    let stopped = PointOfNoReturn()
+    stopped.learn(sourceTakesGuestBack: true)
+    #expect(stopped.refuse(forOperator: true) && stopped.isRefused && stopped.isInterrupted)
   }
 }

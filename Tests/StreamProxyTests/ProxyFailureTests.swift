@@ -1,5 +1,7 @@
+import Glibc
 import HookLink
 import StreamSamples
+import Synchronization
 import Testing
 import Threads
 
@@ -170,7 +172,9 @@ import Threads
     #expect(summary.exitCode == ExitStatus.sourceEnded, "\(summary.reason ?? "")")
   }
 
-  @Test func aSourceThatCancelsWhileTheGuestPreparesIsNotHeldUp() async throws {
+  /// Over TCP its end stands behind what it has written and nobody reads.
+  @Test(arguments: [true, false])
+  func aSourceThatCancelsWhileTheGuestPreparesIsNotHeldUp(isSeenToClose: Bool) async throws {
     let scene = try Scene(whenAsked: { _ in [Scene.mark()] })
     let summary = try await scene.play { scene in
       let source = try scene.connect()
@@ -179,11 +183,43 @@ import Threads
       try source.write(build.sample.bytes)
       _ = scene.guest.awaitPrepare()
       scene.qmp.migration(is: "cancelled")
+      if !isSeenToClose {
+        let said = "the migration ended while the guest was preparing"
+        #expect(soon { scene.log.contains(said) })
+      }
       source.shutDown()
     }
     #expect(summary.exitCode == ExitStatus.sourceEnded)
     #expect(summary.totalSeconds < 30)
     #expect(scene.guest.state.withLock { $0.abort } != nil)
+  }
+
+  /// It says RESUME a moment later, and its guest may write again before it does.
+  @Test func aSourceThatGivesUpWhileItsStopIsAwaitedKeepsItsGuest() async throws {
+    let scene = try Scene()
+    let expected = Mutex<[UInt8]>([])
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      var build = Scene.beginning()
+      try source.write(build.sample.bytes)
+      let migration = scene.guest.awaitPrepare() ?? .none
+      let sent = build.offset
+      build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
+      build.sceneEnd(mark: Scene.copy(of: migration))
+      try source.write(Array(build.sample.bytes[sent...]))
+      source.shutDown()
+      let result = SourceScript.Result(sent: build.sample, migration: migration, sawEnd: true)
+      expected.withLock { $0 = result.untilEndOfRAM(result.edited()) }
+      // The proxy has come to the end of RAM.
+      usleep(300_000)
+      scene.qmp.raise("STOP")
+      scene.qmp.migration(is: "cancelled")
+    }
+    #expect(summary.outcome != .completed)
+    // Neither the EOS of END has crossed nor what follows.
+    let received = scene.destination?.received.withLock { $0 } ?? []
+    #expect(received == expected.withLock { $0 })
+    #expect(summary.pagesDropped > 0)
   }
 
   @Test func aDestinationThatRefusesIsPassedOn() async throws {

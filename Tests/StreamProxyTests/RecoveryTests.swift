@@ -42,6 +42,24 @@ import Testing
     #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
   }
 
+  /// Or the source is gone, and nothing can be recovered.
+  @Test(arguments: [true, false])
+  func aRecoveryThatGoesPastTheProxyEndsIt(isComplete: Bool) async throws {
+    let scene = try Scene(set: { $0.hook = nil })
+    let summary = try await scene.play { scene in
+      let source = try scene.connect()
+      try source.write([22, 3, 1, 0, 0, 1, 2, 3])
+      #expect(scene.destination?.awaitBytes(8) == true)
+      scene.qmp.migration(is: "postcopy-active")
+      scene.destination?.die()
+      while (try? source.write([UInt8](repeating: 23, count: 4096))) != nil {}
+      scene.qmp.migration(is: "postcopy-paused")
+      #expect(soon { scene.log.contains("post-copy is paused") })
+      if isComplete { scene.qmp.migration(is: "completed") } else { scene.qmp.close() }
+    }
+    #expect(summary.exitCode == (isComplete ? ExitStatus.completed : ExitStatus.sourceEnded))
+  }
+
   @Test func aRecoveryThatIsPassedOnDoesNotUndoWhatWasDroppedBefore() async throws {
     let scene = try Scene()
     scene.qmp.state.withLock { $0.capabilities["postcopy-ram"] = true }

@@ -3,10 +3,11 @@ import HookLink
 import StreamSamples
 import Synchronization
 import Testing
+import Threads
 
 @testable import StreamProxy
 
-/// A switchover to post-copy that the judge refuses with pages dropped (``RefusedSwitchover``).
+/// A switchover to post-copy that is refused with pages dropped (``RefusedSwitchover``).
 @Suite(.serialized, .timeLimit(.minutes(1))) struct RefusedSwitchoverTests {
   @Test func theSourceHearsOfAFailureAndIsReadToItsEnd() async throws {
     let (summary, source, destination) = try await refuse()
@@ -31,10 +32,18 @@ import Testing
   @Test(arguments: [true, false])
   func aGuestWhoseHookPortHasClosedIsNotSwitchedOver(isKnown: Bool) async throws {
     let (summary, source, _) = try await refuse { scene in
-      guard case .unix(let path) = scene.options.hook else { return }
-      close("hook0", path, in: scene, untilAsked: isKnown)
+      close("hook0", ["hook": false], in: scene, untilAsked: isKnown)
     }
     #expect(summary.exitCode == ExitStatus.failed)
+    let reason = "not proven before post-copy: the guest's end of the hook port is closed"
+    #expect(summary.reason?.contains(reason) == true, "\(summary.reason ?? "")")
+    #expect(source.wroteEverything)
+  }
+
+  @Test func aPortOfWhichQEMUDoesNotTellWhichItIsIsTakenForTheHookPort() async throws {
+    let (summary, source, _) = try await refuse { scene in
+      close("hook0", ["another/path/to/hook": false], in: scene, untilAsked: true)
+    }
     let reason = "not proven before post-copy: the guest's end of the hook port is closed"
     #expect(summary.reason?.contains(reason) == true, "\(summary.reason ?? "")")
     #expect(source.wroteEverything)
@@ -43,21 +52,54 @@ import Testing
   /// The guest's agent, for instance.
   @Test func anotherPortThatHasClosedIsNoReason() async throws {
     let (summary, _, _) = try await refuse { scene in
-      close("agent0", "/run/another", in: scene, untilAsked: true)
+      close("agent0", ["hook": true, "agent": false], in: scene, untilAsked: true)
     }
     // This guest sends none.
     let reason = "no heartbeat of the guest"
     #expect(summary.reason?.contains(reason) == true, "\(summary.reason ?? "")")
   }
 
+  /// It would leave the guest stopped for ever, were it closed: nobody has the guest, and the judge waits for its STOP.
+  @Test func anOperatorWhoStopsTheProxyThenDoesNotTakeTheGuestFromTheSource() async throws {
+    let scene = try Scene(set: {
+      guard case .unix(let path) = $0.listen else { return }
+      $0.control = .unix(path: path + ".control")
+      $0.stopTimeout = .seconds(1)
+    })
+    let control = try #require(scene.options.control)
+    let (summary, source, destination) = try await refuse(in: scene, stops: false) { scene in
+      scene.qmp.migration(is: "device")
+      _ = BlockingThread("operator") {
+        // When the proxy has come to the switchover, whose bytes follow at once.
+        usleep(200_000)
+        let answer = try? OperatorClient.ask(.stop, at: control)
+        #expect(answer == #"{"stopped":true}"#)
+      }
+    }
+    #expect(summary.exitCode == ExitStatus.interrupted)
+    #expect(source.heard == RefusedSwitchover.failure && source.wroteEverything)
+    #expect(destination.count == source.beforeSwitchover - 4095)
+  }
+
+  @Test func aDestinationThatDiesThenDoesNotTakeTheGuestFromTheSource() async throws {
+    let (summary, source, _) = try await refuse(stops: false, sendsMore: true) { scene in
+      scene.qmp.migration(is: "device")
+      scene.destination?.die()
+    }
+    #expect(summary.exitCode == ExitStatus.destinationEnded, "\(summary.reason ?? "")")
+    #expect(source.heard == RefusedSwitchover.failure && source.wroteEverything)
+  }
+
   /// The guest closes a port.
   ///
-  /// - Parameter untilAsked: whether the proxy's monitor has its turn; before, nobody knows which port it was.
+  /// - Parameters:
+  ///   - chardevs: what QEMU says then, by the names of sockets in the scene's folder.
+  ///   - untilAsked: whether the proxy's monitor has its turn; before, nobody knows which port it was.
   @Sendable private func close(
-    _ id: String, _ path: String, in scene: Scene, untilAsked: Bool
+    _ id: String, _ chardevs: [String: Bool], in scene: Scene, untilAsked: Bool
   ) {
     let before = scene.qmp.state.withLock { state in
-      state.closedChardev = path
+      for (name, isOpen) in chardevs { state.chardevs["\(scene.folder)/\(name)"] = isOpen }
       return state.chardevQueries
     }
     scene.qmp.raise("VSERPORT_CHANGE", data: #"{"id":"\#(id)","open":false}"#)
@@ -74,14 +116,18 @@ import Testing
     var wroteEverything = false
   }
 
-  /// - Parameter doubt: what happens before the guest stops.
+  /// - Parameters:
+  ///   - stops: whether QMP says that the guest has stopped.
+  ///   - sendsMore: whether the source sends a page before it switches over.
+  ///   - doubt: what happens before the guest stops.
   private func refuse(
-    also capability: String? = nil,
+    in scene: Scene? = nil, also capability: String? = nil, stops: Bool = true,
+    sendsMore: Bool = false,
     because doubt: @escaping @Sendable (Scene) -> Void = {
       $0.qmp.raise("RESET", data: #"{"guest":true}"#)
     }
   ) async throws -> (MigrationSummary, Source, destination: [UInt8]) {
-    let scene = try Scene()
+    let scene = try scene ?? Scene()
     scene.qmp.state.withLock { state in
       state.capabilities["postcopy-ram"] = true
       if let capability { state.capabilities[capability] = true }
@@ -101,8 +147,13 @@ import Testing
       let before = build.offset
       #expect(scene.destination?.awaitBytes(before - 4095) == true)
       doubt(scene)
-      scene.qmp.raise("STOP")
+      if stops { scene.qmp.raise("STOP") }
       sent = before
+      if sendsMore {
+        build.reopen(2, id: 2)
+        build.page(0, 700)
+        build.endOfSection()
+      }
       // More than the sockets take: the whole of it is written only to somebody who reads.
       build.packaged([UInt8](repeating: 5, count: 4 << 20))
       let wrote = (try? source.write(Array(build.sample.bytes[sent...]))) != nil

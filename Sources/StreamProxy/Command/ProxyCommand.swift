@@ -159,8 +159,6 @@ extension SocketAddress {
 
 extension NodeChoice: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
-
-  public var defaultValueDescription: String { "off" }
 }
 
 /// swift-log's levels, as a flag takes them.

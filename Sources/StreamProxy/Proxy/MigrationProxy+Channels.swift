@@ -40,7 +40,9 @@ extension MigrationProxy {
       logger.warning("forwarding everything unedited: \(reason)")
     }
     // The guest of a recovery runs at the destination, whoever carried it there.
-    if kind == .recovery, !pointOfNoReturn.pass() { return .interrupted }
+    guard kind == .recovery ? pointOfNoReturn.pass() : pointOfNoReturn.loseSight() else {
+      return .interrupted
+    }
     // Others are decided on when the guest has been asked, if it is.
     if kind == .recovery || hook == nil { shared.decide(EditingSession.Terms()) }
     defer { shared.finish() }
@@ -70,9 +72,8 @@ extension MigrationProxy {
     shut.withLock { $0 = nil }
     let path = ReturnPath(
       destination: channel.destination, source: channel.source,
-      lastWord: { [pointOfNoReturn] in
-        pointOfNoReturn.isRefused ? RefusedSwitchover.failure : []
-      }, heardShut: { value in self.shut.withLock { $0 = value } })
+      lastWord: { self.lastWordToSource() },
+      heardShut: { value in self.shut.withLock { $0 = value } })
     let returnPath = shortage.thread("return-path", for: channel.source) { path.relayUntilEnd() }
     let end: SourceEnd
     do throws(ChannelFailure) {
@@ -80,16 +81,16 @@ extension MigrationProxy {
       channels.ending(channel)
     } catch {
       switch error {
-      // Only this thread passes the point.
-      case .closeBoth where !pointOfNoReturn.isPassed, .channelEnded:
-        // Nobody may take what has crossed for a whole guest.
-        channels.ending(channel)
-        channels.shutDownAll()
-      case .refusedSwitchover:
+      case _ where givesGuestBack():
         // What the source still says on other channels finds its place for as long as this one has one.
         channels.cutDestinationsOff()
         returnPath?.join(for: options.closingTime)
-        RefusedSwitchover.drain(channel.source)
+        drain(channel.source)
+        channels.ending(channel)
+        channels.shutDownAll()
+      // Only this thread passes the point.
+      case .closeBoth where !pointOfNoReturn.isPassed, .channelEnded:
+        // Nobody may take what has crossed for a whole guest.
         channels.ending(channel)
         channels.shutDownAll()
       case .closeBoth, .destination, .source:
@@ -102,18 +103,34 @@ extension MigrationProxy {
       // QEMU is asked only now: one that writes its devices' state answers nothing before the write
       // has ended, which nobody reads any more.
       let outcome = outcome(of: error)
-      switch error {
-      case .closeBoth, .channelEnded, .refusedSwitchover:
-        return pointOfNoReturn.isPassed && isBroken() ? waitForRecovery() : outcome
-      case .destination, .source:
-        // Of a stream that is not read nobody has seen the switchover, and QEMU knows of it.
-        return !pointOfNoReturn.isAbandoned && isBroken() ? waitForRecovery() : outcome
-      }
+      // Of a stream that is not read nobody has seen the switchover, and QEMU knows of it. Of one that is read the
+      // destination has nothing to recover before the point.
+      let mayBePaused = pointOfNoReturn.isPassed || pointOfNoReturn.isUnseen
+      return mayBePaused && isBroken() ? waitForRecovery() : outcome
     }
     channel.destination.shutDownWriting()
     returnPath?.join(for: options.closingTime)
     channel.shutDown()
     return outcome(after: end)
+  }
+
+  /// What the source hears when the destination has said everything.
+  private func lastWordToSource() -> [UInt8] {
+    let wasRefused = pointOfNoReturn.isRefused
+    guard givesGuestBack() else { return [] }
+    if !wasRefused {
+      let failure = SystemError("read from the destination", because: "it has ended the connection")
+      secondaryFailure.withLock { if $0 == nil { $0 = .destination(failure) } }
+    }
+    return RefusedSwitchover.failure
+  }
+
+  /// Reads what the source of a refused switchover still sends.
+  private func drain(_ source: Socket) {
+    RefusedSwitchover.drain(source) {
+      // It says nothing before its operator lets it go on.
+      (try? self.qmp.queryMigrate().status) == "pre-switchover"
+    }
   }
 
   // MARK: On the other channels' threads
@@ -128,16 +145,15 @@ extension MigrationProxy {
       case .multifd: try relayMultifd(channel)
       case .preempt: try relayPreempt(channel)
       case .encrypted: try relayEncrypted(channel)
-      default: try relayRaw(channel)
+      case .main, .opaqueMain: preconditionFailure("a main channel is carried by carryMain(_:)")
       }
       if channel.role == .multifd { shared.ended(channel.id) }
       channel.destination.shutDownWriting()
       back?.join(for: options.closingTime)
     } catch {
-      // The source needs all of its channels to come to its end.
-      if pointOfNoReturn.isRefused { RefusedSwitchover.drain(channel.source) }
+      let isRefused = givesGuestBack()
       // QEMU notices that one of its channels is gone and ends the migration itself.
-      if case .closeBoth = error, pointOfNoReturn.abandon() {
+      if !isRefused, case .closeBoth = error, pointOfNoReturn.abandon() {
         secondaryFailure.withLock { $0 = error }
         channels.shutDownAll()
       } else {
@@ -145,6 +161,12 @@ extension MigrationProxy {
       }
       // After the reason, which the main channel looks for then.
       if channel.role == .multifd { shared.ended(channel.id) }
+      if isRefused {
+        // The main channel's thread meets that, and sees to the rest.
+        channels.cutDestinationsOff()
+        // The source needs all of its channels to come to its end.
+        drain(channel.source)
+      }
     }
     channel.shutDown()
     return nil

@@ -14,8 +14,7 @@ extension MigrationProxy {
     case .stop:
       logger.notice("the operator stops the migration")
       guard tryInterrupt() else {
-        throw OperatorError(
-          "the guest may run at the destination already; the migration is carried to its end")
+        throw OperatorError(reasonToGoOn)
       }
       return ["stopped": true]
     }

@@ -12,7 +12,7 @@ extension MigrationProxy {
     let secondary = secondaryFailure.withLock { $0 }
     if case .closeBoth(let reason) = secondary { return .failed(reason) }
     switch failure {
-    case .closeBoth(let reason), .refusedSwitchover(let reason): return .failed(reason)
+    case .closeBoth(let reason): return .failed(reason)
     case .channelEnded(let reason):
       guard case .destination(let error) = secondary else { return .failed(reason) }
       return isCancelled ? MigrationProxy.cancelled : .destinationEnded(error.description)
@@ -52,7 +52,8 @@ extension MigrationProxy {
     if hasFailed {
       let reason =
         final.explanation ?? end.truncation ?? "the source reports that the migration failed"
-      return pointOfNoReturn.isPassed ? .destinationEnded(reason) : .sourceEnded(reason)
+      return pointOfNoReturn.isPassed || pointOfNoReturn.isRefused
+        ? .destinationEnded(reason) : .sourceEnded(reason)
     }
     if shut != nil { return .destinationEnded("the destination reports that it has failed") }
     if end.truncation == nil, mayHaveArrived(final) { return .unknown(end.reason) }
@@ -93,6 +94,21 @@ extension MigrationProxy {
     secondaryFailure.withLock { $0 = nil }
     progress.update { $0.awaitsRecovery = true }
     return nil
+  }
+
+  /// Nobody will recover a paused post-copy through this proxy whose rest has gone over other connections, or whose
+  /// source is gone. Blocks.
+  func endWithoutRecovery() {
+    if (try? qmp.queryMigrate().status) == "completed" {
+      channels.finish(.completed)
+    } else if let lost = qmp.events.observation.lost {
+      channels.finish(
+        .sourceEnded(
+          """
+          the source's QMP connection ended while post-copy was paused (\(lost)); the guest waits at the destination \
+          for pages that only the source has
+          """))
+    }
   }
 
   struct FinalStatus {

@@ -79,6 +79,8 @@ public final class MigrationProxy: Sendable {
   /// Opens everything that the migration will need. The source's settings are changed last, so that
   /// a refusal leaves nothing behind.
   ///
+  /// The program must ignore SIGPIPE: splice(2), which carries what is not looked at, cannot be told not to raise it.
+  ///
   /// - Parameter logger: is used by the threads that carry the migration, also while the guest stands still: its
   ///   handler must not wait for whoever reads it (``BackgroundOutput``).
   /// - Throws: an error that says in one sentence what cannot be used.
@@ -104,10 +106,17 @@ public final class MigrationProxy: Sendable {
     channels = ChannelSet(
       destination: DestinationLeg(address: options.connect), pointOfNoReturn: pointOfNoReturn,
       shortage: shortage, mostUndecided: options.mostUndecided
-    ) { [qmp, downtimeLimit] in
+    ) { [qmp, downtimeLimit, pointOfNoReturn] in
       // Again, because an operator sets it before they migrate.
-      downtimeLimit.learn(try? qmp.migrateParameters().downtimeLimit)
-      return ChannelRoster.Expectation(reading: qmp)
+      guard let settings = try? MigrationCapabilities.read(from: qmp) else { return .unknown }
+      downtimeLimit.learn(settings.parameters.downtimeLimit)
+      pointOfNoReturn.learn(
+        sourceTakesGuestBack: RefusedSwitchover.isPossible(with: settings, of: qmp.version))
+      var expected = ChannelRoster.Expectation(of: settings)
+      // Those of a QEMU that does not migrate are not the source's.
+      let status = (try? qmp.queryMigrate().status) ?? ""
+      if !MigrationStatus.underWay.contains(status) { expected.multifd = nil }
+      return expected
     } isGivenUp: { [qmp] hasClosed in
       if hasClosed {
         return (try? qmp.queryMigrate().status).map(MigrationStatus.givenUp.contains) ?? false
@@ -130,7 +139,8 @@ public final class MigrationProxy: Sendable {
     let monitor = MigrationMonitor(
       progress: progress, pointOfNoReturn: pointOfNoReturn, qmp: qmp, setup: setup,
       downtimeLimit: downtimeLimit, showsLine: options.showsProgressLine,
-      pins: !options.leaveSettings && hook != nil, logger: logger, hookPort: hookPort)
+      pins: !options.leaveSettings && hook != nil, logger: logger, hookPort: hookPort,
+      whilePaused: { self.endWithoutRecovery() })
     let monitoring = Task { await monitor.run() }
     let outcome = await BlockingThread.run("migration") { self.carry() }
     let ended = ContinuousClock.now
@@ -151,11 +161,17 @@ public final class MigrationProxy: Sendable {
 
   /// - Returns: false where the migration is carried to its end.
   func tryInterrupt() -> Bool {
+    // Asked a second time.
+    if pointOfNoReturn.isRefused, pointOfNoReturn.isInterrupted { return true }
+    if isSwitchingToPostcopy, pointOfNoReturn.refuse(forOperator: true) {
+      logger.notice("the source's guest is stopped; the proxy ends when it runs there again")
+      listener.cancel()
+      // The main channel's thread meets that, and sees to it.
+      channels.cutDestinationsOff()
+      return true
+    }
     guard claimsInterrupt() else {
-      logger.warning(
-        pointOfNoReturn.isRefused
-          ? "the switchover has been refused; the source is getting its guest back"
-          : "the point of no return has passed; carrying the migration to its end")
+      logger.warning("\(reasonToGoOn)")
       return false
     }
     listener.cancel()
@@ -164,15 +180,48 @@ public final class MigrationProxy: Sendable {
     return true
   }
 
+  /// Why the operator's wish is not obeyed.
+  var reasonToGoOn: String {
+    if pointOfNoReturn.isRefused {
+      "the switchover has been refused; the source is getting its guest back"
+    } else if pointOfNoReturn.isPassed {
+      "the point of no return has passed; carrying the migration to its end"
+    } else {
+      """
+      the stream is not read, and QMP does not say that the guest runs at the source, so it may have left; carrying the \
+      migration to its end (migrate_cancel at the source ends it where that is possible)
+      """
+    }
+  }
+
   /// Before the point of no return it is claimed that nobody passes it.
   func claimsInterrupt() -> Bool {
-    let now = progress.now
     // The guest runs at the destination, and a broken connection can break no more.
-    if now.awaitsRecovery { return true }
+    if progress.now.awaitsRecovery { return true }
     // A stream that is not parsed has no point of no return that could be seen; QEMU knows.
     // An abandoned migration is being closed already.
-    return !(now.isBlind && guestMayHaveMoved())
+    return !(pointOfNoReturn.isUnseen && guestMayHaveMoved())
       && (pointOfNoReturn.interrupt() || pointOfNoReturn.isAbandoned)
+  }
+
+  /// Whether the source has stopped its guest, where it can be for a post-copy, and has not been let pass. Closed
+  /// connections would leave that guest stopped (``RefusedSwitchover``).
+  private var isSwitchingToPostcopy: Bool {
+    guard pointOfNoReturn.canBeRefused else { return false }
+    // QEMU may wait for the very bytes that are held up by this question.
+    let answer = try? qmp.queryMigrate(timeout: MigrationProxy.questionTime).status
+    let observation = qmp.events.observation
+    guard let status = answer ?? observation.migrationStatus else {
+      return observation.isStopped == true
+    }
+    return MigrationStatus.sinceSwitchover.contains(status)
+  }
+
+  /// Whether the source is to get back a guest that it has stopped for post-copy, before anything is closed.
+  func givesGuestBack() -> Bool {
+    // Somebody else may refuse it meanwhile.
+    if isSwitchingToPostcopy { _ = pointOfNoReturn.refuse() }
+    return pointOfNoReturn.isRefused
   }
 
   /// Whether the source's guest stands still, or nobody can say that it does not.

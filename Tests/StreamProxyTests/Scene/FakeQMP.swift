@@ -22,8 +22,8 @@ final class FakeQMP: Sendable {
     ]
     /// What migrate-set-parameters is answered with instead of being obeyed.
     var refusal: String?
-    /// The unix socket of a chardev that the guest has closed, if any.
-    var closedChardev: String?
+    /// The unix sockets of the chardevs, and whether the guest has them open.
+    var chardevs: [String: Bool] = [:]
     /// How often query-chardev has come.
     var chardevQueries = 0
     /// What it greets as.
@@ -155,9 +155,10 @@ final class FakeQMP: Sendable {
         return "{}"
       case "query-chardev":
         state.chardevQueries += 1
-        return state.closedChardev.map {
-          #"[{"label":"hook","filename":"unix:\#($0),server=on","frontend-open":false}]"#
-        } ?? "[]"
+        let list = state.chardevs.map {
+          #"{"label":"a","filename":"unix:\#($0.key),server=on","frontend-open":\#($0.value)}"#
+        }
+        return "[\(list.joined(separator: ","))]"
       case "query-migrate": return #"{"status":"\#(state.migration)"}"#
       case "human-monitor-command":
         let isTree = request.arguments?.line?.contains("mtree") == true

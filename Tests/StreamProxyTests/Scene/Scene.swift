@@ -1,9 +1,9 @@
 import FoundationEssentials
 import Glibc
 import HookLink
+import InMemoryLogging
 import Logging
 import StreamSamples
-import Synchronization
 import Threads
 
 @testable import StreamProxy
@@ -23,7 +23,7 @@ final class Scene: Sendable {
   let qmp: FakeQMP
   let destination: FakeDestination?
   let guest: FakeGuest
-  let log = CollectedLog()
+  let log = InMemoryLogHandler()
   let options: MigrationProxy.Options
 
   init(
@@ -60,7 +60,9 @@ final class Scene: Sendable {
   }
 
   func makeProxy() throws -> MigrationProxy {
-    try MigrationProxy(options, logger: Logger(label: "test") { [log] _ in LogCollector(log: log) })
+    var logger = Logger(label: "test") { [log] _ in log }
+    logger.logLevel = .trace
+    return try MigrationProxy(options, logger: logger)
   }
 
   /// Runs the proxy and, on a thread of its own, what the others do.
@@ -165,28 +167,9 @@ extension StreamBuilder {
   }
 }
 
-/// What the proxy logged.
-final class CollectedLog: Sendable {
-  let lines = Mutex<[String]>([])
+extension InMemoryLogHandler {
+  /// How many of the messages so far have that in them.
+  func count(of text: String) -> Int { entries.count { "\($0.message)".contains(text) } }
 
-  func contains(_ text: String) -> Bool {
-    lines.withLock { $0.contains { $0.contains(text) } }
-  }
-}
-
-struct LogCollector: LogHandler {
-  let log: CollectedLog
-  var metadata: Logger.Metadata = [:]
-  var logLevel = Logger.Level.trace
-
-  init(log: CollectedLog) { self.log = log }
-
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  func log(event: LogEvent) {
-    log.lines.withLock { $0.append("\(event.level): \(event.message)") }
-  }
+  func contains(_ text: String) -> Bool { count(of: text) > 0 }
 }

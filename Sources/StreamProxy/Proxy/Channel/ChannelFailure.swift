@@ -1,11 +1,9 @@
 /// Why a channel ended before the source had said everything.
 enum ChannelFailure: Error {
-  /// Ours: both legs are to be closed.
+  /// Ours: both legs are to be closed, or the source is to get its guest back first (``RefusedSwitchover``).
   case closeBoth(String)
   /// The same, because another channel has ended; why that did explains more.
   case channelEnded(String)
-  /// Ours, at post-copy's point of no return (see ``RefusedSwitchover``).
-  case refusedSwitchover(String)
   case destination(SystemError)
   case source(SystemError)
 }

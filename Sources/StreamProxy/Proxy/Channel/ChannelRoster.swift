@@ -14,7 +14,8 @@
 struct ChannelRoster {
   /// Which channels the source's settings announce.
   struct Expectation: Equatable, Sendable {
-    var multifd = 0
+    /// nil where the source could not be asked.
+    var multifd: Int?
     var preempt = false
   }
 
@@ -114,11 +115,13 @@ struct ChannelRoster {
       return mainEstablished ? .dial(.encrypted) : nil
     case .spoke(.multifd):
       guard mainEstablished else { return nil }
-      // 0 also where the source could not be asked.
-      guard let expected, expected.multifd > 0, count(of: .multifd) >= expected.multifd else {
+      guard let announced = expected?.multifd, count(of: .multifd) >= announced else {
         return .dial(.multifd)
       }
-      return .refuse("the migration has all of its multifd channels already")
+      return .refuse(
+        announced == 0
+          ? "it begins as a multifd channel, and the source's settings have none"
+          : "the migration has all of its multifd channels already")
     case .spoke(.other):
       return .refuse(ChannelRoster.stranger)
     case .spoke(.pageRecord):
@@ -182,7 +185,7 @@ struct ChannelRoster {
     guard let expected, mainEstablished else { return false }
     // Post-copy brings no multifd channel back.
     guard !roles.contains(.opaqueMain(.recovery)) else { return true }
-    return establishedRoles.count { $0 == .multifd } >= expected.multifd
+    return establishedRoles.count { $0 == .multifd } >= expected.multifd ?? 0
   }
 
   private var mainEstablished: Bool { establishedRoles.contains(where: \.isMain) }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// The connections to the destination. One is made only when there are bytes to send: a connection
@@ -23,8 +24,13 @@ final class DestinationLeg: Sendable {
 
   func dial() throws(SystemError) -> Socket {
     let address = address
-    let socket = try Socket.connect(
-      to: address, within: DestinationLeg.dialingTime, blocks: true)
+    let socket: Socket
+    do throws(SystemError) {
+      socket = try Socket.connect(to: address, within: DestinationLeg.dialingTime, blocks: true)
+    } catch {
+      // A unix socket's queue that has stayed full: nobody accepts there, and nothing is short here.
+      throw error.code == EAGAIN ? SystemError(error.action, code: ETIMEDOUT) : error
+    }
     socket.limitWriting(to: DestinationLeg.writingTime)
     if case .tcp = address {
       socket.sendAtOnce()

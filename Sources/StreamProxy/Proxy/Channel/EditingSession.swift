@@ -87,9 +87,10 @@ final class EditingSession: Sendable {
   /// Why nothing may be dropped any more.
   var refusal: String? { state.read { $0.refusal } }
 
+  /// Whether another channel than the main one has; the main one's thread asks its own editor, too.
   var hasDropped: Bool { state.read { $0.hasDropped } }
 
-  /// Asked by a channel before its first dropped page is written: false where it came too late,
+  /// Asked by another channel than the main one before its first dropped page is written: false where it came too late,
   /// because another channel has met something that it does not know.
   func claimDropping() -> Bool {
     state.update { state in

@@ -38,7 +38,13 @@ struct MainChannel: ~Copyable {
     var writer = GatheredWriter(channel)
     var inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     repeat {
-      try editAndWrite(&writer, handler: &handler)
+      var failure: ChannelFailure?
+      do throws(ChannelFailure) {
+        try editAndWrite(&writer, handler: &handler)
+      } catch {
+        failure = error
+      }
+      // What became of it depends on what has been dropped.
       snapshot.counters = editor.counters
       snapshot.bypassReason = editor.bypassReason?.description
       snapshot.bytesWritten = writer.bytesWritten
@@ -48,6 +54,7 @@ struct MainChannel: ~Copyable {
       inFlight.follow(writer.rate)
       snapshot.inFlight = inFlight.bytes
       publish(snapshot)
+      if let failure { throw failure }
       try handler.moved(&editor)
     } while try readMore()
   }

@@ -1,6 +1,7 @@
 import Threads
 
-/// How a source gets its guest back when post-copy's point of no return is refused.
+/// How a source gets its guest back when post-copy's point of no return is refused: by the judge, by an operator who
+/// stops the proxy just then, or because a channel or the destination has failed.
 ///
 /// Closing its connection there is not enough: a source that had sent everything that belongs to the
 /// switchover waits for a recovery that no destination can give it (`postcopy_pause`), and one that had
@@ -14,17 +15,25 @@ enum RefusedSwitchover {
   /// How long the source may say nothing before its channel is closed after all.
   private static let patience = Duration.seconds(10)
 
-  /// Whether a source with these settings takes its guest back whole. With release-ram it gives memory
+  /// Whether a source with these settings can be switched to post-copy, and takes its guest back whole. With
+  /// release-ram it gives memory
   /// away that it has sent, and before QEMU 10.0 it would not open its disks again.
   static func isPossible(with capabilities: MigrationCapabilities, of version: QEMUVersion) -> Bool
   {
-    version.major >= 10 && !capabilities.enabled.contains("release-ram")
+    capabilities.postcopyPossible && version.major >= 10
+      && !capabilities.enabled.contains("release-ram")
   }
 
   /// Reads what a source sends to its end, for nobody.
-  static func drain(_ source: Socket) {
+  ///
+  /// - Parameter isWaiting: whether one that has been silent for a while is not done.
+  static func drain(_ source: Socket, unless isWaiting: () -> Bool) {
     unsafe withUnsafeTemporaryAllocation(byteCount: 256 * 1024, alignment: 4096) { buffer in
-      while waitReadable(source.descriptor, or: nil, for: patience) == .ready {
+      while true {
+        guard waitReadable(source.descriptor, or: nil, for: patience) == .ready else {
+          if isWaiting() { continue }
+          return
+        }
         // The buffer lives in this closure, and nothing of it is looked at.
         guard let count = try? unsafe source.read(into: buffer), count > 0 else { return }
       }

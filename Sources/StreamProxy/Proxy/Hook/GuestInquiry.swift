@@ -73,6 +73,14 @@ struct GuestInquiry {
     return (try? qmp.guestHasPortOpen(behindSocket: path)) == false
   }
 
+  /// Over TCP the end of a connection stands behind bytes that nobody reads meanwhile, but QEMU says so.
+  private var sourceHasGivenUp: Bool {
+    let heard = qmp.events.observation.migrationStatus
+    guard heard.map(MigrationStatus.atSource.contains) ?? false else { return false }
+    // That may have been an earlier migration's end.
+    return (try? qmp.queryMigrate().status).map(MigrationStatus.atSource.contains) ?? false
+  }
+
   /// Waits until the guest has reported, has declined, or is out of time.
   ///
   /// - Parameter isOver: whether the migration has ended meanwhile; asked ten times a second.
@@ -110,7 +118,7 @@ struct GuestInquiry {
         hook.giveUp(
           "the guest did not report within \(options.prepareTimeout.formattedSeconds) of being asked"
         )
-      } else if isOver() {
+      } else if isOver() || sourceHasGivenUp {
         hook.giveUp("the migration ended while the guest was preparing")
       } else if qmp.events.observation.resets > 0 {
         hook.giveUp("the guest was reset while it was preparing")

@@ -9,6 +9,7 @@ final class HookPortWatch: Sendable {
   private struct State {
     /// The closed ports that QEMU was asked after.
     var asked: Set<String> = []
+    /// Or may be.
     var isHookAmongThem = false
   }
 
@@ -32,7 +33,8 @@ final class HookPortWatch: Sendable {
     var isHookAmongThem = false
     if !closed.isEmpty {
       do throws(QMPError) {
-        isHookAmongThem = try qmp.guestHasPortOpen(behindSocket: path) == false
+        // QEMU may know the socket by another path; then nobody can tell which port was closed.
+        isHookAmongThem = try qmp.guestHasPortOpen(behindSocket: path) != true
       } catch {
         // It stays behind.
         return

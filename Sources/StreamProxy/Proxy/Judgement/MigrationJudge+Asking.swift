@@ -21,7 +21,8 @@ extension MigrationJudge {
         return nil
       }
       multifdChannels = capabilities.multifdChannels
-      takesGuestBack = RefusedSwitchover.isPossible(with: capabilities, of: qmp.version)
+      pointOfNoReturn.learn(
+        sourceTakesGuestBack: RefusedSwitchover.isPossible(with: capabilities, of: qmp.version))
       guard editor.counters.returnPathOpened else {
         return """
           the source opened no return path, so it may report success before the proxy has judged; \

@@ -87,9 +87,9 @@ extension MigrationJudge {
       logger.info("proven before post-copy: the guest holds every dropped page, and its lease runs")
     } catch {
       guard shared.refuseDropping("\(error)"), !editor.hasDropped else {
-        let reason = "not proven before post-copy: \(error)"
-        throw takesGuestBack && pointOfNoReturn.refuse()
-          ? .refusedSwitchover(reason) : .closeBoth(reason)
+        // Whether it can be is seen where the channel is wound up.
+        _ = pointOfNoReturn.refuse()
+        throw .closeBoth("not proven before post-copy: \(error)")
       }
       reported.revokeAll()
       leaveUnedited("not proven before post-copy: \(error)")

@@ -1,3 +1,4 @@
+import Glibc
 import HookLink
 import Logging
 import PageFilter
@@ -19,8 +20,6 @@ struct MigrationJudge: StopPointHandler {
 
   var passagesSeen = 0
   var multifdChannels = 0
-  /// Whether a source takes its guest back whose post-copy is refused (see ``RefusedSwitchover``).
-  var takesGuestBack = false
   private var passedPointOfNoReturn = false
   var migration = MigrationID.none
   var asked: ContinuousClock.Instant?
@@ -66,6 +65,7 @@ struct MigrationJudge: StopPointHandler {
       if !passedPointOfNoReturn {
         try awaitMultifd(editor, at: stop)
         try judge(editor)
+        if editor.counters.returnPathOpened, source.peerHasClosed { throw MigrationJudge.givenUp }
         try passPointOfNoReturn()
       }
       // Nothing comes any more that could be dropped.
@@ -78,6 +78,12 @@ struct MigrationJudge: StopPointHandler {
       }
       try awaitMultifd(editor, at: stop)
       try judgePostcopy(editor)
+      // One that has closed may also wait for a recovery.
+      if source.peerHasClosed, let status = try? qmp.queryMigrate().status,
+        MigrationStatus.atSource.contains(status)
+      {
+        throw MigrationJudge.givenUp
+      }
       try passPointOfNoReturn()
     case .probePassed(let probe):
       logger.debug("probe \(probe) has passed where it was expected")
@@ -87,15 +93,23 @@ struct MigrationJudge: StopPointHandler {
     }
   }
 
+  /// With a return path a source closes before it has heard from the destination only if it has given up, and then
+  /// its guest runs there again, or will in a moment. It may have done so while the judge waited.
+  private static let givenUp = ChannelFailure.source(
+    SystemError("pass the point of no return: the source has given up", code: ECONNRESET))
+
   /// To be called before the bytes are written that let the guest run.
   private mutating func passPointOfNoReturn() throws(ChannelFailure) {
-    guard pointOfNoReturn.pass() else {
-      throw .closeBoth(
-        pointOfNoReturn.isAbandoned
-          ? "another channel has failed" : "the proxy was stopped by its operator")
-    }
+    guard pointOfNoReturn.pass() else { throw notPassed }
     passedPointOfNoReturn = true
     shared.passPointOfNoReturn()
+  }
+
+  /// Something else was decided before.
+  private var notPassed: ChannelFailure {
+    pointOfNoReturn.isInterrupted
+      ? .closeBoth("the proxy was stopped by its operator")
+      : .channelEnded("another channel or the destination has failed")
   }
 
   func hasDropped(_ editor: borrowing StreamEditor) -> Bool {
@@ -104,7 +118,10 @@ struct MigrationJudge: StopPointHandler {
 
   mutating func moved(_ editor: inout StreamEditor) throws(ChannelFailure) {
     noteMarkCopies(editor)
-    if !bypassNoted, !passedPointOfNoReturn, multifdChannels > 0, let reason = shared.refusal {
+    // Where pages have been dropped the migration is about to fail.
+    if !bypassNoted, !passedPointOfNoReturn, multifdChannels > 0, let reason = shared.refusal,
+      !hasDropped(editor)
+    {
       noteBypass("on a multifd channel: \(reason)")
     }
     guard !offenceNoted, !passedPointOfNoReturn, let offence = hook?.offence else { return }
@@ -123,6 +140,7 @@ struct MigrationJudge: StopPointHandler {
     guard shared.refuseDropping(reason.description) else {
       throw .closeBoth("on the main channel, after pages had been dropped: \(reason)")
     }
+    guard pointOfNoReturn.loseSight() else { throw notPassed }
     noteBypass("\(reason)")
   }
 

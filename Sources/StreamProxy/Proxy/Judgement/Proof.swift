@@ -54,7 +54,10 @@ extension ProofFailure: CustomStringConvertible {
       bound of \(bound.formattedSeconds): whoever held the frames is gone
       """
     case .hookPortClosed:
-      "the guest's end of the hook port is closed: leafcutter-guest has ended, or the guest's kernel has"
+      """
+      the guest's end of the hook port is closed: leafcutter-guest has ended, or the guest's kernel has (or of \
+      another port, where QEMU was given the hook port's socket by another path than --hook)
+      """
     case .noHeartbeat:
       "no heartbeat of the guest was acknowledged, so nothing says that it will hold its frames"
     case .heartbeatStale(let age, let bound):

@@ -4,7 +4,7 @@ import Logging
 import Synchronization
 
 /// On which NUMA node the channels' threads run and have their buffers.
-public enum NodeChoice: Equatable, Sendable {
+public enum NodeChoice: Equatable, Sendable, CustomStringConvertible {
   /// Wherever the kernel has them.
   case off
   /// On the node of the source QEMU, or else of the network card that leads to the destination; wherever
@@ -20,6 +20,15 @@ public enum NodeChoice: Equatable, Sendable {
     default:
       guard let node = Int(text), (0..<1024).contains(node) else { return nil }
       self = .node(node)
+    }
+  }
+
+  /// As ``init(_:)`` takes it.
+  public var description: String {
+    switch self {
+    case .off: "off"
+    case .automatic: "auto"
+    case .node(let node): "\(node)"
     }
   }
 }

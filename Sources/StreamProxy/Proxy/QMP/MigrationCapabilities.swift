@@ -71,14 +71,10 @@ struct MigrationCapabilities: Equatable, Sendable {
 extension ChannelRoster.Expectation {
   /// Where the settings of a source cannot be read, whatever is silent after the main channel is taken for
   /// a preempt channel, which must not be kept waiting.
-  static let unknown = ChannelRoster.Expectation(multifd: 0, preempt: true)
+  static let unknown = ChannelRoster.Expectation(multifd: nil, preempt: true)
 
   /// What the settings of a source announce.
-  init(reading client: QMPClient) {
-    guard let settings = try? MigrationCapabilities.read(from: client) else {
-      self = .unknown
-      return
-    }
+  init(of settings: MigrationCapabilities) {
     self.init(
       multifd: settings.multifdChannels,
       preempt: settings.enabled.contains("postcopy-preempt"))

@@ -43,6 +43,7 @@ public struct MigrationStatus: Decodable, Equatable, Sendable {
   static let sinceSwitchover: Set<String> = [
     "pre-switchover", "device", "postcopy-device", "postcopy-active",
   ]
+  static let underWay = beforeSwitchover.union(sinceSwitchover)
   /// States in which post-copy has lost its connections, and is or will be recovered over new ones.
   static let broken: Set<String> = [
     "postcopy-paused", "postcopy-recover-setup", "postcopy-recover",

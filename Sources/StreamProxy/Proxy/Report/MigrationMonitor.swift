@@ -24,6 +24,8 @@ struct MigrationMonitor: Sendable {
   let pins: Bool
   let logger: Logger
   var hookPort: HookPortWatch?
+  /// Called now and then while post-copy waits for a recovery; may block.
+  var whilePaused: @Sendable () -> Void = {}
 
   func run() async {
     var tick = 0
@@ -33,6 +35,7 @@ struct MigrationMonitor: Sendable {
       try? await Task.sleep(for: MigrationMonitor.interval)
       let values = progress.now
       guard values.connectedAt != nil else { continue }
+      if values.awaitsRecovery { await BlockingThread.run("paused") { whilePaused() } }
       if let hookPort, hookPort.isBehind {
         await BlockingThread.run("hook-port") { hookPort.catchUp() }
       }
