@@ -17,7 +17,7 @@ import Checksum
 /// bytes when the host side of a port closes: a reader may find itself in the middle of a frame.
 public struct Frame: Equatable, Sendable {
   public static let marker: [UInt8] = [0x4c, 0x43, 0x48, 0x4b, 0x0d, 0x0a, 0x1a, 0xf5]
-  public static let protocolVersion: UInt16 = 2
+  public static let protocolVersion: UInt16 = 3
   public static let headerSize = 32
   public static let checksumSize = 4
   /// Large enough for the held-page bitmap of 4 GiB of guest memory, small enough to be buffered.

@@ -11,22 +11,28 @@ extension LocalMessage {
     public var threads: UInt32
     /// Per cent of what is in the cache that are left there.
     public var keepPercent: UInt8
+    /// How long the proxy waits for the report, in milliseconds from its own PREPARE.
+    public var timeoutMilliseconds: UInt32
 
     /// Each takes a session of the database's, of which a program has few (session_max).
     public static let maximumThreads: UInt32 = 16
     /// More would not be worth a prepare.
     public static let maximumKeepPercent: UInt8 = 95
 
-    public init(cacheBytes: UInt64, threads: UInt32, keepPercent: UInt8) {
+    public init(
+      cacheBytes: UInt64, threads: UInt32, keepPercent: UInt8, timeoutMilliseconds: UInt32 = 60_000
+    ) {
       self.cacheBytes = cacheBytes
       self.threads = threads
       self.keepPercent = keepPercent
+      self.timeoutMilliseconds = timeoutMilliseconds
     }
 
     public func write(to payload: inout PayloadWriter) {
       payload.put(cacheBytes)
       payload.put(threads)
       payload.put(keepPercent)
+      payload.put(timeoutMilliseconds)
     }
 
     public init(from payload: inout PayloadReader) throws(MessageError) {
@@ -36,6 +42,7 @@ extension LocalMessage {
       guard keepPercent <= PrepareDatabase.maximumKeepPercent else {
         throw .outOfRange(field: "keep percent", value: UInt64(keepPercent))
       }
+      timeoutMilliseconds = try payload.integer("timeout")
     }
   }
 }

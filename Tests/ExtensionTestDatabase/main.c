@@ -57,13 +57,16 @@
  *   secondclose closes it; "ok CODE"
  *   quit        exits without closing
  *
- * TEST_DATABASE_REFUSES in its environment names what it is refused: io_uring, userfaultfd (with kill: whoever
+ * TEST_DATABASE_RECOVERS_FOR in its environment says for how many seconds opening lasts with a session for statistics
+ * open (WiredTiger 11), whose beginning the file HOME/early tells.
+ * TEST_DATABASE_REFUSES names what it is refused: io_uring, userfaultfd (with kill: whoever
  * calls them is ended), pagemap_scan, memlock (locked memory beyond 1 MiB), root (it becomes nobody) or swapping (mlockall).
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "database.h"
 
@@ -82,6 +85,29 @@ void check(int code, const char *what) {
   exit(1);
 }
 
+#if WIREDTIGER_VERSION_MAJOR >= 11
+static int open_early(WT_EVENT_HANDLER *handler, WT_CONNECTION *opening, WT_SESSION *none,
+                      WT_EVENT_TYPE type, void *argument) {
+  const char *seconds = getenv("TEST_DATABASE_RECOVERS_FOR");
+  WT_SESSION *early;
+  WT_CURSOR *statistics;
+  char path[512];
+  (void)handler, (void)none, (void)argument;
+  if (type != WT_EVENT_CONN_READY || !seconds || atoi(seconds) == 0) return 0;
+  check(opening->open_session(opening, NULL, NULL, &early), "open_session");
+  check(early->open_cursor(early, "statistics:", NULL, NULL, &statistics), "statistics");
+  snprintf(path, sizeof path, "%s/early", home);
+  fclose(fopen(path, "w"));
+  sleep((unsigned)atoi(seconds));
+  unsetenv("TEST_DATABASE_RECOVERS_FOR");
+  return early->close(early, NULL);
+}
+
+static WT_EVENT_HANDLER events = {.handle_general = open_early};
+#else
+static WT_EVENT_HANDLER events;
+#endif
+
 static void open_database(uint64_t megabytes) {
   char configuration[512], library[64] = "";
   /* Newer engines have snappy built in. */
@@ -89,7 +115,7 @@ static void open_database(uint64_t megabytes) {
     snprintf(library, sizeof library, ",extensions=[libwiredtiger_%s.so]", compressor);
   snprintf(configuration, sizeof configuration,
            "create,cache_size=%" PRIu64 "M,statistics=(all),log=(enabled=true)%s", megabytes, library);
-  check(wiredtiger_open(home, NULL, configuration, &connection), "wiredtiger_open");
+  check(wiredtiger_open(home, &events, configuration, &connection), "wiredtiger_open");
   check(connection->open_session(connection, NULL, NULL, &session), "open_session");
 }
 

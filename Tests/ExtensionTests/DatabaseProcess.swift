@@ -17,6 +17,8 @@ final class DatabaseProcess {
     var configuration = ""
     /// What the kernel refuses it (process.c).
     var refuses = ""
+    /// Seconds for which the engine, from 11 on, recovers with a session open; 0 for no such session.
+    var recoversFor = 0
     /// The user that runs it, without a capability of root's; nil for the tests' own.
     var user: UInt32?
   }
@@ -63,6 +65,7 @@ final class DatabaseProcess {
       "WIREDTIGER_CONFIG":
         "extensions=[\(extensions.joined(separator: ","))],\(setup.configuration)",
       "TEST_DATABASE_REFUSES": setup.refuses,
+      "TEST_DATABASE_RECOVERS_FOR": "\(setup.recoversFor)",
     ]
     process.standardInput = input
     process.standardOutput = output
@@ -95,9 +98,12 @@ final class DatabaseProcess {
   }
 
   func start() throws {
-    try process.run()
+    try begin()
     _ = try answer()
   }
+
+  /// It answers when it is open.
+  func begin() throws { try process.run() }
 
   /// Sends a command and returns the numbers of its answer.
   @discardableResult

@@ -31,6 +31,29 @@ import Testing
     #expect(stolen.load(ordering: .relaxed) == 0)
   }
 
+  /// One of another release, for instance, after an upgrade.
+  @Test func aGuardianThatTurnsADatabaseAwayIsNotAskedAgainAtOnce() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 2000))
+    defer { database.remove() }
+    let began = ContinuousClock.now
+    for _ in 0..<3 {
+      guardian.hangUp()
+      _ = try guardian.accept()
+    }
+    #expect(began.duration(to: .now) > .seconds(1.5))
+  }
+
+  /// The guardian would wait for what the closed database has to say.
+  @Test func aForkedChildDoesNotKeepTheLinkOfAClosedDatabase() throws {
+    let (database, guardian) = try DatabaseProcess.openWarm(.init(documents: 2000))
+    defer { database.remove() }
+    try database.tell("fork")
+    try database.tell("reopen")
+    #expect(guardian.hasHungUp(seconds: 5))
+    _ = try guardian.accept()
+    #expect(try database.tell("endchild") == [1])
+  }
+
   /// A database that is reading leaves back may find several when it looks.
   @Test func eachPrepareComesWithItsOwnMarkPage() throws {
     let ends = try LinkEnds()

@@ -42,14 +42,6 @@ final class TestGuardian {
     close(listener)
   }
 
-  /// The state word of the mark page as the database last wrote it.
-  var markState: MarkPage.State? {
-    try? mark.seek(toOffset: UInt64(MarkPage.Offset.state))
-    let bytes = (try? mark.read(upToCount: 8)) ?? Data()
-    return MarkPage.State(
-      rawValue: bytes.enumerated().reduce(0) { $0 | UInt64($1.element) << UInt64($1.offset * 8) })
-  }
-
   /// Writes into the mark page that this is the destination of a migration, as it is in copies that have
   /// passed the proxy.
   func writeVerdict(of migration: MigrationID) throws {
@@ -65,6 +57,16 @@ final class TestGuardian {
     guard case .register(let register) = try next() else { throw Unexpected() }
     registration = register
     return register
+  }
+
+  /// Whether the database hangs up within that time; what it says before is lost.
+  func hasHungUp(seconds: Int) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while isReadable(connection, seconds: seconds) {
+      // At most as many bytes as there is room for.
+      if unsafe read(connection, &buffer, buffer.count) <= 0 { return true }
+    }
+    return false
   }
 
   /// Whether a database connects within a second.

@@ -67,7 +67,8 @@ import Testing
 
   @Test func aShareToKeepThatIsNoneIsRefused() throws {
     for percent in [0, LocalMessage.PrepareDatabase.maximumKeepPercent] {
-      let body = LocalMessage.PrepareDatabase(cacheBytes: 5, threads: 6, keepPercent: percent)
+      let body = LocalMessage.PrepareDatabase(
+        cacheBytes: 5, threads: 6, keepPercent: percent, timeoutMilliseconds: 7)
       #expect(try LocalMessage(try frame(body.frame(for: migration))) == .prepare(body))
     }
     let body = LocalMessage.PrepareDatabase(cacheBytes: 5, threads: 6, keepPercent: 96)

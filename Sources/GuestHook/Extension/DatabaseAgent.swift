@@ -9,6 +9,8 @@ final class DatabaseAgent: Sendable {
   /// Absolute path of the database's directory.
   let home: String
   let hold: HoldLibrary?
+  /// Why there is none.
+  let holdAbsence: HoldLibrary.Absence?
   /// The program has its connection: `wiredtiger_open` is over.
   let opened = Signal()
   /// The connection is about to close: stop using the engine.
@@ -32,7 +34,13 @@ final class DatabaseAgent: Sendable {
   init(engine: Engine, socket: String) {
     self.engine = engine
     self.socket = socket
-    hold = HoldLibrary()
+    do throws(HoldLibrary.Absence) {
+      hold = try HoldLibrary()
+      holdAbsence = nil
+    } catch {
+      hold = nil
+      holdAbsence = error
+    }
     let path = engine.home
     // realpath allocates the text, which is ours to free.
     let absolute = unsafe realpath(path, nil)
@@ -61,9 +69,13 @@ final class DatabaseAgent: Sendable {
     engineUseEnded.wait()
   }
 
-  /// Asks the kernel for what a hold takes; once, and where the allocator allows one. See ``KernelOffer``.
+  /// Asks the kernel for what a hold takes, where the allocator allows one, until it offers that: settings change. A
+  /// process whose system calls are filtered asks once, because the filter stays (``KernelOffer``).
   func askKernel() {
-    guard let hold, hold.obstacle == nil, kernelOffer.withLock({ $0 == nil }) else { return }
+    guard let hold, hold.obstacle == nil else { return }
+    if let offer = kernelOffer.withLock({ $0 }) {
+      guard offer.obstacle != nil, !KernelOffer.isFiltered else { return }
+    }
     let offer = KernelOffer(to: hold)
     kernelOffer.withLock { $0 = offer }
   }
@@ -73,11 +85,11 @@ final class DatabaseAgent: Sendable {
 
   var registration: LocalMessage.Register {
     var notes: [String] = []
-    if hold == nil {
+    if let holdAbsence {
       notes.append(
         """
-        libleafcutter_hold.so is not preloaded: the cache can be shrunk, but its leaves are not \
-        listed and its frames not held
+        \(holdAbsence.reason): the cache can be shrunk, but its leaves are not listed and its frames \
+        not held
         """)
     }
     let offer = kernelOffer.withLock { $0 }

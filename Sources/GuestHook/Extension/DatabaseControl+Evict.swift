@@ -5,8 +5,6 @@ import LeafManifest
 /// The cache's leaves leave it: by their keys where the engine can do that, and by a cache that is made
 /// small, which also takes what has no key here and keeps readers from filling it again.
 extension DatabaseControl {
-  /// In nanoseconds; a third of what a proxy waits where nobody says otherwise.
-  private static let evictionLimit: UInt64 = 20_000_000_000
   /// Eviction that has not moved for so many looks has come to what it cannot evict. Where its threads get
   /// little processor time, this one gets little too, and so it waits for longer.
   private static let evictionPatience = 20
@@ -57,7 +55,7 @@ extension DatabaseControl {
       }
     }
     var looks = Looks(
-      end: monotonicNanoseconds() + DatabaseControl.evictionLimit, window: window, pace: pace)
+      end: monotonicNanoseconds() + longestStep, window: window, pace: pace)
     repeat {
       // The engine may have taken a larger size only.
       let size = smallCache?.size ?? usage.limit

@@ -8,8 +8,6 @@ extension DatabaseControl {
   /// io_uring's limit for one buffer.
   private static let largestPiece = 1 << 30
   private static let fewPieces = 2048
-  /// In nanoseconds: a prepare has to come to its end within the proxy's patience, 60 s by itself.
-  private static let longestPin: UInt64 = 20_000_000_000
   private static let addressSpace =
     "the process is granted no more address space (vm.overcommit_memory=2, or RLIMIT_AS)"
 
@@ -22,6 +20,7 @@ extension DatabaseControl {
       throw StepFailure("prepare", "the database is prepared already; it must be resumed first")
     }
     try expectFiles()
+    longestStep = DatabaseControl.longestStep(of: UInt64(request.timeoutMilliseconds) * 1_000_000)
     var watch = Stopwatch()
     var notes: [String] = []
     let usage = try cacheUsage()
@@ -98,12 +97,13 @@ extension DatabaseControl {
 
   /// SAVE: the same list, and nothing is evicted.
   func save() throws(StepFailure) -> LocalMessage.Prepared {
-    guard hold != nil else {
-      throw StepFailure("save", "libleafcutter_hold.so is not preloaded, so no leaves are listed")
+    if let absence = agent.holdAbsence {
+      throw StepFailure("save", "no leaves are listed, because \(absence.reason)")
     }
     guard !isPrepared else {
       throw StepFailure("save", "the cache has been evicted for a migration; save when it is over")
     }
+    longestStep = DatabaseControl.longestStep(of: 60_000_000_000)
     var watch = Stopwatch()
     var notes: [String] = []
     let found = try findResident(threads: 2, keepPercent: 0, &watch, &notes)
@@ -125,6 +125,10 @@ extension DatabaseControl {
     mark: Int32?, for usage: CacheUsage, _ notes: inout [String]
   ) -> HoldWindow? {
     guard let hold else { return nil }
+    if agent.obstacle != nil {
+      agent.askKernel()
+      if agent.obstacle == nil { link?.send(agent.registration, for: .none) }
+    }
     if let obstacle = agent.obstacle {
       notes.append(obstacle)
       return nil
@@ -173,7 +177,7 @@ extension DatabaseControl {
         pieceBytes: min(
           max(DatabaseControl.pieceBytes, moved / DatabaseControl.fewPieces),
           DatabaseControl.largestPiece),
-        longest: DatabaseControl.longestPin)
+        longest: longestStep)
     } catch {
       // What is pinned is held; the library has given the rest back.
       let pinned = hold.statistics.pinned_bytes >> 20
@@ -193,11 +197,11 @@ extension DatabaseControl {
         switch statistics.last_errno {
         case ENOSYS: "short ones take UFFDIO_MOVE: Linux 6.8, and userfaultfd allowed"
         case ENOMEM: "as much is held as the guest's memory and its address space allow"
-        default: "errno \(statistics.last_errno)"
+        default: unsafe String(cString: strerror(statistics.last_errno))
         }
       notes.append(
         """
-        \(statistics.failures) ranges could not be held (\(reason)) and went back to the kernel
+        \(statistics.failures) ranges could not be held and went back to the kernel (the last: \(reason))
         """)
     }
     watch.lap("pin")

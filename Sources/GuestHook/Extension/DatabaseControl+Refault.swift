@@ -54,9 +54,13 @@ extension DatabaseControl {
         leavesInManifest: 0, leavesRefaulted: 0, leavesResident: 0, steps: [],
         notes: notes + ["the guardian was started with --no-refault, so no leaves are read back"])
     }
-    var resumed = try load(speed)
-    resumed.notes = notes + resumed.notes
-    return resumed
+    do throws(StepFailure) {
+      var resumed = try load(speed)
+      resumed.notes = notes + resumed.notes
+      return resumed
+    } catch {
+      throw StepFailure(error.step, (notes + [error.reason]).joined(separator: "; "))
+    }
   }
 
   func load(_ speed: Speed) throws(StepFailure) -> LocalMessage.DatabaseResumed {
@@ -190,7 +194,9 @@ extension DatabaseControl {
         pace?.observe(hold.reads, now: monotonicNanoseconds())
         throttle.setRate(min(speed.limit, pace?.rate ?? .infinity))
       }
-      let newMigration = link?.hasReceived(LocalMessage.PrepareDatabase.code) ?? false
+      // It may take long, and a guardian that comes meanwhile has to know of the database.
+      let newMigration =
+        connect() && link?.hasReceived(LocalMessage.PrepareDatabase.code) ?? false
       if agent.stop.isRaised || newMigration { interrupt.raise() }
       let now = monotonicNanoseconds()
       if refusals.areNew(now: now) { throttle.pause(for: SchemaRefusals.pause) }
@@ -201,7 +207,16 @@ extension DatabaseControl {
         link?.send(progress, for: migration)
       }
     }
-    if interrupt.isRaised { notes.append("reading the leaves back was interrupted") }
-    return (read.taken, !interrupt.isRaised)
+    let hadTheirTurn = next.taken >= batches.count
+    if interrupt.isRaised {
+      notes.append("reading the leaves back was interrupted")
+    } else if !hadTheirTurn {
+      notes.append(
+        """
+        not all leaves were read back, because the engine has no session to spare; raise its session_max and have \
+        `leafcutter-guest load` read the others
+        """)
+    }
+    return (read.taken, hadTheirTurn && !interrupt.isRaised)
   }
 }

@@ -5,7 +5,6 @@ import LeafManifest
 
 /// What is in the cache, after a checkpoint.
 extension DatabaseControl {
-  private static let checkpointLimit: Int32 = 20_000
   /// Bytes for inner pages, metadata and the log's next file.
   private static let roomBesideDirtyPages: UInt64 = 16 << 20
 
@@ -95,11 +94,13 @@ extension DatabaseControl {
       }
     }
     unfinishedCheckpoint = crew
-    guard crew.join(milliseconds: DatabaseControl.checkpointLimit) else {
+    guard crew.join(milliseconds: Int32(clamping: longestStep / 1_000_000)) else {
       throw StepFailure(
         "checkpoint",
-        "it was not done after \(DatabaseControl.checkpointLimit / 1000) s; try when fewer pages are dirty"
-      )
+        """
+        it was not done after \(longestStep / 1_000_000_000) s (in a migration a third of the proxy's \
+        --prepare-timeout); try when fewer pages are dirty, or give that more
+        """)
     }
     unfinishedCheckpoint = nil
     if let error = outcome.withLock({ $0 }) { throw StepFailure("checkpoint", error) }

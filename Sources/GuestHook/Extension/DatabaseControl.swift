@@ -14,6 +14,8 @@ final class DatabaseControl {
 
   let agent: DatabaseAgent
   var link: GuardianLink?
+  /// When the next try is due, on the monotonic clock.
+  private var nextConnection: UInt64 = 0
   /// Of the request that is being answered, for what is said meanwhile.
   private(set) var migration = MigrationID.none
   /// Frames have been reported and are ours to keep.
@@ -24,11 +26,16 @@ final class DatabaseControl {
   var owed: OwedLeaves?
   /// The cache is kept small.
   var smallCache: SmallCache?
+  /// How long checkpoint, eviction and pinning may take each, in nanoseconds.
+  var longestStep = DatabaseControl.longestStep(of: 60_000_000_000)
   /// A checkpoint that took too long and goes on.
   var unfinishedCheckpoint: Crew?
 
   var engine: Engine { agent.engine }
   var hold: HoldLibrary? { agent.hold }
+
+  /// A prepare has to come to its end within the proxy's patience, in nanoseconds.
+  static func longestStep(of patience: UInt64) -> UInt64 { patience / 3 }
 
   /// Nobody waits any more for what is being done: the migration is over, or the guardian or the database goes
   /// away.
@@ -45,24 +52,36 @@ final class DatabaseControl {
     if KernelOffer.isFiltered { agent.askKernel() }
     Signal.wait(for: [agent.opened, agent.stop])
     while !agent.stop.isRaised {
-      guard let link = GuardianLink(path: agent.socket) else {
+      guard connect(), let link else {
         agent.stop.wait(milliseconds: DatabaseControl.reconnectAfter)
         continue
       }
-      self.link = link
-      agent.askKernel()
-      link.send(agent.registration, for: .none)
-      while !link.isLost && !agent.stop.isRaised {
-        while let frame = link.next() { answer(frame) }
-        if link.isLost { break }
+      // While leaves are read back another guardian may come in this one's place.
+      while self.link === link && !link.isLost && !agent.stop.isRaised {
+        while self.link === link, let frame = link.next() { answer(frame) }
+        if self.link !== link || link.isLost { break }
         Signal.wait(for: [agent.stop], or: link.descriptor)
       }
       if agent.stop.isRaised { break }
-      self.link = nil
       recoverWithoutGuardian()
     }
     smallCache?.endWatch()
     unfinishedCheckpoint?.join()
+  }
+
+  /// Has a guardian, and has registered with it; false where none is to be had now. One that turns the database away
+  /// is not asked again at once.
+  func connect() -> Bool {
+    if let link, !link.isLost { return true }
+    let now = monotonicNanoseconds()
+    guard now >= nextConnection else { return false }
+    // A little less, for who waits for as long.
+    nextConnection = now + UInt64(DatabaseControl.reconnectAfter) * 900_000
+    link = GuardianLink(path: agent.socket)
+    guard let link else { return false }
+    agent.askKernel()
+    link.send(agent.registration, for: .none)
+    return true
   }
 
   /// After the database has closed: frames that were reported are still released only when the
@@ -93,6 +112,8 @@ final class DatabaseControl {
   private func answer(_ frame: Frame) {
     let identity = frame.migration
     migration = identity
+    // While leaves are read back another guardian may have come, which has not asked.
+    let link = link
     do throws(StepFailure) {
       switch try request(frame) {
       case .prepare(let request):
@@ -150,6 +171,8 @@ final class DatabaseControl {
   }
 
   private func recoverWithoutGuardian() {
+    // Another has come while leaves were read back.
+    if let link, !link.isLost { return }
     if isHolding {
       waitUntilReleasable(unless: agent.stop)
       // A closing database goes on waiting without the engine.
@@ -157,7 +180,9 @@ final class DatabaseControl {
       hold?.abandon()
       isHolding = false
     }
+    link = nil
     // Nobody is left to ask for it, or to be told how it went.
+    migration = .none
     if isPrepared || owed != nil { _ = try? resume(Speed(2, 0, yields: true)) }
   }
 

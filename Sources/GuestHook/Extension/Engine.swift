@@ -47,6 +47,7 @@ struct UnknownEngine: Error, CustomStringConvertible {
   let statisticsUsers = Locked(StatisticsInUse.Users())
   let rollbackGate = RollbackGate()
 
+  /// Which of the known tables its handles have, for the tests.
   var handleTables: EngineLayout.Handles { handles.withLock { $0 } }
 
   /// - Parameter layouts: what its tables are compared with before they are read.
@@ -129,18 +130,33 @@ struct UnknownEngine: Error, CustomStringConvertible {
       release of Leafcutter that knows this engine)
       """, code: ENOSYS)
 
+  /// Whether all of the engine can be used: from 11 on a program may have sessions for statistics while
+  /// `wiredtiger_open` still recovers (WT_EVENT_CONN_READY), and until then every other cursor is refused
+  /// (`__session_open_cursor`, src/session/session_api.c).
+  ///
+  /// - Parameter openSession: the engine's own.
+  func isOpen(_ openSession: OpenSession) -> Bool {
+    do throws(EngineError) {
+      return try unsafe self.openSession("", openSession).opens("metadata:")
+    } catch {
+      // Without a session of ours nothing is used; without one that can be read, nothing ever.
+      return sessionsAreUnreadable.withLock { $0 }
+    }
+  }
+
   /// Opens a session that reports nothing to the program's own event handler.
   func openSession(_ configuration: String) throws(EngineError) -> Session {
+    try unsafe openSession(
+      configuration, method(connection, table, .openSession, as: OpenSession.self))
+  }
+
+  private func openSession(
+    _ configuration: String, _ openSession: OpenSession
+  ) throws(EngineError) -> Session {
     guard !sessionsAreUnreadable.withLock({ $0 }) else { throw Engine.unreadableSessions }
-    typealias OpenSession =
-      @convention(c) (
-        UnsafeMutableRawPointer, UnsafeMutableRawPointer?, UnsafePointer<CChar>,
-        UnsafeMutablePointer<UnsafeMutableRawPointer?>
-      ) -> Int32
     var handle: UnsafeMutableRawPointer?
-    let code = unsafe method(
-      connection, table, .openSession, as: OpenSession.self)(
-        connection, leafcutter_quiet_handler(), configuration, &handle)
+    let code = unsafe openSession(
+      connection, leafcutter_quiet_handler(), configuration, &handle)
     guard code == 0, let handle = unsafe handle else {
       throw EngineError(action: "open a session", code: code)
     }
@@ -179,6 +195,11 @@ struct UnknownEngine: Error, CustomStringConvertible {
     }
     if code == ENOTSUP, (try? engine.cacheUsageAnyway().dirty) == 0 { return }
     guard code == 0 else { throw EngineError(action: "take a checkpoint", code: code) }
+  }
+
+  /// Whether a cursor is to be had; it is closed with the session.
+  func opens(_ uri: String) -> Bool {
+    if case .success = unsafe openHandle(uri, "") { true } else { false }
   }
 
   func openCursor(_ uri: String, _ configuration: String) throws(EngineError) -> Cursor {

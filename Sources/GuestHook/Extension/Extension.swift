@@ -98,9 +98,12 @@ extension DatabaseAgent {
       guard let agent = databases.withLock({ $0[key] }),
         let original = unsafe agent.methods.withLock({ unsafe $0.openSession })
       else { return EINVAL }
-      agent.opened.raise()
-      agent.giveBackOpenSession()
-      return unsafe original(connection, handler, configuration, session)
+      let code = unsafe original(connection, handler, configuration, session)
+      if code == 0, unsafe agent.engine.isOpen(original) {
+        agent.opened.raise()
+        agent.giveBackOpenSession()
+      }
+      return code
     }
     // The types are those of wiredtiger.h; a word of the table holds a function's address.
     methods.withLock {

@@ -47,6 +47,8 @@ final class GuardianLink {
   }
 
   deinit {
+    // A child that the program has forked may have it too, and would keep it open.
+    shutdown(descriptor, Int32(SHUT_RDWR))
     close(descriptor)
     for other in [passed, pending] + received.map(\.descriptor) where other >= 0 { close(other) }
   }

@@ -16,11 +16,25 @@ import HookLink
   /// Why frames cannot be held whatever the kernel offers, or nil.
   let obstacle: String?
 
-  /// nil where the library was not preloaded, or is of another release.
-  init?() {
+  /// Why there is none.
+  enum Absence: Error {
+    case notPreloaded, ofAnotherRelease
+
+    var reason: String {
+      switch self {
+      case .notPreloaded: "libleafcutter_hold.so is not preloaded"
+      case .ofAnotherRelease:
+        "the libleafcutter_hold.so that is preloaded is of another release than the extension; restart the database"
+      }
+    }
+  }
+
+  init() throws(Absence) {
     var functions = leafcutter_hold_functions()
-    guard unsafe leafcutter_find_hold(&functions), functions.abi() == LEAFCUTTER_HOLD_ABI
-    else { return nil }
+    let isWhole = unsafe leafcutter_find_hold(&functions)
+    // It is looked for first.
+    guard functions.abi != nil else { throw .notPreloaded }
+    guard isWhole, functions.abi() == LEAFCUTTER_HOLD_ABI else { throw .ofAnotherRelease }
     self.functions = functions
     allocator = unsafe functions.allocator().map { unsafe String(cString: $0) } ?? "glibc"
     obstacle =

@@ -109,9 +109,12 @@ extension Guardian {
 
   private func giveBallastBack(_ migration: Migration, because complaint: PressureGauge.Complaint) {
     guard let reclaimer = migration.reclaimer else { return }
+    let hadBallast = !reclaimer.hasGivenBack
     reclaimer.stop()
     guard reclaimer.hasGivenBack else { return }
-    logger.warning("memory is tight (\(complaint.reason)): the ballast has been given back")
+    if hadBallast {
+      logger.warning("memory is tight (\(complaint.reason)): the ballast has been given back")
+    }
     migration.reclaimer = nil
   }
 

@@ -113,7 +113,8 @@ extension Guardian {
     database.connection.send(
       LocalMessage.PrepareDatabase(
         cacheBytes: options.smallCacheBytes, threads: options.evictThreads,
-        keepPercent: options.keepPercent),
+        keepPercent: options.keepPercent,
+        timeoutMilliseconds: migration.request.timeoutMilliseconds),
       for: migration.id, with: migration.mark.memory)
   }
 

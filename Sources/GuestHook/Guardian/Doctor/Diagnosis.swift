@@ -174,8 +174,8 @@ public struct Diagnosis: Sendable {
     return Finding(
       verdict: .degrades, topic: topic, fact: "always",
       advice: """
-        huge pages that are dead in part are split when they are moved, so the prepare takes longer, \
-        up to 0.6 s for each GB; write madvise into /sys/kernel/mm/transparent_hugepage/enabled
+        huge pages that are dead in part are split when they are moved, and pinning takes the longer for \
+        each byte the more is held; write madvise into /sys/kernel/mm/transparent_hugepage/enabled
         """)
   }
 

@@ -8,8 +8,8 @@
  *
  * The WiredTiger extension finds these functions by dlsym(RTLD_DEFAULT, …) and works without them.
  * All functions return 0 or an errno value unless they say otherwise. None of them throws, logs or
- * allocates from the process's allocator inside a hold window. They are called from one thread (the
- * extension's), except the interposed ones, which run in any thread. A child that the process forks has nothing of a
+ * allocates from the process's allocator inside a hold window. Those that open, close, pin, release or abandon a hold or
+ * set its mark are for its owner, one call at a time; all others, and the interposed ones, are for any thread. A child that the process forks has nothing of a
  * hold, and nothing by which its frames would stay pinned.
  */
 #ifndef LEAFCUTTER_HOLD_H
