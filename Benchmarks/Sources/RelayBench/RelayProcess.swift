@@ -137,19 +137,3 @@ final class RelayProcess {
     return unsafe copies.withUnsafeMutableBufferPointer { unsafe body($0.baseAddress!) }
   }
 }
-
-/// A small file, empty where it cannot be read.
-func readText(_ path: String) -> String {
-  // The path is a string for the duration of the call.
-  let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-  guard file >= 0 else { return "" }
-  defer { close(file) }
-  var bytes: [UInt8] = []
-  var buffer = [UInt8](repeating: 0, count: 16 * 1024)
-  while true {
-    // The array is alive during the call, which writes at most as much as it holds.
-    let count = unsafe read(file, &buffer, buffer.count)
-    guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
-    bytes += buffer[..<count]
-  }
-}

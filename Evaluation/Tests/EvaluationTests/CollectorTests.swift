@@ -36,7 +36,7 @@ struct CollectorTests {
     try withCollector { collector, file in
       var shares = [0.4, 0.1]
       var run = run()
-      collector.carryOut(&run) { $0[.otherPrograms] = shares.removeFirst() }
+      try collector.carryOut(&run) { $0[.otherPrograms] = shares.removeFirst() }
       #expect(shares.isEmpty)
       #expect(run[.otherPrograms] == 0.1)
       let written = try EvaluationRecord(file: file)
@@ -52,7 +52,7 @@ struct CollectorTests {
     try withCollector(quick: true) { collector, _ in
       var count = 0
       var run = run()
-      collector.carryOut(&run) { run in
+      try collector.carryOut(&run) { run in
         count += 1
         run[.otherPrograms] = 1
       }
@@ -65,12 +65,12 @@ struct CollectorTests {
     try withCollector { collector, _ in
       var count = 0
       var run = run()
-      collector.carryOut(&run) { run in
+      try collector.carryOut(&run) { run in
         count += 1
         run[.otherPrograms] = 1
         collector.deadline = HostClock.now
       }
-      collector.carryOut(&run) { _ in count += 1 }
+      try collector.carryOut(&run) { _ in count += 1 }
       #expect(count == 1)
       #expect(collector.failures == 0)
     }
@@ -80,10 +80,24 @@ struct CollectorTests {
   func failure() throws {
     try withCollector { collector, file in
       var run = run()
-      collector.carryOut(&run) { _ throws(LabError) in throw LabError("no guest boots") }
+      try collector.carryOut(&run) { _ throws(LabError) in throw LabError("no guest boots") }
       #expect(collector.failures == 1)
       let written = try EvaluationRecord(file: file)
       #expect(written.runs.map(\.failure) == ["no guest boots"])
+    }
+  }
+
+  @Test("what cannot stand beside the runs that are there is refused before it is measured")
+  func incomparable() throws {
+    try withCollector { collector, file in
+      var run = run()
+      try collector.carryOut(&run) { _ in }
+      run.conditions.memory *= 2
+      let error = #expect(throws: LabError.self) {
+        try collector.carryOut(&run) { _ in Issue.record("it began") }
+      }
+      #expect(error?.sentence.contains(file) == true && error?.sentence.contains("memory") == true)
+      #expect(collector.record.runs.count == 1)
     }
   }
 
@@ -92,7 +106,7 @@ struct CollectorTests {
     try withCollector { collector, _ in
       for number in 1...3 {
         var run = run(number)
-        collector.carryOut(&run) { _ in }
+        try collector.carryOut(&run) { _ in }
       }
       #expect(collector.repetitions(2, of: .methods, share: 50, link: "1gbit") == 4...5)
       #expect(collector.repetitions(2, of: .methods, share: 50, link: "10gbit") == 1...2)
@@ -106,23 +120,5 @@ struct CollectorTests {
     #expect(CostAccount.otherPrograms(host: 20, ours: [10, 4, 1, 1], in: 10) == 0.4)
     // How far the clocks disagree stays visible.
     #expect(CostAccount.otherPrograms(host: 8, ours: [10], in: 10) == -0.2)
-  }
-}
-
-@Suite("When a migration is switched to post-copy")
-struct PostcopySwitchTests {
-  @Test("after one pass: when the dirty log is read for the second time")
-  func pass() {
-    let moment = Method.PostcopySwitch.afterOnePass
-    #expect(!moment.isDue(dirtySyncs: 1, secondsOfPages: 60))
-    #expect(moment.isDue(dirtySyncs: 2, secondsOfPages: nil))
-  }
-
-  @Test("after a second in which pages flow: not before the first of them")
-  func second() {
-    let moment = Method.PostcopySwitch.afterOneSecond
-    #expect(!moment.isDue(dirtySyncs: 5, secondsOfPages: nil))
-    #expect(!moment.isDue(dirtySyncs: 1, secondsOfPages: 0.9))
-    #expect(moment.isDue(dirtySyncs: 1, secondsOfPages: 1.1))
   }
 }

@@ -103,6 +103,7 @@ struct DrawingTests {
       let file = drawing.image.file
       let size = try #require(file.firstMatch(of: /viewBox="0 0 ([0-9.]+) ([0-9.]+)"/))
       let width = try #require(Double(size.1))
+      #expect(file.matches(of: text).count == file.count(of: "<text "))
       for match in file.matches(of: text) {
         let place = try #require(Double(match.x))
         // DejaVu Sans, which is wide, takes 5.8 to 6.7 px a character for the methods' names, and 8.4 for

@@ -22,10 +22,12 @@ struct RecordTests {
     #expect(read.runs[0].stretches?.count == 1 && read.runs[0][.prepare] == nil)
   }
 
-  @Test("what is no raw data is refused by a sentence that names the file")
-  func refused() {
-    #expect(throws: LabError.self) { try EvaluationRecord(file: "/proc/self/status") }
-    #expect(throws: LabError.self) { try EvaluationRecord(file: "/nowhere/raw.json") }
+  @Test(
+    "what is no raw data is refused by a sentence that names the file",
+    arguments: ["/proc/self/status", "/nowhere/raw.json"])
+  func refused(_ file: String) {
+    let error = #expect(throws: LabError.self) { try EvaluationRecord(file: file) }
+    #expect(error?.sentence.contains(file) == true)
   }
 
   @Test("a generated part replaces what stood between its markers, and nothing else")

@@ -18,7 +18,16 @@ struct TableTests {
     #expect(Table.cell(nil, digits: 2) == "–")
   }
 
-  @Test("every part that the program makes has rows for what was measured")
+  @Test("every part of the document has something in it where everything was measured")
+  func everyPart() throws {
+    let parts = try Presentation(.sampleOfEverything(link: "10gbit")).parts
+    #expect(parts.count == 12)
+    for part in parts {
+      #expect(!part.text.isEmpty && !part.text.contains("Not measured yet."), "\(part.name)")
+    }
+  }
+
+  @Test("a table has rows for what was measured, and one of which nothing was says so")
   func rows() throws {
     let runs = [Run.sample(.precopy, 9), .sample(.leafcutter, 4, link: "10gbit")]
     let total = try part("total", runs)

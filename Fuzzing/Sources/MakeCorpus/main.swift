@@ -122,5 +122,5 @@ for (index, message) in messages.enumerated() {
   let frame = message.frame(for: migration)
   write([1, 6] + frame + frame, to: "FuzzHookLink/frame-\(index)")
   let payload = frame[Frame.headerSize..<frame.count - Frame.checksumSize]
-  write([0, UInt8(index + 3)] + payload, to: "FuzzHookLink/payload-\(index)")
+  write([0, UInt8(type(of: message).code)] + payload, to: "FuzzHookLink/payload-\(index)")
 }

@@ -60,10 +60,21 @@ final class Collector {
 
   /// Carries a run out and adds it, with its figures or with why it failed; once more where other
   /// programs took a part of the host.
-  func carryOut(_ run: inout Run, _ body: (inout Run) throws(LabError) -> Void) {
+  ///
+  /// - Throws: before it begins, where it cannot be compared with the runs that are there already.
+  func carryOut(
+    _ run: inout Run, _ body: (inout Run) throws(LabError) -> Void
+  ) throws(LabError) {
     guard !isOver else {
       unbegun += 1
       return
+    }
+    var planned = record
+    planned.runs.append(run)
+    do {
+      try planned.requireComparableRuns()
+    } catch {
+      throw LabError("\(run.label) cannot be added to \(file): \(error.sentence)")
     }
     let plan = run
     for attempt in 0...again where attempt == 0 || !isOver {

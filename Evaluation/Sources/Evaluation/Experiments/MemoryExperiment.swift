@@ -21,7 +21,7 @@ struct MemoryExperiment {
             memory: bench.memory, processors: bench.processors, cacheShare: cacheShare,
             documents: contents.documents),
           repetition: repetition)
-        collector.carryOut(&run) { run throws(LabError) in try measure(contents, &run) }
+        try collector.carryOut(&run) { run throws(LabError) in try measure(contents, &run) }
       }
     }
   }

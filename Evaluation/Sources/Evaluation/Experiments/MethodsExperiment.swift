@@ -59,7 +59,7 @@ struct MethodsExperiment {
               mix: "C", keys: "zipfian", rate: rate, smallCache: method.smallCache,
               proxySocket: bench.proxySocket(of: method)),
             repetition: repetition)
-          collector.carryOut(&run) { run throws(LabError) in
+          try collector.carryOut(&run) { run throws(LabError) in
             var migration = MigrationRun(
               bench: bench, hosts: hosts, snapshot: try snapshots.snapshot(variant),
               method: method, storage: nil,

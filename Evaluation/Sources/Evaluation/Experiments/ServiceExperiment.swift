@@ -41,7 +41,7 @@ struct ServiceExperiment {
             proxySocket: bench.proxySocket(of: method),
             before: Int(before), after: Int(after)),
           repetition: repetition)
-        collector.carryOut(&run) { run throws(LabError) in
+        try collector.carryOut(&run) { run throws(LabError) in
           var migration = MigrationRun(
             bench: bench, hosts: hosts,
             snapshot: try snapshots.snapshot(.init(method, cacheShare: cacheShare)), method: method,

@@ -42,7 +42,7 @@ struct WorkloadsExperiment {
                 proxySocket: bench.proxySocket(of: method),
                 patience: Int(patience), before: Int(before), after: Int(after)),
               repetition: repetition)
-            collector.carryOut(&run) { run throws(LabError) in
+            try collector.carryOut(&run) { run throws(LabError) in
               var migration = MigrationRun(
                 bench: bench, hosts: hosts,
                 snapshot: try snapshots.snapshot(.init(method, cacheShare: cacheShare)),

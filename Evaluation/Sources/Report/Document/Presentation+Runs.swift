@@ -14,22 +14,24 @@ extension Presentation {
     let ended = record.runs.filter { $0.failure == nil }
     let undisturbed = ended.filter { !$0.isDisturbed }
     let counted = undisturbed.converged.count
+    let unwatched = undisturbed.count { $0[.otherPrograms] == nil }
     add(
       "runs",
       "Runs that count: \(counted) of \(record.runs.count). Excluded, because other programs took more "
         + "than \(Run.undisturbed.text(digits: 1)) processors meanwhile: "
         + "\(ended.count - undisturbed.count); failed: \(record.runs.count - ended.count); "
         + "not converged: \(undisturbed.count - counted)."
+        + (unwatched > 0 ? " Of \(unwatched) it is not known what other programs took." : "")
         + memoryLatency(undisturbed))
     addExcluded(ended)
   }
 
   private func memoryLatency(_ runs: [Run]) -> String {
-    let known = runs.filter { $0[.memoryLatency] != nil }
-    guard !known.isEmpty else { return "" }
-    let cell = FigureColumn("", .memoryLatency, digits: 0).cell(known, expected: known.count)
+    guard let latency = runs.distribution(of: .memoryLatency) else { return "" }
+    let cell = Table.cell(latency, digits: 0, expected: latency.count)
     return
-      " A read of the host's memory took \(cell) ns before them (random places, one after the other)."
+      " A read of the host's memory took \(cell) ns (random places, one after the other) before the "
+      + "\(latency.count) runs that looked."
   }
 
   private mutating func addExcluded(_ ended: [Run]) {
