@@ -83,7 +83,8 @@ extension RealMigrations {
         completed = false
       }
       let summary = try proxy.finish()
-      #expect(startedAt != nil && (summary.exitCode == 0) == completed, "\(summary.reason ?? "")")
+      let code: Int32 = completed ? ExitStatus.completed : ExitStatus.failed
+      #expect(startedAt != nil && summary.exitCode == code, "\(summary.reason ?? "")")
       let machine = completed ? there.machine : here.machine
       // A guest that left before it came to the fault goes on with it where it is.
       var wrong = try NewKernel.wrongWords(of: machine, files: bench.files)

@@ -16,7 +16,8 @@ struct Workbench {
     parts.removeLast(4)
     return parts.joined(separator: "/")
   }()
-  static let state = "\(root)/.lab"
+  static let state =
+    ProcessInfo.processInfo.environment["LEAFCUTTER_STATE"] ?? "\(root)/.lab"
   static let leafcutter = "\(root)/.build/release/leafcutter"
   static let store = "\(root)/.build-packages/release/leafcutter-store"
 

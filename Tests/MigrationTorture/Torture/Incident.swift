@@ -15,14 +15,6 @@ enum Incident: Error, Equatable, CustomStringConvertible {
     case .needlessFailure(let why): "NEEDLESS FAILURE: \(why)"
     }
   }
-
-  /// The guest can be used no more.
-  var endsGuest: Bool {
-    switch self {
-    case .hang, .guestLost: true
-    case .badDocuments, .corruptedPages, .needlessFailure: false
-    }
-  }
 }
 
 extension Tally {
