@@ -22,18 +22,25 @@ struct DisturbedMigrationTests {
     }(),
   ]
 
+  /// Begins a migration, of which some of the held pages have been dropped then; the mark page passes at the same time.
+  private func beginDropping(
+    _ bench: MigrationBench
+  ) async throws -> (proxy: MigrationProxy, running: Task<MigrationSummary, Never>) {
+    let proxy = try bench.makeProxy()
+    let running = Task { await proxy.run() }
+    try bench.source.migrate(to: bench.listenURI)
+    while proxy.progress.now.total.counters.droppedPages == 0 {
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    return (proxy, running)
+  }
+
   @Test(
     "A migration that is disturbed fails, and the guest goes on at the source",
     arguments: ways, Disturbance.allCases)
   func goesOnAtTheSource(_ way: Way, _ disturbance: Disturbance) async throws {
     let bench = try MigrationBench(way, bandwidth: 40 << 20, hung: Hang.end(way))
-    let proxy = try bench.makeProxy()
-    let running = Task { await proxy.run() }
-    try bench.source.migrate(to: bench.listenURI)
-    // Until some of the held pages have been dropped; the mark page passes at the same time.
-    while proxy.progress.now.total.counters.droppedPages == 0 {
-      try await Task.sleep(for: .milliseconds(20))
-    }
+    let (proxy, running) = try await beginDropping(bench)
     try await Task.sleep(for: .milliseconds(300))
     switch disturbance {
     case .release:
@@ -70,12 +77,7 @@ struct DisturbedMigrationTests {
       "-drive", "if=none,id=disk0,driver=null-co,size=16M", "-device", "virtio-blk-pci,drive=disk0",
     ]
     let bench = try MigrationBench(way, bandwidth: 40 << 20, hung: Hang.end(way))
-    let proxy = try bench.makeProxy()
-    let running = Task { await proxy.run() }
-    try bench.source.migrate(to: bench.listenURI)
-    while proxy.progress.now.total.counters.droppedPages == 0 {
-      try await Task.sleep(for: .milliseconds(20))
-    }
+    let (_, running) = try await beginDropping(bench)
     // The guest begins anew: what it held is somebody else's.
     try bench.source.qmp.execute("system_reset")
     while bench.source.qmp.events.observation.resets == 0 {
@@ -102,12 +104,7 @@ struct DisturbedMigrationTests {
     // The source stays between the guest's stop and what is sent then until it is told to go on.
     way.capabilities = ["postcopy-ram", "pause-before-switchover"]
     let bench = try MigrationBench(way, bandwidth: 40 << 20, hung: Hang.end(way))
-    let proxy = try bench.makeProxy()
-    let running = Task { await proxy.run() }
-    try bench.source.migrate(to: bench.listenURI)
-    while proxy.progress.now.total.counters.droppedPages == 0 {
-      try await Task.sleep(for: .milliseconds(20))
-    }
+    let (proxy, running) = try await beginDropping(bench)
     try bench.source.qmp.execute("migrate-start-postcopy")
     try await bench.source.waitForStatus("pre-switchover")
     proxy.interrupt()

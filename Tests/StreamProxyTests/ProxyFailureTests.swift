@@ -127,10 +127,8 @@ import Threads
   @Test func aSourceThatDiesWhileTheDestinationStallsHasDroppedPagesToo() async throws {
     let scene = try Scene(set: { $0.closingTime = .seconds(1) })
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       var sent = build.offset
       build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
       try source.write(Array(build.sample.bytes[sent...]))
@@ -199,10 +197,8 @@ import Threads
     let scene = try Scene()
     let expected = Mutex<[UInt8]>([])
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       let sent = build.offset
       build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
       build.sceneEnd(mark: Scene.copy(of: migration))
@@ -236,10 +232,8 @@ import Threads
   @Test func aDestinationThatDiesIsPassedOn() async throws {
     let scene = try Scene()
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
       try source.write(Array(build.sample.bytes))
       scene.destination?.die()
@@ -257,10 +251,8 @@ import Threads
     let scene = try Scene()
     let began = ContinuousClock.now
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       let failed = WakeUp()
       scene.qmp.state.withLock { $0.obstacle = failed }
       scene.destination?.die()
@@ -329,10 +321,8 @@ import Threads
   /// The source ends in the middle of a page after the first round.
   private func cut(_ scene: Scene, status: String? = nil) async throws -> MigrationSummary {
     try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       let start = build.offset
       build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
       build.reopen(2, id: 2)

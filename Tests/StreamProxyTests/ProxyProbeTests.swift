@@ -177,10 +177,8 @@ import Testing
     let scene = try Scene()
     scene.qmp.state.withLock { $0.capabilities["postcopy-ram"] = true }
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       scene.guest.say(
         GuestMessage.Heartbeat(sequence: 5, time: Scene.guestTime), in: migration)
       #expect(scene.guest.awaitAcknowledgement(5))

@@ -23,20 +23,24 @@ import Testing
     #expect(source.awaitEnd())
   }
 
-  /// Nobody sees the switchover behind TLS.
+  /// A post-copy behind TLS, where nobody sees the switchover, loses its destination.
+  private func breakUnread(_ scene: Scene) throws {
+    let source = try scene.connect()
+    try source.write([22, 3, 1, 0, 0, 1, 2, 3])
+    #expect(scene.destination?.awaitBytes(8) == true)
+    scene.qmp.migration(is: "postcopy-active")
+    scene.destination?.die()
+    while (try? source.write([UInt8](repeating: 23, count: 4096))) != nil {}
+    scene.qmp.migration(is: "postcopy-paused")
+  }
+
   @Test func whereTheChannelIsNotReadADestinationThatBreaksOffIsWaitedForToo() async throws {
     let scene = try Scene(set: {
       $0.hook = nil
       $0.closingTime = .seconds(1)
     })
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      try source.write([22, 3, 1, 0, 0, 1, 2, 3])
-      #expect(scene.destination?.awaitBytes(8) == true)
-      scene.qmp.migration(is: "postcopy-active")
-      scene.destination?.die()
-      while (try? source.write([UInt8](repeating: 23, count: 4096))) != nil {}
-      scene.qmp.migration(is: "postcopy-paused")
+      try breakUnread(scene)
       try recover(scene)
     }
     #expect(summary.exitCode == 0, "\(summary.reason ?? "")")
@@ -47,13 +51,7 @@ import Testing
   func aRecoveryThatGoesPastTheProxyEndsIt(isComplete: Bool) async throws {
     let scene = try Scene(set: { $0.hook = nil })
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      try source.write([22, 3, 1, 0, 0, 1, 2, 3])
-      #expect(scene.destination?.awaitBytes(8) == true)
-      scene.qmp.migration(is: "postcopy-active")
-      scene.destination?.die()
-      while (try? source.write([UInt8](repeating: 23, count: 4096))) != nil {}
-      scene.qmp.migration(is: "postcopy-paused")
+      try breakUnread(scene)
       #expect(soon { scene.log.contains("post-copy is paused") })
       if isComplete { scene.qmp.migration(is: "completed") } else { scene.qmp.close() }
     }
@@ -64,10 +62,8 @@ import Testing
     let scene = try Scene()
     scene.qmp.state.withLock { $0.capabilities["postcopy-ram"] = true }
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       let sent = build.offset
       build.reopen(2, id: 2)
       build.page(0, Scene.probePage, content: Scene.probe(of: migration))

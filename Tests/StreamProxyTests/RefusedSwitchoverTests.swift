@@ -134,10 +134,8 @@ import Threads
     }
     let kept = Kept()
     let summary = try await scene.play { scene in
-      let source = try scene.connect()
-      var build = Scene.beginning()
-      try source.write(build.sample.bytes)
-      let migration = scene.guest.awaitPrepare() ?? .none
+      let (source, beginning, migration) = try scene.begin()
+      var build = beginning
       var sent = build.offset
       build.reopen(2, id: 2)
       build.page(0, Scene.probePage, content: Scene.probe(of: migration))

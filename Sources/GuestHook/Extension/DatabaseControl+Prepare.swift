@@ -20,7 +20,8 @@ extension DatabaseControl {
       throw StepFailure("prepare", "the database is prepared already; it must be resumed first")
     }
     try expectFiles()
-    longestStep = DatabaseControl.longestStep(of: UInt64(request.timeoutMilliseconds) * 1_000_000)
+    patience = UInt64(request.timeoutMilliseconds) * 1_000_000
+    defer { patience = DatabaseControl.usualPatience }
     var watch = Stopwatch()
     var notes: [String] = []
     let usage = try cacheUsage()
@@ -103,7 +104,6 @@ extension DatabaseControl {
     guard !isPrepared else {
       throw StepFailure("save", "the cache has been evicted for a migration; save when it is over")
     }
-    longestStep = DatabaseControl.longestStep(of: 60_000_000_000)
     var watch = Stopwatch()
     var notes: [String] = []
     let found = try findResident(threads: 2, keepPercent: 0, &watch, &notes)

@@ -26,16 +26,16 @@ final class DatabaseControl {
   var owed: OwedLeaves?
   /// The cache is kept small.
   var smallCache: SmallCache?
-  /// How long checkpoint, eviction and pinning may take each, in nanoseconds.
-  var longestStep = DatabaseControl.longestStep(of: 60_000_000_000)
+  /// How long a proxy waits for a prepare in all, in nanoseconds; by itself 60 s.
+  static let usualPatience: UInt64 = 60_000_000_000
+  var patience = DatabaseControl.usualPatience
+  /// How long checkpoint, eviction and pinning may take each.
+  var longestStep: UInt64 { patience / 3 }
   /// A checkpoint that took too long and goes on.
   var unfinishedCheckpoint: Crew?
 
   var engine: Engine { agent.engine }
   var hold: HoldLibrary? { agent.hold }
-
-  /// A prepare has to come to its end within the proxy's patience, in nanoseconds.
-  static func longestStep(of patience: UInt64) -> UInt64 { patience / 3 }
 
   /// Nobody waits any more for what is being done: the migration is over, or the guardian or the database goes
   /// away.

@@ -89,6 +89,14 @@ final class Scene: Sendable {
 
   func connect() throws -> Socket { try Socket.connect(to: options.listen) }
 
+  /// A source has connected and sent what comes before the pages, and the guest has been asked.
+  func begin() throws -> (source: Socket, sent: StreamBuilder, migration: MigrationID) {
+    let source = try connect()
+    let sent = Scene.beginning()
+    try source.write(sent.sample.bytes)
+    return (source, sent, guest.awaitPrepare() ?? .none)
+  }
+
   // MARK: What the guest says
 
   static func mark() -> GuestMessage.Mark {

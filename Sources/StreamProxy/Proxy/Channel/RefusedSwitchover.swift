@@ -16,8 +16,7 @@ enum RefusedSwitchover {
   private static let patience = Duration.seconds(10)
 
   /// Whether a source with these settings can be switched to post-copy, and takes its guest back whole. With
-  /// release-ram it gives memory
-  /// away that it has sent, and before QEMU 10.0 it would not open its disks again.
+  /// release-ram it gives memory away that it has sent, and before QEMU 10.0 it would not open its disks again.
   static func isPossible(with capabilities: MigrationCapabilities, of version: QEMUVersion) -> Bool
   {
     capabilities.postcopyPossible && version.major >= 10
