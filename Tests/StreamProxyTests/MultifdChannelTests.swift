@@ -66,15 +66,10 @@ import Threads
       try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
       return (Socket(owning: pair[0]), Socket(owning: pair[1]))
     }
-    for _ in 0..<50 {
-      let address = SocketAddress.tcp(
-        host: "127.0.0.1", port: "\(Int.random(in: 20_000..<30_000))")
-      guard let listener = try? Listener(address, receiveBuffer: 64 * 1024) else { continue }
-      let connected = try Socket.connect(to: address)
-      connected.sendAtOnce()
-      return (connected, try #require(try listener.accept()))
-    }
-    throw SystemError("find a free port", code: EADDRINUSE)
+    let listener = try Listener(freeTCPAddress(), receiveBuffer: 64 * 1024)
+    let connected = try Socket.connect(to: listener.address)
+    connected.sendAtOnce()
+    return (connected, try #require(try listener.accept()))
   }
 
   /// What the destination reads of `bytes`, cut at `cuts`.
@@ -108,7 +103,8 @@ import Threads
             id: 1, role: .multifd, source: source, destination: destination,
             outgoing: OutgoingWait(source: source) { _ in false },
             shortage: Shortage(logger: Logger(label: "test"))),
-          session: session, marks: MarkLedger(), within: DowntimeLimit(), running: { 0 })
+          session: session, marks: MarkLedger(), within: DowntimeLimit(), running: { 0 },
+          claimFailure: { pointOfNoReturn.abandon() })
         try channel.relayUntilEnd { snapshot in counted.withLock { $0 = snapshot } }
       } catch {
         failure.withLock { $0 = "\(error)" }

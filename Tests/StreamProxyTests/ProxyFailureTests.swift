@@ -117,6 +117,24 @@ import Threads
     try await fails(try Scene(), script, because: text, atEnd: false)
   }
 
+  /// Over TCP the end of its connection may stand behind bytes that nobody reads while the judge waits; its events do
+  /// not.
+  @Test(arguments: [true, false])
+  func aSourceThatSaysThatItHasGivenUpIsNotLetPass(drops: Bool) async throws {
+    var script = SourceScript()
+    if !drops { script.probe = { _ in nil } }
+    script.stopsGuest = false
+    script.between = { scene, _, _ in
+      scene.qmp.raise("STOP")
+      scene.qmp.migration(is: "cancelling")
+    }
+    script.finalStatus = "cancelled"
+    let (summary, result, received) = try await Scene().play(script)
+    let whole = drops ? result.edited() : result.marked
+    #expect(received == result.untilEndOfRAM(whole))
+    #expect(summary.exitCode == ExitStatus.sourceEnded, "\(summary.reason ?? "")")
+  }
+
   @Test func aStreamCutAfterTheFirstDropFails() async throws {
     let summary = try await cut(try Scene())
     #expect(summary.exitCode == ExitStatus.failed)

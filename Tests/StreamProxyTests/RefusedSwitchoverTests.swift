@@ -81,6 +81,82 @@ import Threads
     #expect(destination.count == source.beforeSwitchover - 4095)
   }
 
+  /// QEMU says STOP, has the guest's disks flushed, and only then changes its state; meanwhile it answers nothing.
+  @Test func neitherDoesOneWhoStopsItWhileTheGuestsDisksAreFlushed() async throws {
+    let scene = try Scene(set: {
+      guard case .unix(let path) = $0.listen else { return }
+      $0.control = .unix(path: path + ".control")
+    })
+    let control = try #require(scene.options.control)
+    let flushed = try WakeUp.make()
+    let (summary, source, _) = try await refuse(in: scene, stops: false) { scene in
+      scene.qmp.migration(is: "active")
+      scene.qmp.state.withLock { $0.obstacle = flushed }
+      scene.qmp.raise("STOP")
+      #expect((try? OperatorClient.ask(.stop, at: control)) == #"{"stopped":true}"#)
+      scene.qmp.state.withLock { $0.obstacle = nil }
+      flushed.raise()
+    }
+    #expect(summary.exitCode == ExitStatus.interrupted)
+    #expect(source.heard == RefusedSwitchover.failure && source.wroteEverything)
+  }
+
+  @Test(arguments: ["postcopy-ram", "dirty-bitmaps"])
+  func aSourceThatCanBeSwitchedOverTakesItsGuestBackSince10(capability: String) {
+    var capabilities = MigrationCapabilities(
+      enabled: [capability], parameters: MigrationParameters())
+    let version = QEMUVersion(major: 10, minor: 0, micro: 2)
+    #expect(RefusedSwitchover.isPossible(with: capabilities, of: version))
+    #expect(
+      !RefusedSwitchover.isPossible(
+        with: capabilities, of: QEMUVersion(major: 9, minor: 2, micro: 0)))
+    capabilities.enabled.insert("release-ram")
+    #expect(!RefusedSwitchover.isPossible(with: capabilities, of: version))
+  }
+
+  @Test func aMultifdChannelThatCannotBeReadThenDoesNotTakeTheGuestFromTheSource() async throws {
+    let scene = try Scene()
+    scene.qmp.state.withLock { state in
+      state.capabilities["postcopy-ram"] = true
+      state.capabilities["multifd"] = true
+      state.otherParameters = #","multifd-channels":1"#
+    }
+    let heard = Mutex<[UInt8]>([])
+    let summary = try await scene.play { scene in
+      let (source, beginning, migration) = try scene.begin()
+      let channel = try scene.connect()
+      var pages = MultifdStream(channel: 0)
+      pages.pages("pc.ram", normal: [1000, 1001])
+      try channel.write(pages.bytes)
+      var build = beginning
+      let sent = build.offset
+      build.scenePages(mark: Scene.copy(of: migration), probe: Scene.probe(of: migration))
+      try source.write(Array(build.sample.bytes[sent...]))
+      #expect(scene.destination?.awaitBytes(8000) == true)
+      let before = pages.bytes.count
+      pages.pages("pc.ram", normal: Array(Scene.held))
+      try channel.write(Array(pages.bytes[before...]))
+      // The header, and none of its pages.
+      #expect(soon { scene.destination?.receivedElsewhere.withLock { $0.count } ?? 0 > before })
+      scene.qmp.migration(is: "device")
+      scene.qmp.raise("STOP")
+      try channel.write([UInt8](repeating: 9, count: 5000))
+      var answer: [UInt8] = []
+      while answer.count < RefusedSwitchover.failure.count, let bytes = source.readSome(),
+        !bytes.isEmpty
+      {
+        answer += bytes
+      }
+      scene.qmp.migration(is: "failed")
+      channel.shutDown()
+      source.shutDownWriting()
+      while let bytes = source.readSome(), !bytes.isEmpty { answer += bytes }
+      heard.withLock { $0 = answer }
+    }
+    #expect(heard.withLock { $0 } == RefusedSwitchover.failure)
+    #expect(summary.exitCode == ExitStatus.failed, "\(summary.reason ?? "")")
+  }
+
   @Test func aDestinationThatDiesThenDoesNotTakeTheGuestFromTheSource() async throws {
     let (summary, source, _) = try await refuse(stops: false, sendsMore: true) { scene in
       scene.qmp.migration(is: "device")

@@ -120,7 +120,7 @@ extension MigrationProxy {
     guard givesGuestBack() else { return [] }
     if !wasRefused {
       let failure = SystemError("read from the destination", because: "it has ended the connection")
-      secondaryFailure.withLock { if $0 == nil { $0 = .destination(failure) } }
+      secondaryFailure.note(.destination(failure))
     }
     return RefusedSwitchover.failure
   }
@@ -136,6 +136,7 @@ extension MigrationProxy {
   // MARK: On the other channels' threads
 
   func carrySecondary(_ channel: Channel) -> MigrationOutcome? {
+    let connections = secondaryFailure.connections
     // Behind TLS both sides speak on every channel.
     let back = shortage.thread("return-\(channel.id)", for: channel.source) {
       ReturnPath(destination: channel.destination, source: channel.source).relayUntilEnd()
@@ -154,10 +155,10 @@ extension MigrationProxy {
       let isRefused = givesGuestBack()
       // QEMU notices that one of its channels is gone and ends the migration itself.
       if !isRefused, case .closeBoth = error, pointOfNoReturn.abandon() {
-        secondaryFailure.withLock { $0 = error }
+        secondaryFailure.set(error)
         channels.shutDownAll()
       } else {
-        secondaryFailure.withLock { if $0 == nil { $0 = error } }
+        secondaryFailure.note(error, of: connections)
       }
       // After the reason, which the main channel looks for then.
       if channel.role == .multifd { shared.ended(channel.id) }
@@ -174,10 +175,9 @@ extension MigrationProxy {
 
   func relayMultifd(_ channel: Channel) throws(ChannelFailure) {
     var relay = try MultifdChannel(
-      channel, session: shared, marks: marks, within: downtimeLimit
-    ) { [qmp] in
-      qmp.events.runningNanoseconds
-    }
+      channel, session: shared, marks: marks, within: downtimeLimit,
+      running: { [qmp] in qmp.events.runningNanoseconds },
+      claimFailure: { [self] in givesGuestBack() || pointOfNoReturn.abandon() })
     try relay.relayUntilEnd { snapshot in
       progress.update { $0.others[channel.id] = snapshot }
     }

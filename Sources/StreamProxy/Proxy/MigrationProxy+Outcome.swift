@@ -9,7 +9,7 @@ extension MigrationProxy {
 
   func outcome(of failure: ChannelFailure) -> MigrationOutcome {
     if pointOfNoReturn.isInterrupted { return .interrupted }
-    let secondary = secondaryFailure.withLock { $0 }
+    let secondary = secondaryFailure.first
     if case .closeBoth(let reason) = secondary { return .failed(reason) }
     switch failure {
     case .closeBoth(let reason): return .failed(reason)
@@ -48,7 +48,7 @@ extension MigrationProxy {
     let shut = shut.withLock { $0 }
     let hasFailed = final.status.map(MigrationStatus.failure.contains) ?? false
     if final.status == "completed" || !hasFailed && shut == 0 { return .completed }
-    if let failure = secondaryFailure.withLock({ $0 }) { return outcome(of: failure) }
+    if let failure = secondaryFailure.first { return outcome(of: failure) }
     if hasFailed {
       let reason =
         final.explanation ?? end.truncation ?? "the source reports that the migration failed"
@@ -91,7 +91,7 @@ extension MigrationProxy {
       (migrate-recover), or elsewhere and say so (leafcutter control retarget), then resume the \
       migration at the source
       """)
-    secondaryFailure.withLock { $0 = nil }
+    secondaryFailure.forget()
     progress.update { $0.awaitsRecovery = true }
     return nil
   }

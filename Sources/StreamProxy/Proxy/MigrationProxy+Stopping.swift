@@ -56,13 +56,16 @@ extension MigrationProxy {
   /// connections would leave that guest stopped (``RefusedSwitchover``).
   private var isSwitchingToPostcopy: Bool {
     guard pointOfNoReturn.canBeRefused else { return false }
+    let asked = SuspendingClock.now
     // QEMU may wait for the very bytes that are held up by this question.
     let answer = try? qmp.queryMigrate(timeout: MigrationProxy.questionTime).status
     let observation = qmp.events.observation
-    guard let status = answer ?? observation.migrationStatus else {
-      return observation.isStopped == true
-    }
-    return MigrationStatus.sinceSwitchover.contains(status)
+    let status = answer ?? observation.migrationStatus
+    if let status, MigrationStatus.sinceSwitchover.contains(status) { return true }
+    // Between STOP and the next state QEMU has the guest's disks flushed, however long, and answers nothing
+    // (do_vm_stop in system/cpus.c).
+    guard answer == nil else { return observation.stoppedAt.map { $0 >= asked } ?? false }
+    return observation.lost == nil && observation.hasStoppedSinceStatus
   }
 
   /// Whether the source is to get back a guest that it has stopped for post-copy, before anything is closed.

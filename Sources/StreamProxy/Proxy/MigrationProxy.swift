@@ -13,21 +13,29 @@ import Threads
 /// type owns their lifetimes.
 public final class MigrationProxy: Sendable {
   public struct Options: Sendable {
+    public static let defaultPrepareTimeout = Duration.seconds(60)
+    public static let defaultMarkBound = Duration.seconds(10)
+
+    /// Where the source's `migrate` connects.
     public var listen: SocketAddress
+    /// Where the destination listens (`-incoming`).
     public var connect: SocketAddress
+    /// A QMP socket of the source that nobody else uses.
     public var qmp: SocketAddress
-    /// nil passes the stream on unedited.
+    /// The host's side of the guest's hook port; nil passes the stream on unedited.
     public var hook: SocketAddress?
-    public var prepareTimeout = Duration.seconds(60)
+    /// From PREPARE to the complete report; after it the stream passes unedited.
+    public var prepareTimeout = Options.defaultPrepareTimeout
     /// How long the guest may take to answer PREPARE with the address of its mark page, which it
     /// does before it evicts anything; after it, nobody is taken to be there.
     public var answerTimeout = Duration.seconds(10)
-    /// How old the mark page's last copy may be when the guest stops.
-    public var markBound = Duration.seconds(10)
+    /// How old the mark page's last copy may be when the guest stops, in the guest's running time.
+    public var markBound = Options.defaultMarkBound
     /// How long QMP may take to report the guest's STOP once the end of RAM has arrived.
     public var stopTimeout = Duration.seconds(10)
     /// Change nothing in the source's migration settings.
     public var leaveSettings = false
+    /// Shows the progress in one line of a terminal, on standard error.
     public var showsProgressLine = false
     /// A unix socket for the operator's requests; nil for none.
     public var control: SocketAddress?
@@ -72,7 +80,7 @@ public final class MigrationProxy: Sendable {
   let marks: MarkLedger
   let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
-  let secondaryFailure = Mutex<ChannelFailure?>(nil)
+  let secondaryFailure = SecondaryFailure()
   /// What the destination has said on the main channel's return path (``ReturnPathReader``).
   let shut = Mutex<UInt32?>(nil)
 

@@ -21,6 +21,8 @@ struct SourceScript: Sendable {
   /// Bytes that are put after the first round.
   var anomaly: [UInt8] = []
   var stopsGuest = true
+  /// What QMP says that the migration came to.
+  var finalStatus = "completed"
 
   /// What was sent, and what the proxy said of it.
   struct Result: Sendable {
@@ -73,7 +75,7 @@ struct SourceScript: Sendable {
       source.peerHasClosed
         || scene.destination?.received.withLock { $0.suffix(16).elementsEqual(last) } != false
     }
-    scene.qmp.migration(is: "completed")
+    scene.qmp.migration(is: finalStatus)
     source.shutDownWriting()
     return Result(sent: build.sample, migration: migration, sawEnd: source.awaitEnd())
   }

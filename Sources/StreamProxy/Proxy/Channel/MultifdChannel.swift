@@ -8,6 +8,7 @@ struct MultifdChannel: ~Copyable {
   private let session: EditingSession
   private let marks: MarkLedger
   private let running: @Sendable () -> UInt64
+  private let claimFailure: @Sendable () -> Bool
   private let pipe: KernelPipe
   private var writer: GatheredWriter
   private var short = ShortRuns()
@@ -17,16 +18,19 @@ struct MultifdChannel: ~Copyable {
   private var snapshot = ChannelSnapshot()
   private var reported: ReportedPages?
 
-  /// - Parameter running: how long the guest has run, in nanoseconds.
+  /// - Parameters:
+  ///   - running: how long the guest has run, in nanoseconds.
+  ///   - claimFailure: claims that the migration fails before its point of no return; false where that has passed.
   init(
     _ channel: Channel, session: EditingSession, marks: MarkLedger,
     within downtimeLimit: DowntimeLimit,
-    running: @escaping @Sendable () -> UInt64
+    running: @escaping @Sendable () -> UInt64, claimFailure: @escaping @Sendable () -> Bool
   ) throws(ChannelFailure) {
     self.channel = channel
     self.session = session
     self.marks = marks
     self.running = running
+    self.claimFailure = claimFailure
     writer = GatheredWriter(channel)
     inFlight = BytesInFlight(channel.source, channel.destination, within: downtimeLimit)
     pipe = try KernelPipe(of: channel)
@@ -186,7 +190,7 @@ struct MultifdChannel: ~Copyable {
     _ reason: BypassReason, after header: [UInt8], _ publish: (ChannelSnapshot) -> Void
   ) throws(ChannelFailure) {
     // After the point of no return it is passed on, whatever it is.
-    guard session.refuseDropping(reason.description) || !session.pointOfNoReturn.abandon() else {
+    guard session.refuseDropping(reason.description) || !claimFailure() else {
       throw .closeBoth("on a multifd channel, after pages had been dropped: \(reason)")
     }
     // What cannot be read may be pages that the guest is about to fill with zeroes.

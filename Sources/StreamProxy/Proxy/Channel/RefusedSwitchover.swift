@@ -15,11 +15,13 @@ enum RefusedSwitchover {
   /// How long the source may say nothing before its channel is closed after all.
   private static let patience = Duration.seconds(10)
 
-  /// Whether a source with these settings can be switched to post-copy, and takes its guest back whole. With
-  /// release-ram it gives memory away that it has sent, and before QEMU 10.0 it would not open its disks again.
+  /// Whether a source with these settings can be switched to post-copy (dirty bitmaps can without the memory:
+  /// migrate_postcopy in migration/options.c), and takes its guest back whole. With release-ram it gives memory
+  /// away that it has sent, and before QEMU 10.0 it would not open its disks again.
   static func isPossible(with capabilities: MigrationCapabilities, of version: QEMUVersion) -> Bool
   {
-    capabilities.postcopyPossible && version.major >= 10
+    (capabilities.postcopyPossible || capabilities.enabled.contains("dirty-bitmaps"))
+      && version.major >= 10
       && !capabilities.enabled.contains("release-ram")
   }
 

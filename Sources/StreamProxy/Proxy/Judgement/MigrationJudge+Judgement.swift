@@ -29,13 +29,15 @@ extension MigrationJudge {
     let sections = counters.ramBodies + (stop == .endOfRAM ? 1 : 0)
     let syncs = counters.multifdFlushes > 0 ? counters.multifdFlushes : sections
     // A destination that stalls must not hold up a source that has given up.
-    let arrived = shared.awaitSyncs(syncs, of: multifdChannels) { source.peerHasClosed }
+    let arrived = shared.awaitSyncs(syncs, of: multifdChannels) {
+      source.peerHasClosed || saysGivenUp
+    }
     let reason = "a multifd channel ended before the end of RAM"
     // Where nothing has been dropped nothing will be, and no proof is needed.
     guard !arrived, !shared.refuseDropping(reason) || editor.hasDropped else { return }
-    guard !source.peerHasClosed else {
+    guard !source.peerHasClosed, !saysGivenUp else {
       throw .source(
-        SystemError("wait for the multifd channels: the source has closed", code: ECONNRESET))
+        SystemError("wait for the multifd channels: the source has given up", code: ECONNRESET))
     }
     throw .channelEnded(reason)
   }

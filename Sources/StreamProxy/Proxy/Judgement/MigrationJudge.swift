@@ -65,7 +65,9 @@ struct MigrationJudge: StopPointHandler {
       if !passedPointOfNoReturn {
         try awaitMultifd(editor, at: stop)
         try judge(editor)
-        if editor.counters.returnPathOpened, source.peerHasClosed { throw MigrationJudge.givenUp }
+        if saysGivenUp || editor.counters.returnPathOpened && source.peerHasClosed {
+          throw MigrationJudge.givenUp
+        }
         try passPointOfNoReturn()
       }
       // Nothing comes any more that could be dropped.
@@ -79,8 +81,9 @@ struct MigrationJudge: StopPointHandler {
       try awaitMultifd(editor, at: stop)
       try judgePostcopy(editor)
       // One that has closed may also wait for a recovery.
-      if source.peerHasClosed, let status = try? qmp.queryMigrate().status,
-        MigrationStatus.atSource.contains(status)
+      if saysGivenUp
+        || source.peerHasClosed
+          && (try? qmp.queryMigrate().status).map(MigrationStatus.atSource.contains) == true
       {
         throw MigrationJudge.givenUp
       }
@@ -91,6 +94,13 @@ struct MigrationJudge: StopPointHandler {
     case .bypass:
       try leaveTheRest(editor)
     }
+  }
+
+  /// Whether the source has said that it has given up. Over TCP the end of its connection stands behind bytes that
+  /// nobody reads while the judge waits; and QEMU is not asked, which may wait for those to be read.
+  var saysGivenUp: Bool {
+    qmp.events.observation(until: .now + MigrationProxy.questionTime).migrationStatus
+      .map(MigrationStatus.atSource.contains) == true
   }
 
   /// With a return path a source closes before it has heard from the destination only if it has given up, and then

@@ -31,6 +31,8 @@ public final class MigrationWitness: Sendable {
     public internal(set) var runningNanoseconds: UInt64 = 0
     /// The last MIGRATION event's status.
     public internal(set) var migrationStatus: String?
+    /// The guest was stopped after that event, or where there was none, and still is.
+    public internal(set) var hasStoppedSinceStatus = false
     /// By port id, what the last VSERPORT_CHANGE said.
     public internal(set) var openPorts: [String: Bool] = [:]
     /// Why nothing more will be learned.
@@ -88,17 +90,33 @@ public final class MigrationWitness: Sendable {
   /// Waits until the guest is stopped: by the last of STOP and RESUME, where a STOP that came before
   /// and was not followed by a RESUME counts, or by query-status when there was neither.
   public func waitForStop(until deadline: SuspendingClock.Instant) -> Verdict {
-    let ticket = state.update { state in
-      state.drainsAsked += 1
-      return state.drainsAsked
-    }
-    askForDrain()
+    let ticket = requestDrain()
     let verdict: Verdict? = state.wait(until: deadline) { state in
       if let lost = state.observation.lost { return .connectionLost(lost) }
       guard state.drainsDone >= ticket, state.observation.isStopped == true else { return nil }
       return .stopped(state.observed(at: .now))
     }
     return verdict ?? .deadline
+  }
+
+  /// What is known when all that QEMU had said before has been taken into account, or the deadline has passed.
+  func observation(until deadline: SuspendingClock.Instant) -> Observation {
+    let ticket = requestDrain()
+    let heard: Observation? = state.wait(until: deadline) { state in
+      guard state.drainsDone >= ticket || state.observation.lost != nil else { return nil }
+      return state.observed(at: .now)
+    }
+    return heard ?? observation
+  }
+
+  /// Has the reader read its socket empty; the number of the request.
+  private func requestDrain() -> UInt64 {
+    let ticket = state.update { state in
+      state.drainsAsked += 1
+      return state.drainsAsked
+    }
+    askForDrain()
+    return ticket
   }
 
   // MARK: Told by the reader

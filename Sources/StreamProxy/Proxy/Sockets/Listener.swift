@@ -53,8 +53,9 @@ public final class Listener: Sendable {
   }
 
   deinit {
-    close(descriptor)
+    // In this order: as soon as nobody listens there, the file may be another program's.
     if case .unix(let path) = address { Listener.remove(path) }
+    close(descriptor)
   }
 
   /// Waits for the next connection; nil after ``cancel()``.

@@ -30,7 +30,11 @@ public final class Socket: Sendable {
     throw failure
   }
 
-  /// The same with a time limit for all of its addresses together.
+  /// Each address is waited for at least so long, even where the time for all is over.
+  private static let leastPatience = Duration.seconds(1)
+
+  /// The same with a time limit for all of its addresses together. Each gets its part of what is left, and a second
+  /// at least.
   ///
   /// - Parameter blocks: whether calls on the connected socket block.
   /// - Throws: ``SystemError``; its code is EAGAIN where a unix socket's queue of connections stayed full,
@@ -41,7 +45,8 @@ public final class Socket: Sendable {
     let action = "connect to \(address)"
     let deadline = SuspendingClock.now + timeout
     var failure = SystemError(action, code: EADDRNOTAVAIL)
-    for candidate in try ResolvedAddress.resolve(address, toListen: false, action: action) {
+    let candidates = try ResolvedAddress.resolve(address, toListen: false, action: action)
+    for (index, candidate) in candidates.enumerated() {
       let socket: Socket
       do throws(SystemError) {
         socket = Socket(owning: try candidate.makeSocket(action: action, blocks: false))
@@ -58,7 +63,8 @@ public final class Socket: Sendable {
         code = candidate.connect(socket.descriptor) ? 0 : errno
       }
       if code == EINPROGRESS {
-        code = socket.finishConnecting(within: SuspendingClock.now.duration(to: deadline))
+        let part = SuspendingClock.now.duration(to: deadline) / (candidates.count - index)
+        code = socket.finishConnecting(within: max(part, leastPatience))
       }
       if code == 0 {
         if blocks { socket.block() }
