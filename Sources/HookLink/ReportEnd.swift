@@ -16,6 +16,9 @@ extension GuestMessage {
     /// What the operator should know (a database that could not take part, a step left out).
     public var notes: [String]
 
+    /// Of which nobody has the use: reported, or filled with zeroes.
+    public var pagesHeld: UInt64 { pages &+ pagesZeroed }
+
     /// A few for each segment of ``HostMessage/Prepare/maximumSegments``.
     public static let maximumProbes = 8 * HostMessage.Prepare.maximumSegments
 

@@ -24,6 +24,12 @@ struct ClientOptions: ParsableArguments {
       throw ExitCode(error.isRefusal ? ExitStatus.refused : ExitStatus.unreachable)
     }
   }
+
+  /// What is thrown where the guardian answers something else than was asked.
+  static func otherAnswer() -> ExitCode {
+    complain("the guardian's answer is of another kind; is it of this program's release?")
+    return ExitCode(ExitStatus.refused)
+  }
 }
 
 struct StatusCommand: ParsableCommand {
@@ -34,7 +40,7 @@ struct StatusCommand: ParsableCommand {
 
   func run() throws {
     guard case .status(let status) = try client.ask(LocalMessage.StatusRequest()) else {
-      throw ExitCode(ExitStatus.refused)
+      throw ClientOptions.otherAnswer()
     }
     for line in status.lines { print(line) }
   }
@@ -53,7 +59,7 @@ struct SaveCommand: ParsableCommand {
 
   func run() throws {
     guard case .prepared(let answer) = try client.ask(LocalMessage.SaveManifest(home: home)) else {
-      throw ExitCode(ExitStatus.refused)
+      throw ClientOptions.otherAnswer()
     }
     print("\(answer.leavesInManifest) of \(answer.leavesListed) leaf pages are in the manifest")
     printDetails(answer.steps, answer.notes)
@@ -93,7 +99,7 @@ struct LoadCommand: ParsableCommand {
     let request = LocalMessage.LoadManifest(
       home: home, threads: threads, leavesPerSecond: rate, yields: !noYield)
     guard case .resumed(let answer) = try client.ask(request) else {
-      throw ExitCode(ExitStatus.refused)
+      throw ClientOptions.otherAnswer()
     }
     print(
       """

@@ -22,8 +22,14 @@ struct LeafcutterGuest: ParsableCommand {
 
 /// What the program's exit codes mean; 64 is wrong flags.
 enum ExitStatus {
+  /// `run`: its socket cannot be served.
+  static let socketUnusable: Int32 = 2
+  /// The others: no guardian answers at the socket.
   static let unreachable: Int32 = 2
+  /// The guardian or a database refused.
   static let refused: Int32 = 3
+  /// `doctor`: something works less well than it could.
   static let degrades: Int32 = 4
+  /// `doctor`: no frame can be held in this guest.
   static let nothingHeld: Int32 = 5
 }

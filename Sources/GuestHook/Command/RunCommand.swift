@@ -18,13 +18,15 @@ struct RunCommand: ParsableCommand {
       flags.
       """)
 
+  private static let defaults = GuardianOptions()
+
   @Option(
     help: ArgumentHelp(
       "The virtio-serial port to the host.", valueName: "name|/dev/…|unix:PATH"))
-  var port: PortAddress = .named(PortAddress.defaultName)
+  var port = RunCommand.defaults.port
 
   @Option(help: "Where databases connect.")
-  var socket = LocalMessage.defaultSocket
+  var socket = RunCommand.defaults.socket
 
   @Option(
     help: ArgumentHelp(
@@ -39,7 +41,7 @@ struct RunCommand: ParsableCommand {
   var socketGroup: GroupName?
 
   @Option(help: "Cache that a database keeps until the migration is over, in MiB.")
-  var smallCache = UInt32(GuardianOptions().smallCacheBytes >> 20)
+  var smallCache = UInt32(RunCommand.defaults.smallCacheBytes >> 20)
 
   @Option(
     help: ArgumentHelp(
@@ -48,10 +50,10 @@ struct RunCommand: ParsableCommand {
       \(LocalMessage.PrepareDatabase.maximumKeepPercent): it crosses as memory, and need not be read \
       back.
       """, valueName: "percent"))
-  var keep: UInt8 = 0
+  var keep = RunCommand.defaults.keepPercent
 
   @Option(help: "Memory that stays available while free memory is filled with zeroes, in MiB.")
-  var headroom: UInt32 = 128
+  var headroom = UInt32(RunCommand.defaults.headroomBytes >> 20)
 
   @Flag(name: .customLong("no-cache"), help: "Leave the databases' caches alone.")
   var noCache = false
@@ -69,13 +71,13 @@ struct RunCommand: ParsableCommand {
   var noRefault = false
 
   @Option(help: "Threads that read the cache back.")
-  var refaultThreads: UInt32 = 4
+  var refaultThreads = RunCommand.defaults.refaultThreads
 
   @Option(
     help: ArgumentHelp(
       "Leaf pages that all of them read in a second at most; 0 is no limit.", valueName: "leaves/s")
   )
-  var refaultRate: UInt32 = 0
+  var refaultRate = RunCommand.defaults.refaultRate
 
   @Flag(
     name: .customLong("no-refault-yield"),
@@ -83,12 +85,12 @@ struct RunCommand: ParsableCommand {
   var noRefaultYield = false
 
   @Option(help: "Threads that probe and evict.")
-  var evictThreads: UInt32 = 2
+  var evictThreads = RunCommand.defaults.evictThreads
 
   @Option(
     help: ArgumentHelp(
       "How long frames stay held when the guardian is killed, in seconds.", visibility: .hidden))
-  var keeperBound = 30
+  var keeperBound = RunCommand.defaults.keeperBound
 
   @Option(help: "How much to log.")
   var logLevel: LogLevel = .info
@@ -142,7 +144,7 @@ struct RunCommand: ParsableCommand {
       guardian = try Guardian(options, logger: logger)
     } catch {
       logger.error("refused: \(error)")
-      throw ExitCode(ExitStatus.unreachable)
+      throw ExitCode(ExitStatus.socketUnusable)
     }
     let stop = WakeUp()
     TerminationSignals.whenReceived { _ in stop.raise() }

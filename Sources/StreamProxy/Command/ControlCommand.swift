@@ -6,13 +6,13 @@ struct ControlCommand: ParsableCommand {
     commandName: "control",
     abstract: "Ask something of a proxy that runs with --control.",
     discussion: """
-      status             print the progress as JSON
-      retarget ADDRESS   make the next connections to the destination there: a post-copy that lost
-                         its connections is recovered at another port
-      stop               end the migration, as SIGTERM does
+      status            print the progress as JSON
+      retarget ADDRESS  connect to the destination there from now on
+      stop              end the migration, as SIGTERM does
 
       The socket takes one line for each connection, as above, and answers with one line of JSON; \
-      {"error": "..."} says why a request is not obeyed.
+      {"error": "..."} says why a request is not obeyed. A post-copy that has lost its connections is \
+      recovered at another port with `retarget`.
 
       Exit codes: 0 done; 1 the proxy does not obey, and says why; 2 no proxy answers at the socket; \
       64 wrong flags.

@@ -48,13 +48,13 @@ struct ProxyCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "How long the guest may take to evict and report, in seconds.", valueName: "seconds"))
-  var prepareTimeout: Double = 60
+  var prepareTimeout = MigrationProxy.Options.defaultPrepareTimeout / .seconds(1)
 
   @Option(
     help: ArgumentHelp(
       "How old the last copy of the guest's mark page may be, in seconds of the guest's running time.",
       valueName: "seconds"))
-  var markBound: Double = 10
+  var markBound = MigrationProxy.Options.defaultMarkBound / .seconds(1)
 
   @Flag(help: "Pass the stream on untouched: nothing is asked of the guest and nothing is dropped.")
   var noEdit = false
@@ -64,7 +64,10 @@ struct ProxyCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "On which NUMA node the channels' threads run and have their buffers. auto: the source QEMU's, or else that of the network card that leads to the destination.",
+      """
+      On which NUMA node the channels' threads run and have their buffers. auto: the source QEMU's, or \
+      else that of the network card that leads to the destination.
+      """,
       valueName: "auto|NODE|off"))
   var numa: NodeChoice = .off
 

@@ -16,7 +16,7 @@ public struct ProgressReport: Encodable, Equatable, Sendable {
   public var pagesNormal: Int
   public var pagesZero: Int
   public var pagesDropped: Int
-  /// Reported by the guest; nil before that.
+  /// As in the summary; nil before the guest has reported.
   public var pagesHeld: UInt64?
   /// Why nothing is dropped, where that is so.
   public var uneditedReason: String?
@@ -43,7 +43,7 @@ public struct ProgressReport: Encodable, Equatable, Sendable {
     pagesNormal = total.counters.normalPages
     pagesZero = total.counters.zeroPages
     pagesDropped = total.counters.droppedPages
-    pagesHeld = values.report?.pages
+    pagesHeld = values.report?.pagesHeld
     uneditedReason = values.uneditedReason ?? total.bypassReason
     wireBytesPerSecond = total.wireRate
   }

@@ -63,12 +63,17 @@ public enum MigrationOutcome: Equatable, Sendable {
 
 /// The exit codes of `leafcutter proxy`. Wrong flags are 64 (EX_USAGE of sysexits.h).
 public enum ExitStatus {
+  /// ``MigrationOutcome/completed``.
   public static let completed: Int32 = 0
-  /// Refused before anything started: QMP, hook or listening address cannot be used.
+  /// Refused before anything started: a socket, the NUMA node or the summary's file cannot be used.
   public static let refused: Int32 = 2
+  /// ``MigrationOutcome/failed(_:)``.
   public static let failed: Int32 = 3
+  /// ``MigrationOutcome/destinationEnded(_:)``.
   public static let destinationEnded: Int32 = 4
+  /// ``MigrationOutcome/sourceEnded(_:)``.
   public static let sourceEnded: Int32 = 5
+  /// ``MigrationOutcome/interrupted``.
   public static let interrupted: Int32 = 6
   /// Not known which side has the guest.
   public static let unknown: Int32 = 7

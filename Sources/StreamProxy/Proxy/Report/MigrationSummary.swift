@@ -8,10 +8,13 @@ public struct MigrationSummary: Encodable, Sendable {
   public struct GuestReport: Encodable, Sendable {
     /// From PREPARE sent to the report's end, in seconds.
     public var prepareSeconds: Double
+    /// Of 4096 bytes, reported or filled with zeroes.
     public var pagesHeld: UInt64
     /// Of streams that cannot be edited: held pages that the guest has filled with zeroes.
     public var pagesZeroed: UInt64
+    /// Leaf pages of all tables that were looked at.
     public var leavesListed: UInt64
+    /// Those that were in the cache, which are read back.
     public var leavesInManifest: UInt64
     public var leavesEvicted: UInt64
     /// The guest's own steps, in seconds.
@@ -56,15 +59,23 @@ public struct MigrationSummary: Encodable, Sendable {
   public var exitCode: Int32
   /// From the source's connection to the end.
   public var totalSeconds: Double
+  /// From the source, over all channels.
   public var bytesIn: UInt64
+  /// To the destination, over all channels.
   public var bytesOut: UInt64
+  /// Pages of the target's size, as often as the source sent them: with their content.
   public var pagesNormal: Int
+  /// Sent as zero pages by the source.
   public var pagesZero: Int
+  /// Of both kinds, those that were dead when they passed.
   public var deadPagesMet: Int
+  /// Of ``pagesNormal``, those that went on as zero pages.
   public var pagesDropped: Int
   /// Where the dead pages were at the end: of segments whose probe has passed.
   public var deadSegments: [Segment]
+  /// Of QEMU's dirty log.
   public var rounds: Int
+  /// How often the guest's mark page passed.
   public var markCopies: Int
   /// Why nothing was dropped, where that is so.
   public var uneditedReason: String?
@@ -112,7 +123,7 @@ public struct MigrationSummary: Encodable, Sendable {
       GuestReport(
         prepareSeconds: (values.prepareDuration ?? .zero) / .seconds(1),
         // The guest's word; GuestSession has bounded it.
-        pagesHeld: report.pages &+ report.pagesZeroed,
+        pagesHeld: report.pagesHeld,
         pagesZeroed: report.pagesZeroed,
         leavesListed: report.leavesListed, leavesInManifest: report.leavesInManifest,
         leavesEvicted: report.leavesEvicted,
