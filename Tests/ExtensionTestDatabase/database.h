@@ -1,5 +1,6 @@
 /* The test database's parts: what is in its documents (content.c), its commands (documents.c,
- * tables.c, versions.c, readers.c, writers.c, sessions.c, slots.c, process.c, stall.c, second.c; main.c runs them) and what it loads from itself (extensions.c). */
+ * tables.c, versions.c, readers.c, writers.c, sessions.c, slots.c, process.c, stall.c, second.c; main.c runs
+ * them) and what it loads from itself (extensions.c). */
 #ifndef TEST_DATABASE_H
 #define TEST_DATABASE_H
 

@@ -36,6 +36,7 @@ static void *give_back(void *argument) {
     char *range = mmap(NULL, RANGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (range == MAP_FAILED) break;
     memset(range, 1, RANGE);
+    madvise(range, RANGE, MADV_DONTNEED);
     munmap(range, RANGE);
     usleep(500);
   }

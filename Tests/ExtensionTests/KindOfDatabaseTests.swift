@@ -17,6 +17,8 @@ import Testing
     #expect(held != nil, "\(prepared.notes)")
     #expect(prepared.leavesInManifest > 400)
     #expect(prepared.leavesEvicted > prepared.leavesInManifest * 9 / 10, "\(prepared)")
+    // It takes no checkpoint, which is no news to its program.
+    #expect(database.complaints == "")
     #expect(try database.tell("read 2000") == [2000, 0])
     let resumed = try guardian.releaseAndResume()
     #expect(resumed.leavesResident == resumed.leavesInManifest)

@@ -106,11 +106,23 @@ import Testing
 
   @Test(arguments: [
     ("a=1,b=(c=2,d=(e=3)),f=\"x,y\",g", ["a": "1", "b": "(c=2,d=(e=3))", "f": "x,y", "g": ""]),
+    (#"app_metadata="6\" disk",id=5"#, ["app_metadata": #"6\" disk"#, "id": "5"]),
+    (#"a="\\",b=1"#, ["a": #"\\"#, "b": "1"]),
     ("", [:]), (",,", [:]), ("(", ["(": ""]), ("a=", ["a": ""]), ("a=\"", ["a": "\""]),
   ])
   func configurationStringsAreRead(text: String, expected: [String: String]) {
     let pairs = EngineConfiguration(text).pairs
     #expect(Dictionary(pairs.map { ($0.key, $0.value) }) { $1 } == expected)
+  }
+
+  /// A table whose leaves nobody lists is said to be left out, or its cache would be taken for small.
+  @Test(arguments: [
+    "", "key_format=u", "checkpoint=", #"app_metadata="x,key_format=u,checkpoint="#,
+  ])
+  func aTableWhoseMetadataIsNotUnderstoodIsLeftOut(metadata: String) {
+    #expect(throws: TableCatalog.Unlisted.self) {
+      try TableCatalog.Table(uri: "file:a.wt", metadata: EngineConfiguration(metadata))
+    }
   }
 
   @Test func sizesAreReadWithTheirUnits() {

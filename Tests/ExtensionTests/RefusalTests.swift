@@ -135,8 +135,8 @@ import Testing
     let bytes = try #require(held).pieces.reduce(0) { $0 + Int($1.length) }
     let evicted = cache * Int(prepared.leavesEvicted) / Int(prepared.leavesInManifest)
     #expect(bytes > evicted / 2 && evicted > cache / 4, "\(bytes) of \(evicted)")
-    // What is evicted has not gone back to the kernel.
-    #expect(database.memory("RssAnon") > memory * 95 / 100)
+    // What is evicted has not gone back to the kernel; the allocator gives back a little more at any time.
+    #expect(database.memory("RssAnon") > memory - evicted / 4)
     #expect(try database.tell("read 2000") == [2000, 0])
     let resumed = try guardian.releaseAndResume()
     #expect(resumed.leavesResident == resumed.leavesInManifest)

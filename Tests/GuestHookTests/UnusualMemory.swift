@@ -18,7 +18,7 @@ import Glibc
     return unsafe call(seal, memory, bytes, 0) == 0
   }
 
-  /// What a program unmaps that has protected it: it can be moved, and not be pinned.
+  /// What a program gives back that has protected it: it can be moved, and not be pinned.
   static func readOnly() -> UnusualMemory? {
     // The memory is the mapping itself.
     unsafe UnusualMemory { memory in unsafe mprotect(memory, bytes, PROT_READ) == 0 }

@@ -12,6 +12,8 @@ extension DatabaseControl {
   private static let tick: Int32 = 5
   /// Nobody reads ahead for direct I/O, so more of it has to be under way; how much more is measured.
   private static let timesThreadsForDirectReads = 2
+  /// More than the operator asked for are not taken beyond this: each is a session that the program has less.
+  private static let mostThreadsForDirectReads = 16
 
   /// How fast leaves are read back.
   struct Speed {
@@ -81,7 +83,8 @@ extension DatabaseControl {
     speed.threads = max(speed.threads, 1)
     speed.readsDirectly = DatabaseControl.readsDirectly(home: agent.home)
     if speed.readsDirectly {
-      speed.threads *= DatabaseControl.timesThreadsForDirectReads
+      let more = speed.threads * DatabaseControl.timesThreadsForDirectReads
+      speed.threads = max(speed.threads, min(more, DatabaseControl.mostThreadsForDirectReads))
     }
     var pace = speed.yields ? watchReads() : nil
     defer { if pace != nil { hold?.timeReads(false) } }
@@ -165,9 +168,9 @@ extension DatabaseControl {
       speed.readsDirectly ? nil : ReadAhead(home: agent.home, tables: tables, batches: batches)
     let total = tables.leafCount
     let (next, read) = (Counter(), Counter())
-    let throttle = RefaultThrottle(rate: min(speed.limit, pace?.rate ?? .infinity))
     let interrupt = Signal()
     let began = monotonicNanoseconds()
+    let throttle = RefaultThrottle(rate: min(speed.limit, pace?.rate ?? .infinity))
     // Not in this thread, which is the one that stops it.
     let crew = Crew(besides: "leafcutter-load", count: min(speed.threads, batches.count)) {
       [engine, hold] _ in
@@ -189,6 +192,7 @@ extension DatabaseControl {
     }
     var reported = began
     var refusals = SchemaRefusals(engine, now: began)
+    var waiting = WaitingReaders(engine)
     while !crew.join(milliseconds: DatabaseControl.tick) {
       if let hold, pace != nil {
         pace?.observe(hold.reads, now: monotonicNanoseconds())
@@ -200,6 +204,7 @@ extension DatabaseControl {
       if agent.stop.isRaised || newMigration { interrupt.raise() }
       let now = monotonicNanoseconds()
       if refusals.areNew(now: now) { throttle.pause(for: SchemaRefusals.pause) }
+      if interrupt.isRaised { waiting.letGo(now: now) }
       if now - reported > DatabaseControl.progressEvery {
         reported = now
         let progress = GuestMessage.Progress(
@@ -208,6 +213,8 @@ extension DatabaseControl {
       }
     }
     let hadTheirTurn = next.taken >= batches.count
+    // An engine that closes needs it no more.
+    if !agent.stop.isRaised { waiting.giveCacheItsSize() }
     if interrupt.isRaised {
       notes.append("reading the leaves back was interrupted")
     } else if !hadTheirTurn {

@@ -89,7 +89,9 @@ extension DatabaseControl {
     try expectAddressSpace()
     let outcome = Locked<EngineError?>(nil)
     let crew = Crew("leafcutter-ckpt", count: 1) { [engine] _ in
-      do throws(EngineError) { try engine.openSession("").checkpoint() } catch {
+      do throws(EngineError) {
+        try engine.openSession("", expectingErrors: true).checkpoint()
+      } catch {
         outcome.withLock { $0 = error }
       }
     }

@@ -5,8 +5,8 @@ import LeafManifest
 /// The control thread: talks to the guardian and does what it asks, one request after another.
 final class DatabaseControl {
   /// How long frames stay held after the guardian went away, in nanoseconds: twice its lease towards
-  /// the proxy, so that a proxy that may still drop them has stopped before (see the design's post-copy
-  /// rule). At the destination nobody can.
+  /// the proxy, so that a proxy that may still drop them has stopped before ("the lease" in
+  /// docs/architecture.md). At the destination nobody can.
   private static let holdWithoutGuardian: UInt64 = 30_000_000_000
   /// How often the mark page is looked at meanwhile, in milliseconds.
   private static let markInterval: Int32 = 50

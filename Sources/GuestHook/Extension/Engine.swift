@@ -137,26 +137,33 @@ struct UnknownEngine: Error, CustomStringConvertible {
   /// - Parameter openSession: the engine's own.
   func isOpen(_ openSession: OpenSession) -> Bool {
     do throws(EngineError) {
-      return try unsafe self.openSession("", openSession).opens("metadata:")
+      return try unsafe self.openSession("", expectingErrors: true, openSession).opens("metadata:")
     } catch {
       // Without a session of ours nothing is used; without one that can be read, nothing ever.
       return sessionsAreUnreadable.withLock { $0 }
     }
   }
 
-  /// Opens a session that reports nothing to the program's own event handler.
-  func openSession(_ configuration: String) throws(EngineError) -> Session {
+  /// Opens a session. What the engine has to say of it, such as which block of which file is damaged, it says to
+  /// the program's own event handler.
+  ///
+  /// - Parameter expectingErrors: it is used for what may be refused, which is no news to anybody.
+  func openSession(
+    _ configuration: String, expectingErrors: Bool = false
+  ) throws(EngineError) -> Session {
     try unsafe openSession(
-      configuration, method(connection, table, .openSession, as: OpenSession.self))
+      configuration, expectingErrors: expectingErrors,
+      method(connection, table, .openSession, as: OpenSession.self))
   }
 
   private func openSession(
-    _ configuration: String, _ openSession: OpenSession
+    _ configuration: String, expectingErrors: Bool, _ openSession: OpenSession
   ) throws(EngineError) -> Session {
     guard !sessionsAreUnreadable.withLock({ $0 }) else { throw Engine.unreadableSessions }
     var handle: UnsafeMutableRawPointer?
-    let code = unsafe openSession(
-      connection, leafcutter_quiet_handler(), configuration, &handle)
+    // The handler is static, or nil for the connection's.
+    let handler = unsafe expectingErrors ? leafcutter_quiet_handler() : nil
+    let code = unsafe openSession(connection, handler, configuration, &handle)
     guard code == 0, let handle = unsafe handle else {
       throw EngineError(action: "open a session", code: code)
     }

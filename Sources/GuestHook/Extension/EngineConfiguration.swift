@@ -1,5 +1,6 @@
 /// WiredTiger's configuration strings, as its metadata holds them: `key=value` pairs with commas
-/// between them, where a value may be quoted or a list in parentheses.
+/// between them, where a value may be quoted, with backslashes before what does not end it (`__config_next` in
+/// src/config/config.c), or a list in parentheses.
 struct EngineConfiguration {
   private let bytes: [UInt8]
 
@@ -12,10 +13,12 @@ struct EngineConfiguration {
     var equals: Int?
     var depth = 0
     var quoted = false
+    var escaped = false
     for position in 0...bytes.count {
       let byte = position < bytes.count ? bytes[position] : UInt8(ascii: ",")
       if quoted && position < bytes.count {
-        quoted = byte != UInt8(ascii: "\"")
+        if !escaped { quoted = byte != UInt8(ascii: "\"") }
+        escaped = !escaped && byte == UInt8(ascii: "\\")
         continue
       }
       switch byte {

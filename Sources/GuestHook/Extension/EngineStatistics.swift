@@ -6,7 +6,8 @@ extension Engine {
   ///
   /// - Throws: ``EngineError`` with EINVAL where the program has statistics switched off.
   func statistics(_ descriptions: [String]) throws(EngineError) -> [UInt64?] {
-    let cursor = try openSession("").openCursor("statistics:", "")
+    // They may be switched off.
+    let cursor = try openSession("", expectingErrors: true).openCursor("statistics:", "")
     var values = [UInt64?](repeating: nil, count: descriptions.count)
     while values.contains(nil), try cursor.next() {
       let (description, value) = try cursor.statistic()

@@ -79,6 +79,8 @@ extension DatabaseAgent {
   /// whoever uses them. Both are calls of the program through the connection's table, so two words of
   /// that table lead here first, and a third that must not meet what we do (``RollbackGate``).
   fileprivate func takeOverMethods() {
+    // The closures pass on what the program gives the engine's own functions, which stay where they are for as long
+    // as the engine is mapped.
     let close: ConnectionMethod = { connection, configuration in
       guard let connection = unsafe connection, let agent = unsafe takeAgent(connection),
         let original = unsafe agent.methods.withLock({ unsafe $0.close })

@@ -30,6 +30,7 @@ import HookLink
   }
 
   init() throws(Absence) {
+    // A structure of our own, alive during the call; it is given functions of a library that stays mapped.
     var functions = leafcutter_hold_functions()
     let isWhole = unsafe leafcutter_find_hold(&functions)
     // It is looked for first.
@@ -117,6 +118,7 @@ import HookLink
 
   var statistics: leafcutter_hold_stats {
     var statistics = leafcutter_hold_stats()
+    // Written during the call.
     unsafe functions.get_stats(&statistics)
     return statistics
   }

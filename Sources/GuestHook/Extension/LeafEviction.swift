@@ -6,7 +6,8 @@ extension Engine {
   /// Whether a cursor can be had that evicts the page it leaves. Engines that have no such cursors
   /// refuse the configuration (3.2.1); which have them is not for their version numbers to say.
   var evictsByKey: Bool {
-    (try? openSession("").openCursor("metadata:", Engine.evictingCursor)) != nil
+    (try? openSession("", expectingErrors: true).openCursor("metadata:", Engine.evictingCursor))
+      != nil
   }
 
   fileprivate func evictingVisitor(

@@ -32,7 +32,8 @@ final class LeafVisitor {
   ) throws(EngineError) {
     self.cursors = "raw," + cursors
     probe = (hold, home)
-    session = try engine.openSession("isolation=read-uncommitted,ignore_cache_size=true")
+    session = try engine.openSession(
+      "isolation=read-uncommitted,ignore_cache_size=true", expectingErrors: true)
   }
 
   /// Goes to a table; false where it cannot be opened now: it was dropped, or another session has it

@@ -5,7 +5,8 @@ import Glibc
 /// What clients feel of a refault is the queue in front of the disk. So the hold library times what the
 /// program's other threads read meanwhile, and the rate goes down by half where that takes much longer than
 /// it should, and up by a tenth where it does not: faster, and it is too fast as often as not. What it
-/// should take is measured before the first leaf is read, and again where even the lowest rate changes nothing: then it is not the refault that is in the way.
+/// should take is measured before the first leaf is read, and again where even the lowest rate changes
+/// nothing: then it is not the refault that is in the way.
 ///
 /// Pressure (PSI) would not do: it counts the refault's own waiting like anybody's. Nor would the refault's
 /// own latency: in file order the kernel reads ahead for it, and clients' reads lie anywhere. Processor time

@@ -53,7 +53,11 @@ extension TableCatalog.Table {
     // Once for all the keys: there are thousands of tables.
     let pairs = metadata.pairs
     func value(_ key: String) -> String? { pairs.last { $0.key == key }?.value }
-    guard value("key_format") != "r" else { throw .init(reason: "is a column store") }
+    // The engine writes both for every table, so what lacks one has not been understood.
+    guard let keyFormat = value("key_format"), let checkpoint = value("checkpoint") else {
+      throw .init(reason: "has metadata that cannot be read")
+    }
+    guard keyFormat != "r" else { throw .init(reason: "is a column store") }
     guard ["", "none", nil].contains(value("collator")) else {
       throw .init(reason: "has a collator of its own")
     }
@@ -69,7 +73,7 @@ extension TableCatalog.Table {
         + ["id", "key_format", "value_format", "allocation_size", "block_compressor"].map {
           value($0) ?? ""
         })
-    root = try TableCatalog.Table.root(value("checkpoint") ?? "", allocationSize: size)
+    root = try TableCatalog.Table.root(checkpoint, allocationSize: size)
   }
 
   /// FNV-1a, 64 bits, over the texts with a zero byte after each.

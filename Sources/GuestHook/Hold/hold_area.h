@@ -52,7 +52,8 @@ HOLD_HIDDEN bool hold_window_is_open(void);
 HOLD_HIDDEN void hold_catch(uintptr_t start, size_t length);
 
 /* Moves the present pages of a range, by which they leave it empty, to a new place in the area: 0 or an
- * errno, ENOSYS where that takes UFFDIO_MOVE and there is none (move.c). Only their owner may use the range, and he is giving it back. */
+ * errno, ENOSYS where that takes UFFDIO_MOVE and there is none (move.c). Only their owner may use the range,
+ * and he is giving it back. */
 HOLD_HIDDEN int hold_move(uintptr_t source, size_t length);
 
 /* The same by moving page tables, and whatever lies in between; the place, or 0 where it cannot be done

@@ -12,8 +12,8 @@
 /* UFFDIO_MOVE says EAGAIN when somebody else changes the address space; it gets through in the end. */
 #define MOVE_ATTEMPTS 1000
 
-/* A place for `length` bytes; 0 where there is none, or as much is held as may be. Where whole huge pages may be moved, source and destination must lie
- * alike within a huge page, or the kernel splits them. */
+/* A place for `length` bytes; 0 where there is none, or as much is held as may be. Where whole huge pages may be
+ * moved, source and destination must lie alike within a huge page, or the kernel splits them. */
 static uintptr_t reserve(uintptr_t source, size_t length) {
   if (atomic_load_explicit(&hold.moved, memory_order_relaxed) + length > hold.most) return 0;
   size_t before = atomic_load_explicit(&hold.used, memory_order_relaxed);

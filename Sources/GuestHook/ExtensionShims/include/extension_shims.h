@@ -28,8 +28,9 @@ bool leafcutter_names_any(const void *function, const char *beginning);
  * that module exports no such function. */
 const char *leafcutter_engine_version(const void *reference);
 
-/* A WT_EVENT_HANDLER that says nothing. Probing a page that is not in the cache makes WiredTiger
- * report a failed read, which is what was wanted and no business of the operator. */
+/* A WT_EVENT_HANDLER that says nothing of what is expected to be refused: probing a page that is not in the cache
+ * makes WiredTiger report a failed read, which is what was wanted and no business of the operator. All else goes to
+ * standard error. */
 void *leafcutter_quiet_handler(void);
 
 /* cursor->set_key of a raw cursor. */

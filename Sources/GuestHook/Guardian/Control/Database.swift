@@ -14,9 +14,11 @@ final class Peer {
   init?(_ socket: Descriptor) {
     let pid = leafcutter_guest_peer_pid(socket.number)
     let process = leafcutter_guest_peer_pidfd(socket.number)
-    guard pid > 0, process >= 0 else { return nil }
-    self.pid = pid
+    guard process >= 0 else { return nil }
     self.process = Descriptor(owning: process)
+    // 0 for one outside the guardian's own namespace of processes.
+    guard pid > 0 else { return nil }
+    self.pid = pid
     connection = LocalConnection(socket)
   }
 

@@ -23,6 +23,8 @@ public final class Guardian {
   private let listener: Descriptor
   private(set) var peers: [Peer] = []
   private var complaints = PeerComplaints()
+  /// Nobody is accepted before: there was no descriptor to spare for the next.
+  private var listensAgain: UInt64 = 0
   var migration: Migration?
   /// A PREPARE that came while another migration was not over yet, and when.
   var queued: (id: MigrationID, request: HostMessage.Prepare, since: UInt64)?
@@ -69,7 +71,10 @@ public final class Guardian {
   // MARK: Waiting
 
   private func waitForSomething(or stop: WakeUp?) {
-    var items: [pollfd] = [pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)]
+    let pause = listensAgain - min(listensAgain, monotonicNanoseconds())
+    // A number below zero is passed by (poll(2)).
+    let listening = pause == 0 ? listener.number : -1
+    var items: [pollfd] = [pollfd(fd: listening, events: Int16(POLLIN), revents: 0)]
     if let stop { items.append(pollfd(fd: stop.descriptor, events: Int16(POLLIN), revents: 0)) }
     if let item = port.pollItem {
       items.append(pollfd(fd: item.descriptor, events: Int16(item.events), revents: 0))
@@ -86,10 +91,14 @@ public final class Guardian {
     if let reclaimer = migration?.reclaimer {
       items.append(pollfd(fd: reclaimer.changed.descriptor, events: Int16(POLLIN), revents: 0))
     }
-    let timeout =
+    var timeout =
       migration != nil
       ? Guardian.tick
       : port.isConnected ? lastWord?.millisecondsUntilNext ?? -1 : port.retryMilliseconds
+    if pause > 0 {
+      let rest = Int32(pause / 1_000_000) + 1
+      timeout = timeout < 0 ? rest : min(timeout, rest)
+    }
     // As many elements as the array has, alive during the call.
     _ = unsafe poll(&items, nfds_t(items.count), timeout)
   }
@@ -99,11 +108,21 @@ public final class Guardian {
   private func acceptPeers() {
     while true {
       let socket = leafcutter_guest_accept(listener.number)
-      guard socket >= 0 else { return }
+      guard socket >= 0 else { return rest(after: errno) }
       let descriptor = Descriptor(owning: socket)
-      guard peers.count < Guardian.maximumPeers, let peer = Peer(descriptor) else { continue }
+      guard peers.count < Guardian.maximumPeers else { continue }
+      guard let peer = Peer(descriptor) else {
+        rest(after: errno)
+        continue
+      }
       peers.append(peer)
     }
+  }
+
+  /// Without a descriptor to spare the next one would fail as fast as it is tried.
+  private func rest(after code: Int32) {
+    guard [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(code) else { return }
+    listensAgain = monotonicNanoseconds() + .seconds(1)
   }
 
   private func serve(_ peer: Peer) {

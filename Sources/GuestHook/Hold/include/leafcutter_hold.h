@@ -1,16 +1,17 @@
 /* libleafcutter_hold: preloaded into the database process (LD_PRELOAD, before the allocator).
  *
- * It stands in for madvise(2), munmap(2) and pread(2). Outside a hold window it passes every call on.
+ * It stands in for madvise(2) and pread(2). Outside a hold window it passes every call on.
  * Inside one, the present anonymous pages of every range that the allocator gives back are moved
- * (mremap, or UFFDIO_MOVE of Linux 6.8 for short runs) into one hold area instead of being freed, so that their frames stay
- * allocated and keep their place in guest memory. The frames are then pinned by an io_uring with
- * registered buffers, in pieces, so that the guardian can own a duplicate of the ring.
+ * (mremap, or UFFDIO_MOVE of Linux 6.8 for short runs) into one hold area instead of being freed, so that
+ * their frames stay allocated and keep their place in guest memory. The frames are then pinned by an io_uring
+ * with registered buffers, in pieces, so that the guardian can own a duplicate of the ring.
  *
  * The WiredTiger extension finds these functions by dlsym(RTLD_DEFAULT, …) and works without them.
  * All functions return 0 or an errno value unless they say otherwise. None of them throws, logs or
- * allocates from the process's allocator inside a hold window. Those that open, close, pin, release or abandon a hold or
- * set its mark are for its owner, one call at a time; all others, and the interposed ones, are for any thread. A child that the process forks has nothing of a
- * hold, and nothing by which its frames would stay pinned.
+ * allocates from the process's allocator inside a hold window. Those that open, close, pin, release or abandon
+ * a hold or set its mark are for its owner, one call at a time; all others, and the interposed ones, are for any
+ * thread. A child that the process forks has nothing of a hold, and nothing by which its frames would stay
+ * pinned.
  */
 #ifndef LEAFCUTTER_HOLD_H
 #define LEAFCUTTER_HOLD_H
@@ -88,8 +89,9 @@ int leafcutter_hold_close(void);
 
 /* Pins all that was caught since the last pin, in pieces of piece_bytes at most. What cannot be pinned (memory
  * that the program had made read-only) goes back to the kernel, and counts as a failure; where a limit is met,
- * or longest nanoseconds have passed (ETIME), all that is left goes back. For every huge page the kernel looks through all
- * that the ring has pinned (io_uring/rsrc.c, headpage_already_acct), so the time grows with the square of that. */
+ * or longest nanoseconds have passed (ETIME), all that is left goes back. For every huge page the kernel looks
+ * through all that the ring has pinned (io_uring/rsrc.c, headpage_already_acct), so the time grows with the
+ * square of that. */
 int leafcutter_hold_pin(size_t piece_bytes, uint64_t longest);
 
 /* Copies up to max pinned pieces to out, in the order of their buffer slots in the ring; returns how
@@ -105,9 +107,9 @@ int leafcutter_hold_release_piece(uint64_t address);
 /* Closes the window if it is open, unpins everything, unmaps the area and closes the ring. */
 int leafcutter_hold_release(void);
 
-/* The allocator that serves this process: "jemalloc", "tcmalloc" (gperftools' or google/tcmalloc) or "glibc". glibc's malloc gives
- * memory back without going through the interposed functions, so with it nothing is caught. The first call looks it
- * up (dlsym), and none after that. */
+/* The allocator that serves this process: "jemalloc", "tcmalloc" (gperftools' or google/tcmalloc) or "glibc".
+ * glibc's malloc gives memory back without going through the interposed functions, so with it nothing is caught.
+ * The first call looks it up (dlsym), and none after that. */
 const char *leafcutter_hold_allocator(void);
 
 /* Asks that allocator to give back all the free memory it keeps. */
