@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 // Real migrations: QEMU, a guest and a database as the demo has them. A package of its own, because

@@ -12,7 +12,6 @@ struct ClientTests {
   func status() throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
-    usleep(100_000)
     let answer = try GuardianClient(socket: fixture.socket).ask(LocalMessage.StatusRequest()) { _ in
     }
     guard case .status(let status) = answer else {
@@ -44,7 +43,6 @@ struct ClientTests {
   func save() throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
-    usleep(100_000)
     let thread = BlockingThread("client") { [socket = fixture.socket] in
       var progress = 0
       let answer = try? GuardianClient(socket: socket).ask(LocalMessage.SaveManifest(home: "")) {

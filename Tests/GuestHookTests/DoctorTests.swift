@@ -182,7 +182,6 @@ struct DoctorTests {
   @Test func theFactsOfThisMachineAreRead() throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
-    usleep(100_000)
     let facts = GuestFacts.read(socket: fixture.socket, port: .named("no.such.port"))
     #expect(facts.kernel.first?.isNumber == true)
     #expect((facts.maxMapCount ?? 0) > 0)

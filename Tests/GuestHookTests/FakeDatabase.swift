@@ -34,6 +34,20 @@ import HookLink
       for: .none)
   }
 
+  /// One of which the guardian has heard when this returns.
+  static func registered(socket: String, home: String) throws -> FakeDatabase {
+    func count() throws -> Int {
+      let answer = try GuardianClient(socket: socket).ask(LocalMessage.StatusRequest()) { _ in }
+      guard case .status(let status) = answer else { return 0 }
+      return status.lines.count { $0.hasPrefix("database: ") }
+    }
+    let before = try count()
+    let database = try FakeDatabase(socket: socket, home: home)
+    let began = ContinuousClock.now
+    while try count() == before, began.duration(to: .now) < .seconds(10) { usleep(5000) }
+    return database
+  }
+
   /// The next message; nil when none comes in time.
   func awaitMessage(milliseconds: Int = 5000) -> LocalMessage? {
     guard let frame = link.awaitFrame(milliseconds: milliseconds) else { return nil }

@@ -46,15 +46,14 @@ final class GuardianFixture {
     Descriptor(owning: unsafe leafcutter_guest_connect_unix(socket))
   }
 
+  /// A database of which the guardian has heard.
   func database() throws -> FakeDatabase {
-    try FakeDatabase(socket: socket, home: directory + "/home")
+    try .registered(socket: socket, home: directory + "/home")
   }
 
   /// Asks for a migration, has the database hold, and waits for the report.
   func hold(with database: FakeDatabase, postcopy: Bool = false) throws -> MigrationID {
     let id = MigrationID.random()
-    // Until the guardian has heard of the database.
-    usleep(100_000)
     proxy.prepare(id, postcopy: postcopy)
     #expect(database.holdWhenAsked())
     _ = try #require(proxy.awaitReport())

@@ -63,7 +63,8 @@ final class GuardianInProcess {
     }
   }
 
+  /// A database of which the guardian has heard.
   func database() throws -> FakeDatabase {
-    try FakeDatabase(socket: socket, home: directory)
+    try .registered(socket: socket, home: directory)
   }
 }

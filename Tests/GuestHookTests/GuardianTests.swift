@@ -16,7 +16,6 @@ struct GuardianTests {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
     let id = MigrationID.random()
-    usleep(100_000)
     fixture.proxy.prepare(id)
     let mark = try #require(fixture.proxy.awaitMark())
     #expect(mark.guestPhysicalAddress > 1 << 20)
@@ -59,7 +58,6 @@ struct GuardianTests {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
     let id = MigrationID.random()
-    usleep(100_000)
     fixture.proxy.prepare(id)
     #expect(database.holdWhenAsked())
     let end = try #require(fixture.proxy.awaitReport())
@@ -251,7 +249,6 @@ struct GuardianTests {
   func toldToEndPreparing() throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
-    usleep(100_000)
     fixture.proxy.prepare(.random())
     _ = try #require(fixture.proxy.awaitMark())
     kill(fixture.guardian.pid, SIGTERM)

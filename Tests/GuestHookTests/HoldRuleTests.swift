@@ -6,8 +6,8 @@ import Threads
 
 @testable import Guardian
 
-/// The guest's part of the design's rules, switched off and on in the same scenario: without one of
-/// them a proxy would pass the point of no return while dropped pages are somebody else's.
+/// The guest's part of the rules in docs/architecture.md ("Each rule"), switched off and on in the same
+/// scenario: without one of them a proxy would pass the point of no return while dropped pages are somebody else's.
 @Suite(.serialized)
 struct HoldRuleTests {
   private let holding = MarkPage.State.holding.rawValue
@@ -124,7 +124,6 @@ struct HoldRuleTests {
   ) throws -> (FakeDatabase, LostPages) {
     let database = try guardian.database()
     let id = MigrationID.random()
-    usleep(100_000)
     guardian.proxy.prepare(id, postcopy: postcopy)
     #expect(database.holdWhenAsked())
     _ = try #require(guardian.proxy.awaitReport())

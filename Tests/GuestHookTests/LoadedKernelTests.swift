@@ -47,7 +47,6 @@ import Testing
     let guardian = GuardianInProcess(loadedKernel: path)
     let database = try guardian.database()
     let id = MigrationID.random()
-    usleep(100_000)
     guardian.proxy.prepare(id)
     #expect(database.holdWhenAsked())
     _ = try #require(guardian.proxy.awaitReport())

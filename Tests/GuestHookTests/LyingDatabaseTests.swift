@@ -26,7 +26,6 @@ struct LyingDatabaseTests {
   func impossibleNumbers(lie: Lie) throws {
     let fixture = try GuardianFixture()
     let liars = [try fixture.database(), try fixture.database()]
-    usleep(100_000)
     fixture.proxy.prepare(.random())
     for liar in liars {
       guard case .prepare? = liar.awaitMessage() else {
@@ -55,7 +54,6 @@ struct LyingDatabaseTests {
   func anotherDescriptor() throws {
     let fixture = try GuardianFixture()
     let liar = try fixture.database()
-    usleep(100_000)
     fixture.proxy.prepare(.random())
     guard case .prepare? = liar.awaitMessage() else {
       Issue.record("nobody is asked")

@@ -88,7 +88,6 @@ struct PartialReleaseTests {
   func zeroes() throws {
     let fixture = try GuardianFixture(PartialReleaseTests.tight)
     let database = try fixture.database()
-    usleep(100_000)
     fixture.proxy.prepare(.random(), zeroes: true)
     #expect(database.holdWhenAsked())
     let addresses = [database.pieces[1].address]

@@ -63,7 +63,6 @@ struct ProbeAndZeroTests {
   func outside() throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
-    usleep(100_000)
     fixture.proxy.prepare(.random(), segments: [])
     #expect(database.holdWhenAsked())
     let first = try #require(fixture.proxy.awaitReport())
@@ -76,7 +75,6 @@ struct ProbeAndZeroTests {
   func segments() throws {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
-    usleep(100_000)
     // So many that this machine's memory lies in several of them.
     let size: UInt64 = 128 << 20
     let segments =
@@ -138,7 +136,6 @@ struct ProbeAndZeroTests {
     let fixture = try GuardianFixture()
     do {
       let database = try fixture.database()
-      usleep(100_000)
       fixture.proxy.prepare(id, zeroes: true)
       #expect(database.holdWhenAsked())
       _ = try #require(fixture.proxy.awaitReport())
@@ -153,7 +150,6 @@ struct ProbeAndZeroTests {
   ) throws -> (GuardianFixture, FakeDatabase, GuestMessage.ReportEnd) {
     let fixture = try GuardianFixture()
     let database = try fixture.database()
-    usleep(100_000)
     fixture.proxy.prepare(id, postcopy: postcopy, zeroes: true)
     #expect(database.holdWhenAsked())
     return (fixture, database, try #require(fixture.proxy.awaitReport()))

@@ -67,8 +67,7 @@ import Testing
   func databaseThatHangs() throws {
     let fixture = try GuardianFixture()
     let hanging = try fixture.database()
-    let database = try FakeDatabase(socket: fixture.socket, home: fixture.directory + "/home")
-    usleep(100_000)
+    let database = try fixture.database()
     let id = MigrationID.random()
     fixture.proxy.prepare(id, timeoutMilliseconds: 4000)
     let began = ContinuousClock.now
@@ -91,9 +90,7 @@ import Testing
   func databaseThatEndsBeforeTheReport() throws {
     let fixture = try GuardianFixture()
     let other = try fixture.database()
-    var database: FakeDatabase? = try FakeDatabase(
-      socket: fixture.socket, home: fixture.directory + "/home")
-    usleep(100_000)
+    var database: FakeDatabase? = try fixture.database()
     let keeper = try #require(fixture.keeper)
     fixture.proxy.prepare(.random())
     #expect(database?.holdWhenAsked() == true)

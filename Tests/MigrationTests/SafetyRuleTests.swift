@@ -5,8 +5,8 @@ import Testing
 
 @testable import StreamProxy
 
-/// Each rule of the design, switched off and on in the same scenario: without it pages are lost that
-/// somebody needs, and with it none is. What is lost without any rule broken would not be noticed
+/// Each of the proxy's rules in docs/architecture.md ("Each rule"), switched off and on in the same scenario:
+/// without it pages are lost that somebody needs, and with it none is. What is lost without any rule broken would not be noticed
 /// elsewhere either.
 @Suite(
   .serialized, .enabled(if: ProcessInfo.processInfo.environment["LEAFCUTTER_QEMU"] != nil))
