@@ -3,8 +3,8 @@
 import PackageDescription
 
 // Every target is built with Swift 6's strict concurrency (the tools version turns it on), with
-// strict memory safety (each `unsafe` is marked and justified where it stands) and with warnings
-// as errors.
+// strict memory safety (each `unsafe` is marked, and justified there or at the head of its function
+// or type) and with warnings as errors.
 let strict: [SwiftSetting] = [.strictMemorySafety(), .treatAllWarnings(as: .error)]
 let strictC: [CSetting] = [.define("_GNU_SOURCE"), .treatAllWarnings(as: .error)]
 

@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 // `make evaluation`: real guests, migrated in every way that an operator could choose, and what is drawn

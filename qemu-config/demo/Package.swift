@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 // The demo and what the end-to-end tests need of it: a document store on WiredTiger that runs in the

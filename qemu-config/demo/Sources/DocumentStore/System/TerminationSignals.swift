@@ -1,6 +1,7 @@
 import Glibc
 
-/// SIGINT and SIGTERM, taken by a thread that waits for them instead of by a handler.
+/// SIGINT and SIGTERM, taken by a thread that waits for them instead of by a handler. Not Leafcutter's own, of which the
+/// store knows nothing, as any other database.
 public enum TerminationSignals {
   /// Call it first of all: threads inherit the mask of the one that makes them.
   public static func block() {
