@@ -6,7 +6,7 @@ import Testing
 @testable import Guardian
 
 @Suite(.serialized) struct DescriptorShortageTests {
-  @Test func aGuardianWithoutADescriptorToSpareWaitsForOneAndTurnsNobodyAway() throws {
+  @Test func aGuardianWithoutADescriptorToSpareWaitsAndTakesWhoeverComesWhenItHasOne() throws {
     let fixture = try GuardianFixture()
     let first = try fixture.database()
     // When it has closed those of the clients that asked for the database.

@@ -104,7 +104,7 @@ extension DatabaseControl {
       // What the engine had queued for eviction while its cache was small went when it had been read.
       // Where it is much, there is no room for it.
       let gone = refaulted - residency.resident
-      if gone > residency.unasked, gone < refaulted / 2 {
+      if isComplete, gone > residency.unasked, gone < refaulted / 2 {
         let missing = residency.leaves(of: tables, inCache: false)
         _ = refault(missing, speed, &pace, &notes)
         residency = probe()
@@ -204,7 +204,7 @@ extension DatabaseControl {
       if agent.stop.isRaised || newMigration { interrupt.raise() }
       let now = monotonicNanoseconds()
       if refusals.areNew(now: now) { throttle.pause(for: SchemaRefusals.pause) }
-      if interrupt.isRaised { waiting.letGo(now: now) }
+      if agent.stop.isRaised { waiting.letGo(now: now) }
       if now - reported > DatabaseControl.progressEvery {
         reported = now
         let progress = GuestMessage.Progress(
@@ -213,8 +213,6 @@ extension DatabaseControl {
       }
     }
     let hadTheirTurn = next.taken >= batches.count
-    // An engine that closes needs it no more.
-    if !agent.stop.isRaised { waiting.giveCacheItsSize() }
     if interrupt.isRaised {
       notes.append("reading the leaves back was interrupted")
     } else if !hadTheirTurn {

@@ -65,7 +65,9 @@ extension MigrationProxy {
     // Between STOP and the next state QEMU has the guest's disks flushed, however long, and answers nothing
     // (do_vm_stop in system/cpus.c).
     guard answer == nil else { return observation.stoppedAt.map { $0 >= asked } ?? false }
-    return observation.lost == nil && observation.hasStoppedSinceStatus
+    // A guest that only its operator has stopped costs the time to the stream's end; the other mistake the guest.
+    return observation.isStopped == true
+      && status.map(MigrationStatus.beforeSwitchover.contains) != false
   }
 
   /// Whether the source is to get back a guest that it has stopped for post-copy, before anything is closed.

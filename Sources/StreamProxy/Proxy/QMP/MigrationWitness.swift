@@ -31,8 +31,6 @@ public final class MigrationWitness: Sendable {
     public internal(set) var runningNanoseconds: UInt64 = 0
     /// The last MIGRATION event's status.
     public internal(set) var migrationStatus: String?
-    /// The guest was stopped after that event, or where there was none, and still is.
-    public internal(set) var hasStoppedSinceStatus = false
     /// By port id, what the last VSERPORT_CHANGE said.
     public internal(set) var openPorts: [String: Bool] = [:]
     /// Why nothing more will be learned.

@@ -14,20 +14,16 @@ struct WitnessState {
     case .stop:
       observation.isStopped = true
       observation.stoppedAt = time
-      observation.hasStoppedSinceStatus = true
     case .resume:
       observation.isStopped = false
       observation.stoppedAt = nil
-      observation.hasStoppedSinceStatus = false
     case .reset:
       observation.resets += 1
       // A reset wakes a guest that slept.
       isSuspended = false
     case .suspend: isSuspended = true
     case .wakeup: isSuspended = false
-    case .migration(let status):
-      observation.migrationStatus = status
-      observation.hasStoppedSinceStatus = false
+    case .migration(let status): observation.migrationStatus = status
     case .portChange(let id, let isOpen): observation.openPorts[id] = isOpen
     }
     account(at: time)
