@@ -88,7 +88,7 @@ import Threads
       setSocketOption(destination.descriptor, SOL_SOCKET, SO_SNDBUF, tcp ? 64 * 1024 : 1)
       setSocketOption(target.descriptor, SOL_SOCKET, SO_RCVBUF, tcp ? 64 * 1024 : 1)
     }
-    let session = EditingSession(pointOfNoReturn: pointOfNoReturn)
+    let session = EditingSession()
     session.learn(pageSize: MultifdChannelTests.pageSize)
     let reported = try ReportedPages(
       map: MemoryFixture.i440fx5G.map(), streamBlocks: MultifdChannelTests.blocks)

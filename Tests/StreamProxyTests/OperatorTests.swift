@@ -44,6 +44,14 @@ import Threads
     #expect(summary.exitCode == 0)
   }
 
+  @Test func framesThatWereFilledWithZeroesAreHeldForStatusAsForTheSummary() {
+    var values = SharedProgress.Values()
+    values.report = Scene.end(8, zeroed: 5)
+    let status = ProgressReport(values, isPastReturn: false, target: .unix(path: "/nobody"))
+    let summary = MigrationSummary(.completed, values, total: .seconds(1))
+    #expect(status.pagesHeld == 13 && summary.guest?.pagesHeld == 13)
+  }
+
   @Test func aTargetThatIsGivenBeforeTheMigrationIsDialled() async throws {
     let (scene, control) = try scene()
     let other = SocketAddress.unix(path: scene.folder + "/elsewhere")

@@ -76,7 +76,7 @@ public final class MigrationProxy: Sendable {
   let pointOfNoReturn = PointOfNoReturn()
   let shortage: Shortage
   let channels: ChannelSet
-  let shared: EditingSession
+  let shared = EditingSession()
   let marks: MarkLedger
   let encrypted: EncryptedPreparation
   /// What ended a channel other than the main one first.
@@ -96,7 +96,6 @@ public final class MigrationProxy: Sendable {
     self.options = options
     self.logger = logger
     shortage = Shortage(logger: logger)
-    shared = EditingSession(pointOfNoReturn: pointOfNoReturn)
     try KernelPipe.prepare()
     qmp = try QMPClient.connect(to: options.qmp)
     binding = try NodeBinding(

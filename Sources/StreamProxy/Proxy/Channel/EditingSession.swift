@@ -45,12 +45,7 @@ final class EditingSession: Sendable {
     var isOver = false
   }
 
-  let pointOfNoReturn: PointOfNoReturn
   private let state = Guarded(State())
-
-  init(pointOfNoReturn: PointOfNoReturn = PointOfNoReturn()) {
-    self.pointOfNoReturn = pointOfNoReturn
-  }
 
   // MARK: The terms
 

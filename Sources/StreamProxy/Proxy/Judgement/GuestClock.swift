@@ -2,8 +2,8 @@
 ///
 /// The guest's CLOCK_MONOTONIC and the time the guest has been running (host's clock, less the time
 /// between STOP and RESUME) differ by a constant, but for what either clock is slewed meanwhile. A copy or
-/// a message can only be seen late, so the largest difference seen so far is the best estimate of it. The guest's word is taken for what it
-/// is: a clock that lies can only fail the guest's own migration.
+/// a message can only be seen late, so the largest difference seen so far is the best estimate of it. The
+/// guest's word is taken for what it is: a clock that lies can only fail the guest's own migration.
 struct GuestClock: Sendable {
   private var largestDifference: Int64?
 
