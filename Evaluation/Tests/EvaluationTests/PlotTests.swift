@@ -84,6 +84,27 @@ struct PlotTests {
     }
   }
 
+  @Test("a wire on which everything takes far longer has a drawing of its own")
+  func slowWire() throws {
+    func drawings(_ total: Double) throws -> [String: String] {
+      let runs: [Run] = [
+        .sample(.precopy, 16), .sample(.xbzrle, 17), .sample(.precopy, total, link: "100mbit"),
+      ]
+      return Dictionary(
+        uniqueKeysWithValues: try Presentation(.sample(runs)).drawings.map {
+          ($0.name, $0.image.file)
+        })
+    }
+    let slow = try drawings(160)
+    let apart = try #require(slow["total-100mbit"])
+    #expect(apart.contains("100 Mbit/s") && !apart.contains("XBZRLE"))
+    #expect(slow["total"]?.contains("100 Mbit/s") == false)
+    #expect(slow["bytes"]?.contains("100 Mbit/s") == true)
+    let others = try drawings(40)
+    #expect(others["total-100mbit"] == nil)
+    #expect(others["total"]?.contains("100 Mbit/s") == true)
+  }
+
   @Test("runs under different conditions leave document and drawings as they were")
   func refusal() throws {
     try withDirectory { directory in

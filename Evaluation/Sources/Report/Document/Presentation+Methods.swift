@@ -10,10 +10,12 @@ extension Presentation {
     var column: FigureColumn
   }
 
+  private static let total = Aspect(
+    subject: .total, title: "Total time, half of the guest's memory in the cache",
+    column: FigureColumn("s", .total, digits: 2))
+
   private static let aspects = [
-    Aspect(
-      subject: .total, title: "Total time, half of the guest's memory in the cache",
-      column: FigureColumn("s", .total, digits: 2)),
+    total,
     Aspect(
       subject: .bytes, title: "Sent, half of the guest's memory in the cache",
       column: FigureColumn("MB", .wireBytes, divisor: 1e6)),
@@ -35,13 +37,31 @@ extension Presentation {
         Table(head: [""] + Presentation.titles(of: points, runs), rows: rows))
     }
     let compared = points.filter { $0.share == Goal.share }
-    if !compared.isEmpty {
-      for aspect in Presentation.aspects { drawBars(aspect, runs, at: compared) }
+    let slow = Presentation.slow(among: compared, runs)
+    for aspect in Presentation.aspects where !compared.isEmpty {
+      let together = aspect.subject == .total ? compared.filter { !slow.contains($0) } : compared
+      add(
+        Drawing(
+          aspect.subject, aspect.title,
+          Presentation.bars(aspect, titled: aspect.title, runs, at: together)))
     }
     let links = Dictionary(grouping: points, by: \.link).sorted { $0.key < $1.key }
-    for (link, points) in links where points.count > 1 {
-      drawLines(runs, over: link, at: points)
+    for (link, points) in links {
+      if points.count > 1 {
+        drawLines(runs, over: link, at: points)
+      } else if slow.contains(points[0]) {
+        drawBars(runs, over: link, at: points[0])
+      }
     }
+  }
+
+  /// Those at which everything takes so long that beside them nothing would be seen of the others.
+  private static func slow(among points: [Point], _ runs: [Run]) -> [Point] {
+    func longest(_ point: Point) -> Double {
+      runs.methods.compactMap { runs.of($0).at(point).distribution(of: .total)?.median }.max() ?? 0
+    }
+    guard let usual = points.first(where: { $0.link == Goal.link }).map(longest) else { return [] }
+    return points.filter { longest($0) > 4 * usual }
   }
 
   /// With what was left of the cache, where that is not the same at all of them.
@@ -53,16 +73,26 @@ extension Presentation {
     }
   }
 
-  private mutating func drawBars(_ aspect: Aspect, _ runs: [Run], at points: [Point]) {
+  private static func bars(
+    _ aspect: Aspect, titled title: String, _ runs: [Run], at points: [Point]
+  ) -> SVGDrawing {
     let bars = runs.methods.map { method in
       BarChart.Bar(
         label: method.title,
         values: points.map { aspect.column.distribution(over: runs.of(method).at($0)) })
     }
-    let chart = BarChart(
-      title: aspect.title, axis: aspect.column.title,
-      series: points.map { Point.title(ofLink: $0.link) }, bars: bars)
-    add(Drawing(aspect.subject, aspect.title, chart.drawn()))
+    return BarChart(
+      title: title, axis: aspect.column.title,
+      series: points.map { Point.title(ofLink: $0.link) }, bars: bars
+    ).drawn()
+  }
+
+  /// Of the methods that were tried there.
+  private mutating func drawBars(_ runs: [Run], over link: String, at point: Point) {
+    let title = "Total time, \(point.title) of the guest's memory in the cache"
+    let chart = Presentation.bars(
+      Presentation.total, titled: title, runs.at(point), at: [point])
+    add(Drawing(.total, link: link, title, chart))
   }
 
   private mutating func drawLines(_ runs: [Run], over link: String, at points: [Point]) {
