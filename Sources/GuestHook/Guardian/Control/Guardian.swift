@@ -110,9 +110,15 @@ public final class Guardian {
       let socket = leafcutter_guest_accept(listener.number)
       guard socket >= 0 else { return rest(after: errno) }
       let descriptor = Descriptor(owning: socket)
-      guard peers.count < Guardian.maximumPeers else { continue }
       guard let peer = Peer(descriptor) else {
         rest(after: errno)
+        continue
+      }
+      guard peers.count < Guardian.maximumPeers else {
+        refuse(
+          peer,
+          "the guardian serves \(Guardian.maximumPeers) databases and commands at once already; "
+            + "end some of them and try again")
         continue
       }
       peers.append(peer)
