@@ -40,6 +40,16 @@ struct GoalTests {
     #expect(try line("time to 90 %", services).hasSuffix("; too few runs"))
   }
 
+  @Test("disturbed runs give a goal its figure where there are no others, and never a verdict")
+  func disturbed() throws {
+    let ideal = Run.samples(.ideal, 2, 2, 2)
+    let disturbed = Run.samples(.leafcutter, 4, 4, 4).map { $0.with(.otherPrograms, 1) }
+    #expect(try line("ideal", ideal + disturbed).contains("measured 2.00 (4.00 s, 2.00 s)"))
+    #expect(try line("ideal", ideal + disturbed).hasSuffix("; other programs ran beside it"))
+    let one = [Run.sample(.leafcutter, 2, repetition: 4)]
+    #expect(try line("ideal", ideal + disturbed + one).contains("measured 1.00 (2.00 s, 2.00 s)"))
+  }
+
   @Test("pairs are formed within a repetition, and medians over all runs")
   func pairs() throws {
     let runs = Run.samples(.precopy, 10, 30, 20) + Run.samples(.leafcutter, 5, 10, 20, 40)

@@ -46,7 +46,7 @@ final class Collector {
   }
 
   /// How often a run is carried out again that other programs disturbed.
-  private var again: Int { bench.isQuick ? 0 : 1 }
+  private func again(_ run: Run) -> Int { bench.isQuick && !Goal.needs(run) ? 0 : 1 }
 
   /// Says how many runs count for nothing, where there are any.
   func sayWhatIsLeftOut() {
@@ -77,6 +77,7 @@ final class Collector {
       throw LabError("\(run.label) cannot be added to \(file): \(error.sentence)")
     }
     let plan = run
+    let again = again(plan)
     for attempt in 0...again where attempt == 0 || !isOver {
       run = plan
       carryOutOnce(&run, body)

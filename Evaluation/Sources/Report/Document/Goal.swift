@@ -7,6 +7,8 @@ package struct Goal: Sendable {
     case met
     case missed
     case tooFewRuns = "too few runs"
+    /// None of the runs on a side was left to itself.
+    case disturbed = "other programs ran beside it"
 
     init(_ ratio: Ratio, within limits: ClosedRange<Double>) {
       self = !ratio.hasEnoughRuns ? .tooFewRuns : limits.contains(ratio.ofMedians) ? .met : .missed
@@ -26,9 +28,19 @@ package struct Goal: Sendable {
   /// nil where it was not measured.
   let judge: @Sendable (EvaluationRecord) -> Judgement?
 
+  /// With the figures of disturbed runs, and no verdict, where it was measured in no others.
+  private func judgement(of record: EvaluationRecord) -> Judgement? {
+    if let judgement = judge(record) { return judgement }
+    return judge(record.withoutDisturbances).map {
+      Judgement(measured: $0.measured, verdict: .disturbed)
+    }
+  }
+
   /// A line for the terminal: the goal, its limit, and what was measured.
   package func line(in record: EvaluationRecord) -> String {
-    guard let judgement = judge(record) else { return "goal \(name): \(limit); not measured" }
+    guard let judgement = judgement(of: record) else {
+      return "goal \(name): \(limit); not measured"
+    }
     return "goal \(name): \(limit); measured \(judgement.measured); \(judgement.verdict.rawValue)"
   }
 
@@ -37,7 +49,7 @@ package struct Goal: Sendable {
     Table(
       head: ["goal", "limit", "measured", ""],
       rows: all.map { goal in
-        let judgement = goal.judge(record)
+        let judgement = goal.judgement(of: record)
         return [
           goal.name, goal.limit, judgement?.measured ?? "not measured",
           judgement?.verdict.rawValue ?? "",
@@ -63,6 +75,16 @@ package struct Goal: Sendable {
   /// The share of the guest's memory in the cache, in per cent, and the wire at which methods are compared.
   package static let share = 50
   package static let link = "1gbit"
+
+  /// Whether a goal hangs on the only run of its kind, so that it is worth its time again where others disturbed it.
+  package static func needs(_ run: Run) -> Bool {
+    switch (run.experiment, run.method) {
+    case (.methods, .leafcutter), (.methods, .ideal), (.methods, .precopy), (.methods, .postcopy):
+      run.conditions.link == link && run.conditions.cacheShare == share
+    case (.service, .leafcutter), (.service, .leafcutterNoRefault): true
+    default: false
+    }
+  }
 
   private static func ratio(
     _ name: String, _ method: Method, to other: Method, link: String = link,
