@@ -22,6 +22,29 @@ struct ClientTests {
     #expect(status.lines.contains { $0.hasPrefix("database: \(database.home) (a test)") })
   }
 
+  @Test("whoever is one too many is told so, and those before keep being served")
+  func crowd() throws {
+    let fixture = try GuardianFixture()
+    let database = try fixture.database()
+    var crowd: [GuardianClient] = []
+    while crowd.count < 63 {
+      crowd.append(try GuardianClient(socket: fixture.socket))
+      // Few may wait to be accepted.
+      usleep(5000)
+    }
+    let refusal = #expect(throws: GuardianClient.Failure.self) {
+      _ = try GuardianClient(socket: fixture.socket).ask(LocalMessage.StatusRequest()) { _ in }
+    }
+    #expect(refusal.map { "\($0)".contains("64 databases and commands") } == true)
+    let answer = try crowd[0].ask(LocalMessage.StatusRequest()) { _ in }
+    guard case .status(let status) = answer else {
+      Issue.record("no status: \(answer)")
+      return
+    }
+    #expect(status.lines.count { $0.hasPrefix("database: ") } == 1)
+    withExtendedLifetime(database) {}
+  }
+
   @Test("--keep reaches the database, and status says what stays in its cache")
   func keep() throws {
     let fixture = try GuardianFixture("--keep", "30")

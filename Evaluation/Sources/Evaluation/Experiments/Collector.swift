@@ -46,7 +46,7 @@ final class Collector {
   }
 
   /// How often a run is carried out again that other programs disturbed.
-  private func again(_ run: Run) -> Int { bench.isQuick && !Goal.needs(run) ? 0 : 1 }
+  private func again(_ run: Run) -> Int { bench.isQuick && !Goal.isJudged(by: run) ? 0 : 1 }
 
   /// Says how many runs count for nothing, where there are any.
   func sayWhatIsLeftOut() {

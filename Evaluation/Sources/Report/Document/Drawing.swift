@@ -13,7 +13,7 @@ extension Presentation {
     /// What its file holds.
     package let image: SVGDrawing
 
-    /// - Parameter link: where it is of one link against cache sizes.
+    /// - Parameter link: where it is of one link only.
     init(_ subject: Subject, link: String? = nil, _ title: String, _ image: SVGDrawing) {
       name = link.map { Drawing.prefix + $0 } ?? subject.rawValue
       self.title = title

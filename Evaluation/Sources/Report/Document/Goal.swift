@@ -31,7 +31,7 @@ package struct Goal: Sendable {
   /// With the figures of disturbed runs, and no verdict, where it was measured in no others.
   private func judgement(of record: EvaluationRecord) -> Judgement? {
     if let judgement = judge(record) { return judgement }
-    return judge(record.withoutDisturbances).map {
+    return judge(record.countingDisturbedRuns).map {
       Judgement(measured: $0.measured, verdict: .disturbed)
     }
   }
@@ -76,8 +76,9 @@ package struct Goal: Sendable {
   package static let share = 50
   package static let link = "1gbit"
 
-  /// Whether a goal hangs on the only run of its kind, so that it is worth its time again where others disturbed it.
-  package static func needs(_ run: Run) -> Bool {
+  /// Whether a goal at ``link``, or that of the refault, needs a run of this kind, whatever the others are: where
+  /// there is to be one only, it is worth its time again when others have disturbed it.
+  package static func isJudged(by run: Run) -> Bool {
     switch (run.experiment, run.method) {
     case (.methods, .leafcutter), (.methods, .ideal), (.methods, .precopy), (.methods, .postcopy):
       run.conditions.link == link && run.conditions.cacheShare == share

@@ -52,18 +52,18 @@ package struct EvaluationRecord: Codable, Sendable {
     runs.filter { $0.experiment == experiment && $0.failure == nil && !$0.isDisturbed }
   }
 
-  /// With runs that other programs disturbed as if nobody had.
-  var withoutDisturbances: EvaluationRecord {
-    var record = self
-    for index in runs.indices { record.runs[index][.otherPrograms] = nil }
-    return record
-  }
-
   /// Of those, the runs whose migration came to its end: their figures count.
   package func countedRuns(of experiment: Experiment, _ method: Method? = nil) -> [Run] {
     let runs = undisturbedRuns(of: experiment).converged
     guard let method else { return runs }
     return runs.filter { $0.method == method }
+  }
+
+  /// The same runs, those that other programs disturbed reckoned with like the others.
+  var countingDisturbedRuns: EvaluationRecord {
+    var record = self
+    for index in runs.indices { record.runs[index][.otherPrograms] = nil }
+    return record
   }
 }
 
