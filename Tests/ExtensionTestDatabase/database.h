@@ -56,6 +56,7 @@ void warm_versions(const char *argument);
 void prepare_transaction(const char *argument);
 void end_prepared(const char *argument);
 void write_more(const char *argument);
+void overfill(const char *argument);
 void commit(const char *argument);
 void start_readers(const char *argument);
 void report_latencies(const char *argument);

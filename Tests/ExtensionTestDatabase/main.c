@@ -10,6 +10,7 @@
  *   read N      reads N documents at random; "ok N BAD"
  *   update N    writes N documents at random
  *   write N     writes N documents in the open transaction, or a new one; "ok N CODE"
+ *   overfill N  the same, whether or not there is room in the cache
  *   commit      ends it; "ok CODE", 1 where it was rolled back before
  *   pin         leaves a transaction open that has read a document
  *   leaves      leaf pages in the cache, by WiredTiger's own walk
@@ -207,6 +208,7 @@ static const struct {
     {"checkpoints", start_checkpoints},
     {"nocheckpoints", stop_checkpoints},
     {"write", write_more},
+    {"overfill", overfill},
     {"commit", commit},
     {"snapshot", open_snapshot},
     {"snapshotread", read_snapshot},

@@ -8,14 +8,14 @@ static WT_SESSION *writer;
 static WT_CURSOR *written;
 static uint64_t position;
 
-/* write N: in the open transaction, or a new one; "ok N CODE", with WiredTiger's code. After an error it
- * is rolled back. */
-void write_more(const char *argument) {
+/* In the open transaction, or a new one of a session so configured. After an error it is rolled back. */
+static void write_as(const char *configuration, const char *argument) {
   uint64_t wanted = strtoull(argument, NULL, 10), done = 0;
   char key[KEY_SIZE], value[VALUE_SIZE];
   int code = 0;
   if (!writer) {
-    check(connection->open_session(connection, NULL, NULL, &writer), "open_session");
+    check(connection->open_session(connection, NULL, configuration, &writer),
+          "open_session");
     check(writer->open_cursor(writer, "table:documents", NULL, NULL, &written), "open_cursor");
     check(writer->begin_transaction(writer, "isolation=snapshot"), "begin");
     position = 0;
@@ -33,6 +33,12 @@ void write_more(const char *argument) {
   check(writer->close(writer, NULL), "close");
   writer = NULL;
 }
+
+/* write N: "ok N CODE", with WiredTiger's code */
+void write_more(const char *argument) { write_as(NULL, argument); }
+
+/* overfill N: the same, but neither waits for room in the cache nor is rolled back for want of it. */
+void overfill(const char *argument) { write_as("ignore_cache_size=true", argument); }
 
 /* commit: "ok CODE"; 1 where there is nothing to commit */
 void commit(const char *argument) {

@@ -30,6 +30,9 @@ final class DatabaseProcess {
   private let output = Pipe()
   private var buffered = Data()
 
+  /// Seconds for which an answer may take; the longest here take a few.
+  private static let patience: Int32 = 120
+
   static let products = Bundle.testProducts
   /// Where Leafcutter's two libraries are: measurements want the release's.
   static let libraries =
@@ -123,6 +126,13 @@ final class DatabaseProcess {
           throw DatabaseComplaint(line: "\(line); \(complaints.suffix(1000))")
         }
         return line.split(separator: " ").dropFirst().compactMap { Int($0) }
+      }
+      var item = pollfd(
+        fd: output.fileHandleForReading.fileDescriptor, events: Int16(POLLIN), revents: 0)
+      // One element, alive during the call.
+      guard unsafe poll(&item, 1, DatabaseProcess.patience * 1000) > 0 else {
+        throw DatabaseComplaint(
+          line: "no answer in \(DatabaseProcess.patience) s; \(complaints.suffix(1000))")
       }
       let more = output.fileHandleForReading.availableData
       if more.isEmpty { throw DatabaseComplaint(line: "the database has ended") }
