@@ -178,7 +178,7 @@ bench: setup-bench build-bench
 	@$(BENCH)/leafcutter-bench $(bench_options) $(if $(JSON),--json $(JSON)) $(OPTIONS)
 
 bench-counts: build-bench
-	@$(BENCH)/leafcutter-bench counts $(bench_options) --megabytes 512 \
+	@timeout --foreground 900 $(BENCH)/leafcutter-bench counts $(bench_options) --megabytes 512 \
 	  --limits $(BENCH_PACKAGE)/count-limits.json
 
 build-evaluation: build-guest

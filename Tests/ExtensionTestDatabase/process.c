@@ -88,17 +88,20 @@ static pid_t child;
 void fork_child(const char *argument) {
   (void)argument;
   fflush(stdout);
+  pid_t parent = getpid();
   child = fork();
   if (child != 0) {
     printf("ok %d\n", child);
     return;
   }
-  for (uint64_t round = 0;; round++) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (uint64_t round = 0; getppid() == parent; round++) {
     char *memory = malloc(4 << 20);
     if (memory) memset(memory, (int)round, 4 << 20);
     free(memory);
     usleep(1000);
   }
+  _exit(0);
 }
 
 /* endchild: "ok 1" where it was alive until now */

@@ -40,6 +40,8 @@ final class DatabaseProcess {
 
   /// - Parameter directory: of an earlier process, to open its database again.
   init(_ setup: Setup = Setup(), directory: String? = nil) throws {
+    // A command is written to it, dead or alive; its own signals are as a database's are.
+    signal(SIGPIPE, SIG_IGN)
     let directory = try directory ?? DatabaseProcess.makeDirectory()
     home = directory + "/db"
     socket = directory + "/guardian.sock"
@@ -59,7 +61,8 @@ final class DatabaseProcess {
       "\(setup.cacheMegabytes)",
     ]
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = (setup.user.map { DatabaseProcess.becoming($0) } ?? []) + command
+    process.arguments =
+      ["--default-signal=PIPE"] + (setup.user.map { DatabaseProcess.becoming($0) } ?? []) + command
     // The directory is the database's own, whichever way it comes to be that user.
     let owner = setup.user ?? (setup.refuses.contains("root") ? DatabaseProcess.nobody : nil)
     if let owner { for path in [directory, home] { unsafe chown(path, owner, owner) } }
@@ -154,7 +157,8 @@ final class DatabaseProcess {
   /// Ends the process if it runs and removes its files.
   func remove() {
     if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    process.waitUntilExit()
+    // Foundation takes it for running as long as a child of its own is.
+    _ = waitForExit(seconds: 10)
     try? FileManager.default.removeItem(atPath: directory)
   }
 

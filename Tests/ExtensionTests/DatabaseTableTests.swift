@@ -47,7 +47,7 @@ import Testing
     DatabaseTableTests.print(
       [
         DatabaseTableTests.kernel, engine.rawValue, allocator.rawValue, "\(evicted >> 20)",
-        "\(bytes * 100 / evicted)",
+        "\(bytes * 100 / max(1, evicted))",
         "\(prepared.leavesListed)", "\(prepared.leavesEvicted)", "\(resumed.leavesRefaulted)",
         String(format: "%.2f", took), before.p99, during.p99, refault.p99, after.p99,
         during.longest, refault.longest,

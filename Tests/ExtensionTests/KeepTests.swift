@@ -43,7 +43,7 @@ import Testing
     try guardian.prepare(cacheBytes: 32 << 20, keepPercent: 90)
     let prepared = try guardian.prepared().prepared
     #expect(try database.tell("cache")[0] == size)
-    #expect(prepared.notes == [])
+    #expect(prepared.notesButOfRoom == [])
     try guardian.releaseAndResume()
     #expect(try database.tell("cache")[0] == size)
     try database.expectClean()

@@ -14,6 +14,8 @@ import Testing
     count.withLock { $0 += 1 }
     let child = fork()
     if child == 0 {
+      // A lock that is never had is a failure, not a wait.
+      alarm(60)
       let other = count.withLock { value in
         value += 1
         let other = startThread("other") { count.withLock { $0 += 1 } }

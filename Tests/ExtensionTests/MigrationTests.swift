@@ -54,6 +54,14 @@ import Testing
           throw DatabaseComplaint(line: "it does not say that its frames are released")
         }
         pause *= 2
+      case .held:
+        // This thread came too late.
+        _ = try guardian.prepared()
+        guard case .released = try guardian.next() else {
+          throw DatabaseComplaint(line: "it does not say that its frames are released")
+        }
+        try guardian.send(LocalMessage.Resume(threads: 2, leavesPerSecond: 0))
+        _ = try guardian.resumed()
       case let other: throw DatabaseComplaint(line: "\(other)")
       }
     }
@@ -81,12 +89,15 @@ import Testing
     try guardian.prepare()
     let (held, prepared) = try guardian.prepared()
     report("prepare, \(engine.rawValue), \(compressor)", before[1], prepared.steps)
-    #expect(prepared.notes == [])
+    #expect(prepared.notesButOfRoom == [])
     #expect(prepared.leavesListed == UInt64(resident))
     #expect(prepared.leavesInManifest == UInt64(resident))
     let left = try database.tell("leaves")[0]
-    #expect(left <= max(40, resident / 50), "what a cache of 1 MiB keeps")
-    #expect(Int(prepared.leavesEvicted) >= resident - max(40, resident / 50))
+    let small = try database.tell("cache")[0]
+    #expect(small <= before[0] / 16)
+    let kept = max(40, resident / 50) * (small >> 20)
+    #expect(left <= kept, "what a cache of \(small >> 20) MiB keeps")
+    #expect(Int(prepared.leavesEvicted) >= resident - kept)
     let bytes = try #require(held).pieces.reduce(0) { $0 + Int($1.length) }
     print("held \(bytes >> 20) MiB of \(before[1] >> 20) MiB of cache, \(resident) leaves")
     #expect(bytes > before[1] * 9 / 10)
@@ -94,7 +105,7 @@ import Testing
 
     // The database goes on, with a small cache, while its frames are held.
     #expect(try database.tell("read 1000") == [1000, 0])
-    #expect(try database.tell("cache")[0] == 1 << 20)
+    #expect(try database.tell("cache")[0] <= before[0] / 16)
 
     try guardian.release()
     #expect(database.memory("VmPin") < 1 << 20)

@@ -45,6 +45,7 @@ final class RealGuardian {
         "--socket", socket, "--no-page-cache", "--no-ballast", "--small-cache", "1",
       ] + (user == nil ? ["--socket-group", "\(group)"] : [])
     process.standardError = FileHandle(forWritingAtPath: logPath)
+    process.standardOutput = FileHandle.nullDevice
     try process.run()
     var accepted: Int32 = -1
     for _ in 0..<1000 where accepted < 0 {

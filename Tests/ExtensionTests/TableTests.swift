@@ -61,7 +61,7 @@ import Testing
     #expect(try database.tell("cut shortened user4 user8") == [0])
     try guardian.prepare()
     let (_, prepared) = try guardian.prepared()
-    #expect(prepared.notes == [])
+    #expect(prepared.notesButOfRoom == [])
     let manifest = try LeafManifest.read(fromHome: database.home)
     let table = try #require(manifest.tables.first { $0.uri == "file:shortened.wt" })
     // Less than 40 rows fill a leaf, and a quarter of them is gone.

@@ -57,6 +57,12 @@ extension DatabaseProcess {
   }
 }
 
+extension LocalMessage.Prepared {
+  /// Without the one that a machine's other work brings about: the small cache is made larger where the engine's own
+  /// threads get no processor.
+  var notesButOfRoom: [String] { notes.filter { !$0.contains("made larger for writers") } }
+}
+
 extension TestGuardian {
   /// Has the database let its frames go and read its leaves back.
   @discardableResult

@@ -10,8 +10,14 @@ import Testing
     let fixture = try GuardianFixture()
     let first = try fixture.database()
     // When it has closed those of the clients that asked for the database.
-    usleep(500_000)
-    let taken = descriptors(of: fixture.guardian.pid)
+    var taken: Set<Int> = []
+    let isQuiet = eventually {
+      let before = taken
+      usleep(200_000)
+      taken = descriptors(of: fixture.guardian.pid)
+      return taken == before
+    }
+    try #require(isQuiet)
     let free = try #require((0..<1024).first { !taken.contains($0) })
     try limitDescriptors(of: fixture.guardian.pid, to: free)
     let second = try FakeDatabase(socket: fixture.socket, home: fixture.directory + "/home")

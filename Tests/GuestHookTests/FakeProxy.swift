@@ -53,8 +53,10 @@ final class FakeProxy {
     seconds: Double = 10, _ chosen: (GuestMessage) -> Found?
   ) -> Found? {
     let deadline = monotonicNanoseconds() + UInt64(seconds * 1e9)
-    while monotonicNanoseconds() < deadline {
-      let left = Int((deadline - monotonicNanoseconds()) / 1_000_000)
+    while true {
+      let now = monotonicNanoseconds()
+      guard now < deadline else { return nil }
+      let left = Int((deadline - now) / 1_000_000)
       guard let frame = link?.awaitFrame(milliseconds: max(1, left)),
         let message = try? GuestMessage(frame)
       else { return nil }
@@ -64,15 +66,14 @@ final class FakeProxy {
       }
       if let found = chosen(message) { return found }
     }
-    return nil
   }
 
   func awaitMark() -> GuestMessage.Mark? {
     self.await { if case .mark(let mark) = $0 { mark } else { nil } }
   }
 
-  func awaitReport() -> GuestMessage.ReportEnd? {
-    self.await { if case .reportEnd(let end) = $0 { end } else { nil } }
+  func awaitReport(seconds: Double = 10) -> GuestMessage.ReportEnd? {
+    self.await(seconds: seconds) { if case .reportEnd(let end) = $0 { end } else { nil } }
   }
 
   /// How many pages the next report says are held, the probes among them.

@@ -20,6 +20,9 @@ struct FlagTests {
     guardian.arguments = ["run", "--evict-threads", threads, "--socket", "/proc/nowhere/socket"]
     guardian.standardError = complaints
     try guardian.run()
+    // One that takes the flag, and finds a socket all the same, ends only when it is told to.
+    let process = guardian.processIdentifier
+    DispatchQueue.global().asyncAfter(deadline: .now() + 30) { kill(process, SIGKILL) }
     let text = complaints.fileHandleForReading.readDataToEndOfFile()
     guardian.waitUntilExit()
     return (guardian.terminationStatus, String(decoding: text, as: UTF8.self))

@@ -63,6 +63,11 @@ final class GuardianFixture {
   /// How many io_urings the guardian has open.
   var ringCount: Int { ringCount(of: guardian.pid) }
 
+  /// Whether the guardian, or its keeper, has so many io_urings open before long.
+  func hasRings(_ count: Int, of process: pid_t? = nil) -> Bool {
+    eventually { ringCount(of: process ?? guardian.pid) == count }
+  }
+
   /// The keeper's process: the guardian's child.
   var keeper: pid_t? {
     let children = SmallFile.read("/proc/\(guardian.pid)/task/\(guardian.pid)/children") ?? ""
@@ -89,6 +94,24 @@ final class GuardianFixture {
     let own = buffer[..<max(0, count)].map(UInt8.init(bitPattern:))
     let text = String(decoding: own, as: UTF8.self)
     return text.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 } + "/leafcutter-guest"
+  }
+}
+
+/// Whether something comes true within ten seconds, for which this thread waits.
+func eventually(_ isTrue: () -> Bool) -> Bool {
+  for _ in 0..<1000 {
+    if isTrue() { return true }
+    usleep(10_000)
+  }
+  return isTrue()
+}
+
+extension ChildProcess {
+  /// Its exit code where it ends by itself before long; nil where it has to be killed.
+  func exitCode() -> Int32? {
+    if eventually({ hasEnded }) { return reap() }
+    killAndWait()
+    return nil
   }
 }
 

@@ -19,6 +19,8 @@ final class GuardianInProcess {
 
   private final class Life: Sendable {
     let isOver = Atomic(false)
+    /// The guardian may wait for nothing else any more.
+    let end = WakeUp()
   }
 
   /// - Parameter loadedKernel: stands for the file in which the kernel says that another one is loaded.
@@ -46,7 +48,7 @@ final class GuardianInProcess {
       var logger = Logger(label: "guardian") { _ in log }
       logger.logLevel = .notice
       guard let guardian = try? Guardian(options, logger: logger) else { return }
-      while !life.isOver.load(ordering: .acquiring) { guardian.turn() }
+      while !life.isOver.load(ordering: .acquiring) { guardian.turn(or: life.end) }
       guardian.keeper.stop()
     }
     proxy.accept()
@@ -54,7 +56,7 @@ final class GuardianInProcess {
 
   deinit {
     life.isOver.store(true, ordering: .releasing)
-    // It waits for the port or for its next try to open it.
+    life.end.raise()
     proxy.hangUp()
     thread.join()
     for name in ["guardian.sock", "port", ""] {

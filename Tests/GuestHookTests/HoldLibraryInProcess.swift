@@ -80,6 +80,8 @@ import Glibc
     defer { unsafe munmap(memory, bytes) }
     let pages = bytes / 4096
     unsafe madvise(memory, bytes, MADV_NOHUGEPAGE)
+    // A child of another test's would make the pin take copies, which are other frames.
+    unsafe madvise(memory, bytes, MADV_DONTFORK)
     for page in 0..<pages where page % hole != hole - 1 {
       // Below `bytes`.
       unsafe memset(memory + page * 4096, 0x5a, 4096)

@@ -50,7 +50,7 @@ struct HoldRuleTests {
     let acknowledged = ContinuousClock.now
     guardian.proxy.hangUp()
     // As long as the proxy may pass the point of no return on the strength of it.
-    if case .release? = database.awaitMessage(milliseconds: 4800) { database.release() }
+    if case .release? = database.awaitMessage(milliseconds: 3000) { database.release() }
     try #require(acknowledged.duration(to: .now) < .seconds(5))
     let lost = pages.lost(last: copy, besides: database)
     #expect(isOn ? lost == 0 : lost > 0, "\(lost) pages")

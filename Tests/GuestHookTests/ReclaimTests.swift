@@ -33,11 +33,16 @@ struct ReclaimTests {
     let before = try #require(MemoryInfo.now())
     let made = Reclaimer(
       Reclaimer.Plan(
-        homes: [], freeAtPrepare: before.free - (128 << 20), headroom: 64 << 20,
+        homes: [], freeAtPrepare: before.free - (256 << 20), headroom: 64 << 20,
         executable: GuardianFixture.executable), logger: .init(label: "test"))
     let reclaimer = try #require(made)
     #expect(reclaimer.start())
-    for _ in 0..<500 where reclaimer.takeNews().isEmpty { usleep(10_000) }
+    var news: [Reclaimer.News] = []
+    for _ in 0..<500 where news.isEmpty {
+      usleep(10_000)
+      news = reclaimer.takeNews()
+    }
+    #expect(try #require(news.first).done > 0)
     #expect(!reclaimer.hasGivenBack)
     reclaimer.stop()
     for _ in 0..<500 where !reclaimer.hasGivenBack { usleep(10_000) }

@@ -5,7 +5,7 @@ import Threads
 @testable import StreamProxy
 
 /// What is logged where nobody reads it.
-@Suite(.timeLimit(.minutes(1))) struct BackgroundOutputTests {
+@Suite(.timeLimit(.minutes(10))) struct BackgroundOutputTests {
   /// A pipe, and all that has been read from it.
   private final class Pipe {
     private(set) var readEnd: Int32 = -1

@@ -6,7 +6,7 @@ import Testing
 @testable import StreamProxy
 
 /// What a guest says costs the proxy no memory, however much it is.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct BoundedMemoryTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct BoundedMemoryTests {
   /// More than one message, what has been read of the next, answers that nobody takes, and what an
   /// allocator keeps.
   private static let growth = 4 << 20

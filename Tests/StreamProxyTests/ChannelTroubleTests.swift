@@ -7,7 +7,7 @@ import Threads
 @testable import StreamProxy
 
 /// Channels that end, stall or come otherwise than the usual migration's.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ChannelTroubleTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ChannelTroubleTests {
   /// Machine types up to 8.0 synchronise with every section, also before post-copy's switchover.
   @Test func postcopyWithMultifdIsNotHeldUpWhereEverySectionIsSynchronised() async throws {
     let scene = try Scene(whenAsked: { _ in [Scene.mark(), Scene.end(0)] })

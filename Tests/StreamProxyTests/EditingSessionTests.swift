@@ -3,7 +3,7 @@ import Testing
 @testable import StreamProxy
 
 /// What the channels of one migration agree on.
-@Suite(.timeLimit(.minutes(1))) struct EditingSessionTests {
+@Suite(.timeLimit(.minutes(10))) struct EditingSessionTests {
   @Test func aWaitForChannelsThatStallEndsWhenTheSourceHasGone() {
     let session = EditingSession()
     session.joined(1)

@@ -7,7 +7,7 @@ import Testing
 /// A guest that claims what it does not own, drowns the proxy in words, breaks off in the middle of one,
 /// or listens to nothing. Its migration may come to be an ordinary one, or fail; nothing hangs. (See
 /// ``ProxyForwardingTests`` for one that says nothing, contradicts itself or names what is no RAM.)
-@Suite(.serialized, .timeLimit(.minutes(3))) struct LyingGuestTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct LyingGuestTests {
   /// A REVOKE's, as many as fit into a message.
   private static let rangesInAMessage = 8192
 

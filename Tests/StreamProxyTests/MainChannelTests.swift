@@ -8,7 +8,7 @@ import Threads
 @testable import StreamProxy
 
 /// The main channel between two sockets.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct MainChannelTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MainChannelTests {
   /// Refuses to pass on what the editor does not read, as the judge does where another channel has dropped pages.
   private struct Refusal: StopPointHandler {
     var stops: [StreamEditor.StopPoint] = []

@@ -11,7 +11,7 @@ import Threads
 
 /// A multifd channel between two sockets: what arrives is byte for byte what the editor has decided,
 /// however the source's bytes are cut and however little the destination takes at a time.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct MultifdChannelTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MultifdChannelTests {
   private static let block = "pc.ram"
   private static let blocks = [RAMBlock(name: block, usedLength: 5 << 30)]
   private static let pageSize = MultifdStream.pageSize

@@ -8,7 +8,7 @@ import Threads
 @testable import StreamProxy
 
 /// Requests to a proxy that runs. Whatever comes, the migration goes on.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct OperatorTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct OperatorTests {
   private func scene() throws -> (scene: Scene, control: SocketAddress) {
     let scene = try Scene(set: {
       guard case .unix(let path) = $0.listen else { return }

@@ -4,7 +4,7 @@ import Testing
 @testable import StreamProxy
 
 /// Post-copy's preempt channel, which never says what it is.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct PreemptChannelTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct PreemptChannelTests {
   /// With machine types from 8.0 on QEMU makes it just before its guest stops.
   @Test(arguments: [false, true])
   func aStrangerThatCameBeforeItDoesNotTakeItsPlace(strangerLeaves: Bool) async throws {

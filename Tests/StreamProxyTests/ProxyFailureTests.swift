@@ -9,7 +9,7 @@ import Threads
 
 /// Migrations that must not come to their end, each with the exit code that says why. Nothing may
 /// hang, and the guest at the source is told that it stays.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyFailureTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ProxyFailureTests {
   @Test func aWithdrawnMarkFailsAtThePointOfNoReturn() async throws {
     var script = SourceScript()
     script.lastMark = { Scene.copy(of: $0, state: .withdrawn) }

@@ -7,7 +7,7 @@ import Testing
 @testable import StreamProxy
 
 /// Whole migrations through the proxy that come to their end: edited, or unedited with the reason.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyForwardingTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ProxyForwardingTests {
   @Test(
     "COLO and snapshots do not bear a return path, so none is turned on",
     arguments: ["x-colo", "background-snapshot"])

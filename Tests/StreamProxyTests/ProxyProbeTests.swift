@@ -6,7 +6,7 @@ import Testing
 
 /// Nothing is dropped in a segment of the guest's memory before one of its probe pages has passed
 /// where the memory map says it is; and no migration fails for that.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyProbeTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ProxyProbeTests {
   /// 4 GiB of the guest's memory are 3 GiB of pc.ram (see the fixture).
   private static let high = 0x100000
   private static let highInBlock = 0xc0000

@@ -6,7 +6,7 @@ import Threads
 @testable import StreamProxy
 
 /// What is refused before anything has started; nothing at the source is changed then.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyRefusalTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ProxyRefusalTests {
   private func refusal(_ scene: Scene) async -> String? {
     await onThread {
       do {

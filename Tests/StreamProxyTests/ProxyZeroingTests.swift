@@ -7,7 +7,7 @@ import Threads
 
 /// Streams that cannot be edited: the guest is asked to fill what it holds with zeroes, nothing that
 /// may be a page passes before it has, and the stream passes as it is.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ProxyZeroingTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ProxyZeroingTests {
   @Test func pagesWaitForTheGuestWhereTheStreamCannotBeEdited() async throws {
     let scene = try scene(with: "xbzrle")
     let (summary, result, received) = try await scene.play(script)

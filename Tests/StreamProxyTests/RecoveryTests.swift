@@ -5,7 +5,7 @@ import Testing
 @testable import StreamProxy
 
 /// Post-copy that loses its connections, and is recovered over others.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct RecoveryTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct RecoveryTests {
   /// The command POSTCOPY_RESUME, by which a recovery's main channel is known.
   private static let resume: [UInt8] = [8, 0, 9, 0, 0]
 

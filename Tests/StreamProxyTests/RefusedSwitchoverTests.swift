@@ -8,7 +8,7 @@ import Threads
 @testable import StreamProxy
 
 /// A switchover to post-copy that is refused with pages dropped (``RefusedSwitchover``).
-@Suite(.serialized, .timeLimit(.minutes(1))) struct RefusedSwitchoverTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct RefusedSwitchoverTests {
   @Test func theSourceHearsOfAFailureAndIsReadToItsEnd() async throws {
     let (summary, source, destination) = try await refuse()
     #expect(summary.exitCode == ExitStatus.failed)

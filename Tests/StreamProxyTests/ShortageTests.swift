@@ -8,7 +8,7 @@ import Testing
 /// Strangers connect until no descriptor or no thread is left. That ends no migration, neither after the
 /// point of no return, where two guests could run, nor before it. The proxy is a process of its own, whose
 /// limits are its own.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct ShortageTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct ShortageTests {
   enum Scarce: CaseIterable, Sendable {
     case descriptors
     /// Only a user other than root has a limit of them (RLIMIT_NPROC).

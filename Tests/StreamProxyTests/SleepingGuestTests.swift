@@ -3,7 +3,7 @@ import Testing
 @testable import StreamProxy
 
 /// Guests that sleep (S3) when QEMU stops them: it says so itself, in the order of ``MigrationWitness``.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct SleepingGuestTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct SleepingGuestTests {
   @Test(
     "A sleeping guest's migration completes, in the order of QEMU 7.2 and of 9.0 and later",
     arguments: [["SUSPEND", "STOP", "WAKEUP"], ["SUSPEND", "STOP"]])

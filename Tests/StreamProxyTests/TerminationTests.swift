@@ -7,7 +7,7 @@ import Testing
 
 /// What a proxy does that is told to end, as a process of its own, because who gets a signal is decided by
 /// the masks of all threads.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct TerminationTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct TerminationTests {
   @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
   func aProxyThatIsToldToEndPutsTheSourceBackAndSaysSo(signal: Int32) throws {
     let scene = try Scene()

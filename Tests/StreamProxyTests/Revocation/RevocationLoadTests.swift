@@ -10,7 +10,7 @@ import Threads
 /// The linearization point of a revocation, under load: a page's bit is cleared, then the revocation is
 /// acknowledged, then the guest writes, while the channels' threads look bits up. Run with
 /// ThreadSanitizer by `make races`.
-@Suite(.serialized, .timeLimit(.minutes(1))) struct RevocationLoadTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct RevocationLoadTests {
   private static let channels = 2
   private static let rounds = 60
 
