@@ -217,6 +217,10 @@ extension StreamEditor {
     return .done
   }
 
+  /// Whether the stream has been read up to here and neither the end of RAM nor post-copy's switchover has passed: a
+  /// source with a return path that ends it has given up.
+  public var precedesSwitchover: Bool { bypassReason == nil && isBeforeReturn }
+
   /// No point of no return has been passed. Where only dirty bitmaps are sent in post-copy, their
   /// switchover comes after the end of RAM, which was judged.
   private var isBeforeReturn: Bool { !passedSwitchover && !counters.ramEnded }

@@ -264,9 +264,12 @@ struct ChannelRosterTests {
       let third = roster.accepted()
       roster.spoke(third, as: .pageRecord)
       #expect(roster.decision(for: third) == nil)
-      let fourth = roster.accepted()
-      roster.spoke(fourth, as: .other)
-      #expect(refused(roster, fourth))
+      // Beside a main channel that is not encrypted nothing is.
+      for kind in [ChannelKind.other, .encrypted] {
+        let another = roster.accepted()
+        roster.spoke(another, as: kind)
+        #expect(refused(roster, another))
+      }
     }
   }
 

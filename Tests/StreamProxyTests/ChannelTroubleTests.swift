@@ -125,6 +125,27 @@ import Threads
     #expect(scene.destination?.received.withLock { $0.count } == bytes.count)
   }
 
+  @Test func whatWasSentAfterTheSwitchoverIsDeliveredWholeThoughTheSourceHasDied() async throws {
+    let scene = try Scene(set: { $0.hook = nil })
+    scene.qmp.state.withLock { $0.capabilities["postcopy-ram"] = true }
+    scene.destination?.pause.withLock { $0 = .milliseconds(30) }
+    var main = Scene.beginning()
+    main.packaged([UInt8](repeating: 5, count: 100))
+    main.reopen(2, id: 2)
+    for page in 1000..<2000 { main.page(0, page) }
+    main.endOfSection()
+    let bytes = main.sample.bytes
+    _ = try await scene.play { scene in
+      let source = try scene.connect()
+      scene.qmp.raise("STOP")
+      scene.qmp.migration(is: "postcopy-active")
+      try source.write(bytes)
+      scene.qmp.close()
+      source.shutDown()
+    }
+    #expect(scene.destination?.received.withLock { $0.count } == bytes.count)
+  }
+
   @Test(arguments: ["cancelled", "failing", "failed"])
   func aProxyThatReadsNothingCanBeStoppedOnceTheMigrationIsGivenUp(status: String) async throws {
     let scene = try Scene(set: { $0.hook = nil })

@@ -13,8 +13,8 @@ import Threads
     let (summary, source, destination) = try await refuse()
     #expect(summary.exitCode == ExitStatus.failed)
     #expect(summary.reason?.contains("not proven before post-copy: the guest was reset") == true)
-    // SHUT, 4 bytes, and that it is an error.
-    #expect(source.heard == [0, 1, 0, 4, 0, 0, 0, 1])
+    // PONG to the package, and SHUT with an error; 4 bytes each.
+    #expect(source.heard == [0, 2, 0, 4, 0, 0, 0, 0x42, 0, 1, 0, 4, 0, 0, 0, 1])
     #expect(source.wroteEverything)
     // The probe crossed, and a page of nine bytes.
     #expect(destination.count == source.beforeSwitchover - 4095)
@@ -35,6 +35,22 @@ import Threads
       close("hook0", ["hook": false], in: scene, untilAsked: isKnown)
     }
     #expect(summary.exitCode == ExitStatus.failed)
+    let reason = "not proven before post-copy: the guest's end of the hook port is closed"
+    #expect(summary.reason?.contains(reason) == true, "\(summary.reason ?? "")")
+    #expect(source.wroteEverything)
+  }
+
+  /// Its new kernel's guardian opens the port too, and knows nothing of the migration.
+  @Test func aGuestWhoseHookPortWasClosedAndOpenedAgainIsNotSwitchedOver() async throws {
+    let (summary, source, _) = try await refuse { scene in
+      scene.guest.say(
+        GuestMessage.Heartbeat(sequence: 1, time: Scene.guestTime),
+        in: scene.guest.awaitPrepare() ?? .none)
+      #expect(scene.guest.awaitAcknowledgement(1))
+      for isOpen in [false, true] {
+        scene.qmp.raise("VSERPORT_CHANGE", data: #"{"id":"hook0","open":\#(isOpen)}"#)
+      }
+    }
     let reason = "not proven before post-copy: the guest's end of the hook port is closed"
     #expect(summary.reason?.contains(reason) == true, "\(summary.reason ?? "")")
     #expect(source.wroteEverything)

@@ -13,7 +13,10 @@ extension MigrationProxy {
     var judge = MigrationJudge(
       options: options, qmp: qmp, hook: hook, hookPort: hookPort, source: channel.source,
       destination: channel.destination, progress: progress, pointOfNoReturn: pointOfNoReturn,
-      shared: shared, marks: marks, logger: logger)
+      shared: shared, marks: marks,
+      awaitPreemptLeg: { [channels, options] isWanted in
+        channels.awaitPreemptLeg(for: options.preemptTime, while: isWanted)
+      }, logger: logger)
     defer { shared.finish() }
     return carryMain(channel) { () throws(ChannelFailure) in
       do throws(ChannelFailure) {

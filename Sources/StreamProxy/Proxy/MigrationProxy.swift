@@ -39,6 +39,8 @@ public final class MigrationProxy: Sendable {
     public var showsProgressLine = false
     /// A unix socket for the operator's requests; nil for none.
     public var control: SocketAddress?
+    /// How long post-copy's guest stands still for a preempt channel that the destination does not take.
+    var preemptTime = Duration.seconds(30)
     /// How long the destination may take to close after the source has, while nothing moves.
     var closingTime = Duration.seconds(10)
     /// How long the source may take to say what its migration came to once its stream has ended.

@@ -112,6 +112,10 @@ struct ChannelRoster {
       return mainTaken ? nil : .dial(.opaqueMain(.recovery))
     case .spoke(.encrypted):
       guard mainTaken else { return .dial(.opaqueMain(.encrypted)) }
+      // A recovery's, whose broken connection's end may not have been noticed yet.
+      guard carriesMain else { return nil }
+      // QEMU encrypts all of its channels or none; a destination would take it for another one that it waits for.
+      guard roles.contains(.opaqueMain(.encrypted)) else { return .refuse(ChannelRoster.stranger) }
       return mainEstablished ? .dial(.encrypted) : nil
     case .spoke(.multifd):
       guard mainEstablished else { return nil }
@@ -169,6 +173,9 @@ struct ChannelRoster {
       if case .established(let role) = $0.value { role } else { nil }
     }
   }
+
+  /// Whether the destination has been given a preempt channel, whoever it belongs to.
+  var hasPreemptLeg: Bool { preemptLeg == .vacant || preemptLeg == .used }
 
   private func announcesPreempt(_ id: Int) -> Bool {
     guard let expected, expected.preempt, mainAndMultifdEstablished else { return false }

@@ -20,7 +20,11 @@ extension ChannelSet {
       switch waitReadable(source.descriptor, or: nudge) {
       case .woken, .timedOut: nudge.lower()
       case .ready:
-        guard let kind = source.peekKind() else { return nil }
+        guard var kind = source.peekKind() else { return nil }
+        // A preempt channel says nothing before a guest asks for pages at the destination.
+        if kind == .pageRecord, !pointOfNoReturn.isPassed, !pointOfNoReturn.isUnseen {
+          kind = .other
+        }
         update { $0.roster.spoke(id, as: kind) }
         while true {
           let decision = state.wait(until: .now + ChannelSet.interval) { ChannelSet.claim(id, &$0) }

@@ -26,7 +26,7 @@ final class ChannelSet: Sendable {
 
   let state = Guarded(State())
   private let destination: DestinationLeg
-  private let pointOfNoReturn: PointOfNoReturn
+  let pointOfNoReturn: PointOfNoReturn
   private let shortage: Shortage
   private let mostUndecided: Int
   /// What the source's settings announce; asked when the main channel has spoken. May block.

@@ -78,8 +78,9 @@ struct MainChannel: ~Copyable {
       }
       clock.stop()
       // Without a return path a source closes as soon as its last byte is taken.
+      // So may one whose guest has gone to post-copy, or whose stream is not read to its end.
       writer.closedIsGivenUp =
-        editor.counters.returnPathOpened && !editor.counters.ramEnded
+        editor.counters.returnPathOpened && editor.precedesSwitchover
       try unsafe writer.write(edits, of: input)
       switch progress {
       case .needsInput(let consumed):

@@ -11,6 +11,8 @@ final class HookPortWatch: Sendable {
     var asked: Set<String> = []
     /// Or may be.
     var isHookAmongThem = false
+    /// Ports that were closed while the hook's was open.
+    var others: Set<String> = []
   }
 
   private let path: String?
@@ -40,7 +42,11 @@ final class HookPortWatch: Sendable {
         return
       }
     }
-    state.withLock { $0 = State(asked: closed, isHookAmongThem: isHookAmongThem) }
+    state.withLock {
+      $0.asked = closed
+      $0.isHookAmongThem = isHookAmongThem
+      if !isHookAmongThem { $0.others.formUnion(closed) }
+    }
   }
 
   /// Also where a port has been closed and nobody knows yet whether it is another one.
@@ -51,6 +57,19 @@ final class HookPortWatch: Sendable {
       state.isHookAmongThem || !closed.isSubset(of: state.asked)
     }
   }
+
+  /// Whether a port that is not known to be another one was closed after the guest has been heard of. It may be open
+  /// again: another kernel's guardian opens it too, and knows nothing of the migration.
+  func mayHaveClosed(since heard: ContinuousClock.Instant) -> Bool {
+    let silence = heard.duration(to: .now) + HookPortWatch.detour
+    let others = state.withLock { $0.others }
+    return qmp.events.observation.portClosings.contains { id, time in
+      time.duration(to: .now) < silence && !others.contains(id)
+    }
+  }
+
+  /// By how much what the guest has said may be heard later than QEMU's word about its port.
+  private static let detour = Duration.seconds(1)
 
   private var closedPorts: Set<String> {
     Set(qmp.events.observation.openPorts.filter { !$0.value }.keys)

@@ -98,6 +98,16 @@ extension MigrationJudge {
     }
   }
 
+  /// With a preempt channel that the destination does not have, the guest would start nowhere, or wait there for every
+  /// page that it asks for.
+  func judgePreemptChannel() throws(ChannelFailure) {
+    let isThere = awaitPreemptLeg { !source.peerHasClosed && !saysGivenUp }
+    // A source that does not take its guest back can recover, where the destination has started it.
+    guard !isThere, pointOfNoReturn.refuse() else { return }
+    throw .closeBoth(
+      "the destination has taken no connection for post-copy's preempt channel")
+  }
+
   /// The guest releases its frames without an acknowledgement 15 s after the last one, on its own
   /// clock, which stands still while it is stopped.
   private func proveLease(
@@ -107,6 +117,7 @@ extension MigrationJudge {
     // Another kernel may have been started since the last heartbeat; the mark page that says so travels later.
     guard !hookPort.mayBeClosed else { throw .hookPortClosed }
     guard let beat = hook?.lastHeartbeat else { throw .noHeartbeat }
+    guard !hookPort.mayHaveClosed(since: beat.at) else { throw .hookPortClosed }
     let stoppedFor = stopped.stoppedAt.map { $0.duration(to: .now) } ?? .zero
     // On both clocks: one that was sent long ago may have been read just now, and the clock of a guest that
     // is paused may go on.

@@ -16,6 +16,9 @@ struct MigrationJudge: StopPointHandler {
   let pointOfNoReturn: PointOfNoReturn
   let shared: EditingSession
   let marks: MarkLedger
+  /// Waits for the destination to have a preempt channel, where there is to be one, as long as the question is
+  /// answered with yes; false where it has none.
+  let awaitPreemptLeg: (_ isWanted: () -> Bool) -> Bool
   let logger: Logger
 
   var passagesSeen = 0
@@ -33,7 +36,8 @@ struct MigrationJudge: StopPointHandler {
   init(
     options: MigrationProxy.Options, qmp: QMPClient, hook: HookConnection?,
     hookPort: HookPortWatch, source: Socket, destination: Socket, progress: SharedProgress,
-    pointOfNoReturn: PointOfNoReturn, shared: EditingSession, marks: MarkLedger, logger: Logger
+    pointOfNoReturn: PointOfNoReturn, shared: EditingSession, marks: MarkLedger,
+    awaitPreemptLeg: @escaping (_ isWanted: () -> Bool) -> Bool, logger: Logger
   ) {
     self.options = options
     self.qmp = qmp
@@ -45,6 +49,7 @@ struct MigrationJudge: StopPointHandler {
     self.pointOfNoReturn = pointOfNoReturn
     self.shared = shared
     self.marks = marks
+    self.awaitPreemptLeg = awaitPreemptLeg
     self.logger = logger
   }
 
@@ -80,6 +85,7 @@ struct MigrationJudge: StopPointHandler {
       }
       try awaitMultifd(editor, at: stop)
       try judgePostcopy(editor)
+      try judgePreemptChannel()
       // One that has closed may also wait for a recovery.
       if saysGivenUp
         || source.peerHasClosed

@@ -33,6 +33,8 @@ public final class MigrationWitness: Sendable {
     public internal(set) var migrationStatus: String?
     /// By port id, what the last VSERPORT_CHANGE said.
     public internal(set) var openPorts: [String: Bool] = [:]
+    /// By port id, when the last VSERPORT_CHANGE that closed it arrived.
+    var portClosings: [String: SuspendingClock.Instant] = [:]
     /// Why nothing more will be learned.
     public internal(set) var lost: QMPError?
   }

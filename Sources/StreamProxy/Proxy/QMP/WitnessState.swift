@@ -24,7 +24,9 @@ struct WitnessState {
     case .suspend: isSuspended = true
     case .wakeup: isSuspended = false
     case .migration(let status): observation.migrationStatus = status
-    case .portChange(let id, let isOpen): observation.openPorts[id] = isOpen
+    case .portChange(let id, let isOpen):
+      observation.openPorts[id] = isOpen
+      if !isOpen { observation.portClosings[id] = time }
     }
     account(at: time)
   }
