@@ -106,6 +106,16 @@ struct HoldAreaTests {
     #expect(held.present == held.pinned.count)
   }
 
+  /// It would make the pin take a copy of each page, and the hold twice as large while the child lives.
+  @Test func aChildForkedBeforeThePinSharesNothingOfTheHold() throws {
+    let library = try HoldLibraryInProcess()
+    let mark = try MarkPageWriter(migration: .random())
+    defer { try? library.release() }
+    let held = try library.hold(bytes: HoldAreaTests.bytes, mark: mark.memory, forking: true)
+    #expect(held.frames.count == HoldAreaTests.pages)
+    #expect(held.frames.symmetricDifference(held.pinned).count == 0)
+  }
+
   @Test func ofTwoThatOpenTheAreaOneHasIt() throws {
     let library = try HoldLibraryInProcess()
     for _ in 0..<20 {

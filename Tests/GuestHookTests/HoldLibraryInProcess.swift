@@ -66,10 +66,11 @@ import Glibc
   ///   - longest: nanoseconds that pinning may take.
   ///   - failure: what it fails with.
   ///   - other: memory that is given back before, if any.
+  ///   - forking: has a child of fork(2) live from before the pin until after it.
   func hold(
     bytes: Int, mark: Descriptor, hole: Int = .max, most: Int = .max, filling: Int = 0,
     piece: Int = 32 << 20, longest: UInt64 = 60_000_000_000, failure: Int32 = 0,
-    before other: UnusualMemory? = nil
+    before other: UnusualMemory? = nil, forking: Bool = false
   ) throws -> Held {
     // A new private mapping, which the library moves away from.
     let memory = unsafe mmap(
@@ -98,7 +99,11 @@ import Glibc
         other.address, UnusualMemory.bytes, MADV_DONTNEED)
       try check(status, "give back other memory")
     }
+    // As a program's is.
+    if forking { unsafe madvise(memory, bytes, MADV_DOFORK) }
     try check(unsafe function("madvise", Advise.self)(memory, bytes, MADV_DONTNEED), "give back")
+    let child = forking ? try IdleChild() : nil
+    defer { child?.end() }
     try check(function("leafcutter_hold_close", Function.self)(), "close the window")
     let reason = function("leafcutter_hold_pin", Pin.self)(piece, longest)
     if reason != failure { try check(reason, "pin") }

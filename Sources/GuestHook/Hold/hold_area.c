@@ -151,8 +151,8 @@ static long mapping_budget(void) {
 static atomic_flag is_owned = ATOMIC_FLAG_INIT;
 
 /* What remained would keep the frames from being freed when this process is killed. Of the hold's memory the child has
- * none (MADV_DONTFORK), and its window is closed (MADV_WIPEONFORK). System calls only: it may be any thread's
- * child, in the middle of anything. */
+ * none (MADV_DONTFORK) but what another thread was moving at that moment, and its window is closed
+ * (MADV_WIPEONFORK). System calls only: it may be any thread's child, in the middle of anything. */
 static void forget_in_child(void) {
   hold_forget_pins();
   hold_forget_mark();

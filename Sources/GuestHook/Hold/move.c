@@ -48,6 +48,10 @@ static bool remap(uintptr_t source, size_t length, uintptr_t *destination) {
   if (!*destination) return true;
   if (syscall(SYS_mremap, source, length, length,
               MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, *destination) >= 0) {
+    /* It has the flags of where it came from, and a child that shares its pages would have the pin take copies of
+     * them all. Nothing leads back from here to the program, so a child misses nothing. Where there is no mapping
+     * for it, pinning tries it once more. */
+    syscall(SYS_madvise, *destination, length, MADV_DONTFORK);
     atomic_fetch_add_explicit(&hold.moved, length, memory_order_relaxed);
     return true;
   }

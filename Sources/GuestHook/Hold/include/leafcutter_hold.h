@@ -11,7 +11,8 @@
  * allocates from the process's allocator inside a hold window. Those that open, close, pin, release or abandon
  * a hold or set its mark are for its owner, one call at a time; all others, and the interposed ones, are for any
  * thread. A child that the process forks has nothing of a hold, and nothing by which its frames would stay
- * pinned.
+ * pinned. Only what is just being moved, or what the program gives back when it has forked, it shares with its
+ * parent: of that the pin takes copies, and those are held.
  */
 #ifndef LEAFCUTTER_HOLD_H
 #define LEAFCUTTER_HOLD_H
