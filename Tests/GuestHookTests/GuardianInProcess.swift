@@ -23,8 +23,13 @@ final class GuardianInProcess {
     let end = WakeUp()
   }
 
-  /// - Parameter loadedKernel: stands for the file in which the kernel says that another one is loaded.
-  init(_ rules: HoldRules = HoldRules(), loadedKernel: String? = nil) {
+  /// - Parameters:
+  ///   - loadedKernel: stands for the file in which the kernel says that another one is loaded.
+  ///   - keeper: the program that is started as the keeper.
+  init(
+    _ rules: HoldRules = HoldRules(), loadedKernel: String? = nil,
+    keeper: String = GuardianFixture.executable
+  ) {
     // As the program does: a port is written to when nobody is there any more.
     signal(SIGPIPE, SIG_IGN)
     var path = Array("\(P_tmpdir)/leafcutter-rules-XXXXXX".utf8CString)
@@ -37,7 +42,7 @@ final class GuardianInProcess {
     var options = GuardianOptions()
     options.port = .unix(directory + "/port")
     options.socket = socket
-    options.executable = GuardianFixture.executable
+    options.executable = keeper
     options.dropsPageCache = false
     options.takesBallast = false
     options.rules = rules

@@ -50,7 +50,7 @@ final class Database {
   /// This process's duplicate of the ring that pins the frames.
   var ring: Descriptor?
   var pieces: [LocalMessage.AddressRange] = []
-  /// Its ring could not be taken.
+  /// Its ring could not be taken, here or by the keeper: nothing of it is reported.
   var isRefused = false
   var prepared: LocalMessage.Prepared?
   var resumed: LocalMessage.DatabaseResumed?

@@ -91,13 +91,15 @@ extension Guardian {
     _ held: LocalMessage.HeldMemory, of database: Database, in migration: Migration
   ) {
     guard database.stage == .preparing, database.ring == nil else { return }
+    guard migration.isKept else {
+      database.isRefused = true
+      return
+    }
     do throws(SystemError) {
       let ring = try database.takeRing(held.ring)
-      if !keeper.keep(ring, mark: nil, for: migration.id) {
-        migration.note(Migration.noKeeper)
-      }
       database.ring = ring
       database.pieces = held.pieces
+      if !keeper.keep(ring, mark: nil, for: migration.id) { goOnWithoutKeeper(migration) }
     } catch {
       // Not held by the guardian is not held at all: nothing of it is reported.
       migration.note("database \(database.home): \(error); its frames are not reported")
@@ -133,7 +135,30 @@ extension Guardian {
     let isKept =
       keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: migration.id)
       && rings.allSatisfy { keeper.keep($0, mark: nil, for: migration.id) }
-    if !isKept { migration.note(Migration.noKeeper) }
+    if !isKept { goOnWithoutKeeper(migration) }
+  }
+
+  /// The keeper is gone, and what it had with it, before anything has been reported. If this process were killed too,
+  /// frames would be somebody else's as soon as a database ends, and the mark page would say HOLDING.
+  func goOnWithoutKeeper(_ migration: Migration) {
+    migration.isKept = false
+    migration.note(Migration.noKeeper)
+    for database in migration.databases where database.ring != nil {
+      database.ring = nil
+      database.pieces = []
+      letGoUnreported(database, migration)
+    }
+  }
+
+  /// Nothing of a database has been reported nor will be: it lets go at once, or when it has evicted.
+  func letGoUnreported(_ database: Database, _ migration: Migration) {
+    switch database.stage {
+    case .preparing: database.isRefused = true
+    case .prepared:
+      database.stage = .releasing
+      database.connection.send(LocalMessage.Release(), for: migration.id)
+    case .idle, .late, .releasing, .released, .resuming, .gone: break
+    }
   }
 
   /// A database's process has ended, or its connection has.

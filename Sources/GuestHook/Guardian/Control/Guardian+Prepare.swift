@@ -91,9 +91,8 @@ extension Guardian {
         guardianVersion: leafcutterVersion), for: id)
     logger.info("preparing for migration \(id)")
     keeper.start()
-    if !keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: id) {
-      migration.note(Migration.noKeeper)
-    }
+    migration.isKept = keeper.keep(migration.mark.pin, mark: migration.mark.memory, for: id)
+    if !migration.isKept { migration.note(Migration.noKeeper) }
     if options.evictsCache {
       migration.databases = databases.filter { $0.stage != .gone }
       if migration.databases.isEmpty { migration.note("no database has registered") }
@@ -110,12 +109,13 @@ extension Guardian {
     database.stage = .preparing
     // Refused where this process may not; then the database's own limit counts, and it says so.
     _ = leafcutter_guest_unlimit_memlock(database.pid)
+    // Without the mark page it evicts and holds nothing.
     database.connection.send(
       LocalMessage.PrepareDatabase(
         cacheBytes: options.smallCacheBytes, threads: options.evictThreads,
         keepPercent: options.keepPercent,
         timeoutMilliseconds: migration.request.timeoutMilliseconds),
-      for: migration.id, with: migration.mark.memory)
+      for: migration.id, with: migration.isKept ? migration.mark.memory : nil)
   }
 
   /// Nobody waits for a database that hangs until the proxy has given up waiting for all of them.
@@ -149,6 +149,7 @@ extension Guardian {
       logger.warning("the databases took longer than the proxy waits; the frames are let go")
       letFramesGo(migration)
     } else {
+      if migration.isKept, !keeper.isThere { goOnWithoutKeeper(migration) }
       report(migration, prepared)
     }
     // After the report: filling gigabytes with zeroes takes longer than a proxy may be silent.

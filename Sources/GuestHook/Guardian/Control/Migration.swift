@@ -43,6 +43,9 @@ final class Migration {
   var pagesReported: UInt64 = 0
   /// Held pages that were filled with zeroes: nobody drops them, and they may be let go at any time.
   var pagesZeroed: UInt64 = 0
+  /// The keeper has a duplicate of every ring that this process has taken, and of the mark page's. What it has not is
+  /// not reported.
+  var isKept = false
   /// Frames are held for the migration's sake.
   var holdsFrames = false
   /// This guest runs at the destination.
@@ -88,7 +91,10 @@ final class Migration {
     return endedUntold ? "ended, and nobody said where" : "stayed here"
   }
 
-  static let noKeeper = "no keeper: nobody holds the frames if the guardian is killed"
+  static let noKeeper = """
+    no frames are held: there is no keeper, which has to hold on if the guardian is killed (its log says why there is \
+    none); restart leafcutter-guest before the next migration
+    """
 
   /// Adds a note for the operator, once.
   func note(_ sentence: String) {

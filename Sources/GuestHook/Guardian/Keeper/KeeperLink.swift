@@ -23,9 +23,14 @@ final class KeeperLink {
     self.logger = logger
   }
 
+  /// Whether it runs, with all that it has been given.
+  var isThere: Bool {
+    process.map { !$0.hasEnded && $0.connection.ended == nil } ?? false
+  }
+
   /// Starts the keeper where it does not run, and waits until it is ready.
   func start() {
-    if let process, !process.hasEnded, process.connection.ended == nil { return }
+    if isThere { return }
     stop()
     do throws(SystemError) {
       let process = try ChildProcess(
@@ -46,7 +51,7 @@ final class KeeperLink {
   }
 
   /// Lets the keeper duplicate a ring of this process; with the first one of a migration comes the
-  /// mark page. False where the keeper does not have it: then nobody outlives the guardian.
+  /// mark page. False where the keeper does not have it: then it has ended, and has nothing else any more.
   func keep(_ ring: Descriptor, mark: Descriptor?, for migration: MigrationID) -> Bool {
     guard let connection = process?.connection else { return false }
     let request = LocalMessage.Keep(pid: getpid(), ring: ring.number)
