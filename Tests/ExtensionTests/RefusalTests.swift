@@ -239,7 +239,7 @@ import Testing
     var frames = FrameSet()
     var candidates = ProbeCandidates([MemorySegment(start: 1 << 20, length: 1 << 50)])
     let process = Descriptor(owning: leafcutter_guest_pidfd_open(database.identifier))
-    var reader = try PagemapReader(of: database.identifier, process)
+    var reader = PagemapReader(try HeldMemoryFile(of: database.identifier, process))
     for piece in pieces { try reader.read(piece, of: 0, into: &frames, &candidates) }
     #expect(reader.refused == 0 && reader.unknown == 0)
     return HeldFrames(count: Int(frames.count), pieces: frames.pieces())

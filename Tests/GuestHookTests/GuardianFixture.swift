@@ -76,15 +76,19 @@ final class GuardianFixture {
 
   /// How many io_urings a process has open.
   func ringCount(of process: pid_t) -> Int {
+    openFiles(of: process).count { $0 == "anon_inode:[io_uring]" }
+  }
+
+  /// What a process has open, as the kernel calls it.
+  func openFiles(of process: pid_t) -> [String] {
     let directory = "/proc/\(process)/fd"
-    return SmallFile.names(in: directory).filter { name in
+    return SmallFile.names(in: directory).map { name in
       var target = [CChar](repeating: 0, count: 256)
       // readlink(2) writes at most as many bytes as the array has.
       let count = unsafe readlink("\(directory)/\(name)", &target, target.count)
-      let text = String(
+      return String(
         decoding: target[..<max(0, count)].map(UInt8.init(bitPattern:)), as: UTF8.self)
-      return text == "anon_inode:[io_uring]"
-    }.count
+    }
   }
 
   static var executable: String {

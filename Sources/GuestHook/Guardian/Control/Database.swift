@@ -48,7 +48,9 @@ final class Database {
   var registration: LocalMessage.Register
   var stage = Stage.idle
   /// This process's duplicate of the ring that pins the frames.
-  var ring: Descriptor?
+  private(set) var ring: Descriptor?
+  /// Where those are, as long as it has the ring.
+  private(set) var memory: HeldMemoryFile?
   var pieces: [LocalMessage.AddressRange] = []
   /// Its ring could not be taken, here or by the keeper: nothing of it is reported.
   var isRefused = false
@@ -83,22 +85,33 @@ final class Database {
   /// Takes a duplicate of the ring, so that what it pins outlives the database.
   ///
   /// - Throws: ``SystemError``, also where it is none.
-  func takeRing(_ number: Int32) throws(SystemError) -> Descriptor {
-    let ring = leafcutter_guest_take_descriptor(process.number, number)
+  func take(_ held: LocalMessage.HeldMemory) throws(SystemError) -> Descriptor {
+    // First: an execve(2) closes the ring, so who still has it is the program whose memory this is.
+    let memory = try HeldMemoryFile(of: pid, process)
+    let ring = leafcutter_guest_take_descriptor(process.number, held.ring)
     guard ring >= 0 else { throw SystemError("duplicate the ring of database \(home)") }
     let descriptor = Descriptor(owning: ring)
     // The number is the database's word.
     guard leafcutter_guest_is_ring(ring) else {
       throw SystemError("take what is no ring of database \(home)", code: EINVAL)
     }
+    self.ring = descriptor
+    self.memory = memory
+    pieces = held.pieces
     return descriptor
+  }
+
+  /// This process holds nothing of it any longer.
+  func forgetHold() {
+    ring = nil
+    memory = nil
+    pieces = []
   }
 
   /// Forgets what belongs to one migration.
   func reset() {
     if stage != .gone { stage = .idle }
-    ring = nil
-    pieces = []
+    forgetHold()
     isRefused = false
     prepared = nil
     resumed = nil

@@ -96,9 +96,7 @@ extension Guardian {
       return
     }
     do throws(SystemError) {
-      let ring = try database.takeRing(held.ring)
-      database.ring = ring
-      database.pieces = held.pieces
+      let ring = try database.take(held)
       if !keeper.keep(ring, mark: nil, for: migration.id) { goOnWithoutKeeper(migration) }
     } catch {
       // Not held by the guardian is not held at all: nothing of it is reported.
@@ -127,8 +125,7 @@ extension Guardian {
   /// Nothing of a database has been reported nor will be: nobody is to hold its frames any longer.
   func leaveOut(_ database: Database, _ migration: Migration) {
     guard database.ring != nil else { return }
-    database.ring = nil
-    database.pieces = []
+    database.forgetHold()
     // The keeper lets go of everything at once; it is given the others' again.
     keeper.letGo(migration.id)
     let rings = migration.databases.compactMap(\.ring)
@@ -144,8 +141,7 @@ extension Guardian {
     migration.isKept = false
     migration.note(Migration.noKeeper)
     for database in migration.databases where database.ring != nil {
-      database.ring = nil
-      database.pieces = []
+      database.forgetHold()
       letGoUnreported(database, migration)
     }
   }

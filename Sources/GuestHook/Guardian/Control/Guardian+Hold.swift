@@ -187,7 +187,7 @@ extension Guardian {
     migration.mark.nothingIsHeld()
     keeper.letGo(migration.id)
     for database in migration.databases {
-      database.ring = nil
+      database.forgetHold()
       if database.stage == .prepared {
         database.stage = .releasing
         database.connection.send(LocalMessage.Release(), for: migration.id)

@@ -58,8 +58,9 @@ extension Guardian {
     var pieces: [LocalMessage.AddressRange] = []
     var frames = FrameSet()
     var ranges: [PageRange] = []
+    guard let memory = database.memory else { return nil }
     do throws(SystemError) {
-      var reader = try PagemapReader(of: database.pid, database.process)
+      var reader = PagemapReader(memory)
       // Pinned pages stay in the frames that were reported.
       var candidates = ProbeCandidates([MemorySegment(start: 0, length: 1 << 56)])
       for piece in database.pieces.reversed() where bytes(of: pieces) < enough || pieces.isEmpty {

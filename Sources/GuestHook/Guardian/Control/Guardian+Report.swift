@@ -38,9 +38,9 @@ extension Guardian {
 
   private func erase(_ migration: Migration) {
     let began = monotonicNanoseconds()
-    for database in migration.databases where database.ring != nil {
+    for database in migration.databases {
+      guard let memory = database.memory else { continue }
       do throws(SystemError) {
-        let memory = try HeldMemoryFile(of: database.pid, database.process)
         migration.pagesZeroed += try memory.erase(database.pieces)
       } catch {
         migration.note("database \(database.home): \(error)")
@@ -54,9 +54,10 @@ extension Guardian {
   private func readFrames(_ migration: Migration, into frames: inout FrameSet) -> [UInt64] {
     let began = monotonicNanoseconds()
     var candidates = ProbeCandidates(migration.request.segments)
-    for (index, database) in migration.databases.enumerated() where database.ring != nil {
+    for (index, database) in migration.databases.enumerated() {
+      guard let memory = database.memory else { continue }
       do throws(SystemError) {
-        var reader = try PagemapReader(of: database.pid, database.process)
+        var reader = PagemapReader(memory)
         for piece in database.pieces {
           try reader.read(piece, of: index, into: &frames, &candidates)
         }
@@ -87,8 +88,8 @@ extension Guardian {
       // Whatever comes of it, the page is not what it was.
       frames.remove(place.frame)
       let database = migration.databases[place.database]
+      guard let memory = database.memory else { continue }
       do throws(SystemError) {
-        let memory = try HeldMemoryFile(of: database.pid, database.process)
         if try memory.writeProbe(at: place, for: migration.id) {
           probes.append(place.frame * HeldPages.pageSize)
         } else {

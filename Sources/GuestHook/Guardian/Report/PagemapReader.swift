@@ -15,14 +15,8 @@ import HookLink
   /// Held pages that lie in no segment of the memory that the host knows, and so are not reported.
   private(set) var unknown: UInt64 = 0
 
-  /// - Parameter process: becomes readable when the process ends (a pidfd).
-  /// - Throws: ``SystemError`` where the process is gone.
-  init(of pid: pid_t, _ process: Descriptor) throws(SystemError) {
-    let file = try Descriptor(opening: "/proc/\(pid)/pagemap")
-    // The file is that of an address space; the number may be another process's by now, whose frames
-    // nobody holds.
-    guard !process.isReady() else { throw SystemError("open a database's pagemap", code: ESRCH) }
-    self.file = file
+  init(_ memory: HeldMemoryFile) {
+    file = memory.pagemap
     unsafe buffer = .allocate(capacity: PagemapReader.entriesPerRead)
   }
 
