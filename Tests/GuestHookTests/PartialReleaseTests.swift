@@ -55,6 +55,43 @@ struct PartialReleaseTests {
     #expect(first.ranges == nil)
   }
 
+  @Test("where memory is nearly out what is held while others prepare is let go unasked")
+  func urgentBeforeTheReport() throws {
+    let fixture = try GuardianFixture(PartialReleaseTests.headroom(1_000_000_000))
+    let (first, second) = (try fixture.database(), try fixture.database())
+    let keeper = try #require(fixture.keeper)
+    let id = MigrationID.random()
+    fixture.proxy.prepare(id)
+    #expect(first.holdWhenAsked())
+    #expect(first.awaitMessage() == .release(.init()))
+    #expect(first.mark?.load(at: MarkPage.Offset.state) == MarkPage.State.holding.rawValue)
+    // The mark page's.
+    #expect(fixture.ringCount == 1 && fixture.ringCount(of: keeper) == 1)
+    first.release()
+    // Whoever still prepares goes on.
+    #expect(second.holdWhenAsked())
+    let end = try #require(fixture.proxy.awaitReport())
+    #expect(end.pages + UInt64(end.probes.count) == 2048)
+    #expect(end.leavesInManifest == 400)
+    #expect(end.notes.contains { $0.contains("memory was nearly out while others prepared") })
+    #expect(fixture.proxy.reportedPages.isSubset(of: second.frames()))
+    fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: id)
+    #expect(second.awaitMessage() == .release(.init()))
+    second.release()
+    #expect(first.awaitResume() && second.awaitResume())
+  }
+
+  @Test("what is held while others prepare stays where memory is only tight")
+  func tightBeforeTheReport() throws {
+    let fixture = try GuardianFixture(PartialReleaseTests.tight)
+    let (first, second) = (try fixture.database(), try fixture.database())
+    fixture.proxy.prepare(.random())
+    #expect(first.holdWhenAsked())
+    #expect(first.awaitMessage(milliseconds: 1500) == nil)
+    #expect(second.holdWhenAsked())
+    #expect(fixture.proxy.awaitPagesHeld() == 4096)
+  }
+
   @Test("where a part is not acknowledged RELEASED is written before everything is let go")
   func unacknowledged() throws {
     let fixture = try GuardianFixture(PartialReleaseTests.tight)

@@ -209,7 +209,8 @@ final class SmallCache: Sendable {
 
   /// What was in the cache is held still and counts as this process's own: no larger than a control group has
   /// memory for, of which a fifth is left for what an allocator takes beside the cache. (Where all of the guest's
-  /// gets tight, the guardian gives frames back.)
+  /// gets tight, the guardian has frames given back, but not before this database has said that it is prepared: until
+  /// then ``HoldWindow`` catches no more.)
   ///
   /// - Parameters:
   ///   - spare: bytes that the groups leave; nil for no limit.

@@ -74,13 +74,32 @@ extension Guardian {
       droppable: droppable)
   }
 
-  /// While databases evict, only the ballast can be given back; and tasks that wait for memory may be those that
-  /// evict. Where there is none, page cache is still to be dropped.
+  /// While databases evict, the ballast is given back, and where that is not enough what others hold that have done so
+  /// already; tasks that wait for memory may be those that evict. Where there is no ballast, page cache is still to be
+  /// dropped.
   private func watchShortage(_ migration: Migration) {
-    guard let reclaimer = migration.reclaimer, !reclaimer.hasGivenBack, isTimeToLook,
-      let complaint = pressure.shortage()
-    else { return }
-    giveBallastBack(migration, because: complaint)
+    guard isTimeToLook, let complaint = pressure.shortage() else { return }
+    if let reclaimer = migration.reclaimer, !reclaimer.hasGivenBack {
+      giveBallastBack(migration, because: complaint)
+    } else if complaint.isUrgent {
+      giveUnreportedBack(migration, because: complaint)
+    }
+  }
+
+  /// Nobody has been told of these frames yet, so nobody has to be asked.
+  private func giveUnreportedBack(
+    _ migration: Migration, because complaint: PressureGauge.Complaint
+  ) {
+    for database in migration.databases where database.ring != nil && database.stage == .prepared {
+      logger.warning("database \(database.home) lets its frames go: \(complaint.reason)")
+      migration.note(
+        """
+        memory was nearly out while others prepared (\(complaint.reason)), so no frames of database \
+        \(database.home) are held
+        """)
+      leaveOut(database, migration)
+      letGoUnreported(database, migration)
+    }
   }
 
   /// Ballast first, because it costs nothing to give back; then the frames, a part at a time for as long as
