@@ -7,7 +7,7 @@ import Threads
 
 @testable import Guardian
 
-/// A guardian on a thread of this process, because its rules and its kernel's word cannot be reached from outside of one.
+/// A guardian on a thread of this process: its rules and its kernel's word cannot be reached from outside of one.
 final class GuardianInProcess {
   let proxy: FakeProxy
   /// What it has to say, but for details.

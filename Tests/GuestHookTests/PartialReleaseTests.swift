@@ -53,6 +53,11 @@ struct PartialReleaseTests {
     _ = try fixture.hold(with: database)
     let first = try #require(revoke(fixture))
     #expect(first.ranges == nil)
+    // Nobody acknowledges it, and the kernel would go on ending processes.
+    let asked = ContinuousClock.now
+    #expect(database.awaitMessage() == .release(.init()))
+    #expect(asked.duration(to: .now) < .seconds(4))
+    #expect(database.mark?.load(at: MarkPage.Offset.state) == MarkPage.State.released.rawValue)
   }
 
   @Test("where memory is nearly out what is held while others prepare is let go unasked")

@@ -50,6 +50,9 @@ struct HoldLimits {
   static let silenceAfterZeroes = UInt64.seconds(5)
   /// A REVOKE is not acknowledged.
   static let revoke = UInt64.seconds(5)
+  /// Nor while memory is nearly out, and the kernel may end one process after the other, none of which frees what is
+  /// pinned here.
+  static let urgentRevoke = UInt64.seconds(1)
   /// A database does not answer Release.
   static let release = UInt64.seconds(30)
   static let heartbeat = UInt64.seconds(1)

@@ -111,7 +111,7 @@ extension Guardian {
     } else if migration.holdsFrames {
       let reason = "memory is tight (\(complaint.reason))"
       if complaint.isUrgent {
-        giveFramesBack(migration, because: reason)
+        giveFramesBack(migration, because: reason, within: HoldLimits.urgentRevoke)
       } else {
         givePartBack(migration, because: reason)
       }
@@ -137,8 +137,11 @@ extension Guardian {
     migration.reclaimer = nil
   }
 
-  /// Lets every frame go for which there is no proxy to ask; the others when it has answered.
-  func giveFramesBack(_ migration: Migration, because reason: String) {
+  /// Lets every frame go for which there is no proxy to ask; the others when it has answered, or not in so many
+  /// nanoseconds.
+  func giveFramesBack(
+    _ migration: Migration, because reason: String, within patience: UInt64 = HoldLimits.revoke
+  ) {
     guard migration.holdsFrames, migration.revoking == nil else { return }
     if migration.request.zeroHeldFrames {
       logger.warning("letting the zeroed frames go: \(reason)")
@@ -147,7 +150,8 @@ extension Guardian {
     }
     logger.warning("revoking every held frame: \(reason)")
     let sequence = migration.nextSequence()
-    migration.revoking = Revocation(sequence: sequence, since: monotonicNanoseconds())
+    migration.revoking = Revocation(
+      sequence: sequence, since: monotonicNanoseconds(), patience: patience)
     port.send(GuestMessage.Revoke(sequence: sequence, ranges: nil), for: migration.id)
   }
 
@@ -161,7 +165,7 @@ extension Guardian {
 
   /// A REVOKE has waited for its acknowledgement for as long as anybody may need for one.
   private func isRevokedInVain(_ migration: Migration) -> Bool {
-    migration.revoking.map { monotonicNanoseconds() - $0.since > HoldLimits.revoke } ?? false
+    migration.revoking.map { monotonicNanoseconds() - $0.since > $0.patience } ?? false
   }
 
   private func isSilent(_ migration: Migration) -> Bool {

@@ -4,6 +4,8 @@ import HookLink
 struct Revocation {
   var sequence: UInt64
   var since: UInt64
+  /// After so many nanoseconds without an acknowledgement RELEASED is written.
+  var patience = HoldLimits.revoke
   /// nil means all of them.
   var part: Part?
 
