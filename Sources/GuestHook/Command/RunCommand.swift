@@ -114,14 +114,15 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
+    // Before there is any other thread: all of them inherit this one's mask.
+    TerminationSignals.block()
     let level = logLevel.level
     LoggingSystem.bootstrap { label in
-      var handler = StreamLogHandler.standardError(label: label)
+      var handler = StreamLogHandler(label: label, stream: BackgroundOutput.standardError)
       handler.logLevel = level
       return handler
     }
-    // Before there is any other thread: all of them inherit this one's mask.
-    TerminationSignals.block()
+    defer { BackgroundOutput.standardError.drain() }
     var options = GuardianOptions()
     options.port = port
     options.socket = socket

@@ -1,10 +1,9 @@
 import Glibc
-import Threads
 
 /// Text for somebody who may not read it now: a terminal after Ctrl-S, a pipe that is full.
 ///
 /// A thread of its own writes it, in order, and whoever has something to say goes on at once: the threads that
-/// carry a migration log, some of them while the guest stands still.
+/// carry a migration log, some of them while the guest stands still, and so does the one that lets frames go.
 public final class BackgroundOutput: TextOutputStream, Sendable {
   public static let standardError = BackgroundOutput(to: STDERR_FILENO)
 
@@ -26,7 +25,7 @@ public final class BackgroundOutput: TextOutputStream, Sendable {
   /// - Parameters:
   ///   - descriptor: stays the caller's, and has to be open for as long as this is.
   ///   - capacity: in bytes. What comes while as many wait is left out, and how much that was is said in its place.
-  init(to descriptor: Int32, capacity: Int = 1 << 20) {
+  public init(to descriptor: Int32, capacity: Int = 1 << 20) {
     self.descriptor = descriptor
     self.capacity = capacity
     thread = BlockingThread.makeIfPossible("output") { [state] in
