@@ -26,7 +26,7 @@ struct DatabaseMemoryTests {
     #expect(fixture.proxy.awaitPagesHeld() == 4096)
     fixture.proxy.send(HostMessage.Abort(reason: "a test"), for: id)
     #expect(first.awaitMessage() == .release(.init()))
-    #expect(open() == [])
+    #expect(eventually { open() == [] })
   }
 
   @Test("of a process that runs another program by now nothing is read or written")

@@ -22,7 +22,9 @@ struct FlagTests {
     try guardian.run()
     // One that takes the flag, and finds a socket all the same, ends only when it is told to.
     let process = guardian.processIdentifier
-    DispatchQueue.global().asyncAfter(deadline: .now() + 30) { kill(process, SIGKILL) }
+    let end = DispatchWorkItem { kill(process, SIGKILL) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + 30, execute: end)
+    defer { end.cancel() }
     let text = complaints.fileHandleForReading.readDataToEndOfFile()
     guardian.waitUntilExit()
     return (guardian.terminationStatus, String(decoding: text, as: UTF8.self))

@@ -33,6 +33,8 @@ struct KeeperAbsenceTests {
     #expect(first.holdWhenAsked())
     #expect(fixture.hasRings(2, of: keeper))
     kill(keeper, SIGKILL)
+    // A zombie, or gone.
+    #expect(eventually { SmallFile.read("/proc/\(keeper)/stat")?.contains(") Z ") != false })
     if secondHolds {
       #expect(second.holdWhenAsked())
     } else {

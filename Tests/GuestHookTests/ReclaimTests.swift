@@ -33,7 +33,7 @@ struct ReclaimTests {
     let before = try #require(MemoryInfo.now())
     let made = Reclaimer(
       Reclaimer.Plan(
-        homes: [], freeAtPrepare: before.free - (256 << 20), headroom: 64 << 20,
+        homes: [], freeAtPrepare: before.free - min(before.free, 256 << 20), headroom: 64 << 20,
         executable: GuardianFixture.executable), logger: .init(label: "test"))
     let reclaimer = try #require(made)
     #expect(reclaimer.start())

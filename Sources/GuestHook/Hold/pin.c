@@ -145,7 +145,7 @@ int leafcutter_hold_pin(size_t piece_bytes, uint64_t longest) {
   pins.deadline = hold_now() + longest;
   uintptr_t part, part_end;
   for (uintptr_t at = pins.pinned_to; hold_next_part(at, end, &part, &part_end); at = part_end) {
-    /* What mremap has brought has the flags of where it came from; the first it has mostly been given by then. */
+    /* What mremap has brought has the flags of where it came from; hold_remap has mostly set the first already. */
     syscall(SYS_madvise, part, part_end - part, MADV_DONTFORK);
     syscall(SYS_madvise, part, part_end - part, MADV_DONTDUMP);
     int failed = pin_part(part, part_end, pagemap, piece_bytes);

@@ -30,8 +30,9 @@ extension Guardian {
     case .held(let held):
       take(held, of: database, in: migration)
     case .prepared(let prepared):
-      if database.stage == .late || database.isRefused {
-        // Nothing of it has been reported: it may let go at once.
+      if database.stage == .late || database.stage == .preparing && database.isRefused {
+        // Nothing that it holds has been reported: it may let go at once.
+        database.prepared = prepared
         database.stage = .releasing
         database.connection.send(LocalMessage.Release(), for: id)
         if database.isRefused { finishPreparingIfDone(migration) }

@@ -142,7 +142,12 @@ extension Guardian {
   func giveFramesBack(
     _ migration: Migration, because reason: String, within patience: UInt64 = HoldLimits.revoke
   ) {
-    guard migration.holdsFrames, migration.revoking == nil else { return }
+    guard migration.holdsFrames else { return }
+    if let revoking = migration.revoking {
+      // Without an answer everything is let go, whatever was asked for.
+      migration.revoking?.patience = min(revoking.patience, patience)
+      return
+    }
     if migration.request.zeroHeldFrames {
       logger.warning("letting the zeroed frames go: \(reason)")
       letFramesGo(migration)

@@ -94,8 +94,8 @@ final class Migration {
   }
 
   static let noKeeper = """
-    no frames are held: there is no keeper, which has to hold on if the guardian is killed (its log says why there is \
-    none); restart leafcutter-guest before the next migration
+    no frames are held: there is no keeper, which has to hold on if the guardian is killed (leafcutter-guest's log says \
+    why); the next migration starts one
     """
 
   /// Adds a note for the operator, once.

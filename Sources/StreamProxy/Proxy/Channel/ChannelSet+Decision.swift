@@ -22,9 +22,7 @@ extension ChannelSet {
       case .ready:
         guard var kind = source.peekKind() else { return nil }
         // A preempt channel says nothing before a guest asks for pages at the destination.
-        if kind == .pageRecord, !pointOfNoReturn.isPassed, !pointOfNoReturn.isUnseen {
-          kind = .other
-        }
+        if kind == .pageRecord, pointOfNoReturn.isAhead { kind = .other }
         update { $0.roster.spoke(id, as: kind) }
         while true {
           let decision = state.wait(until: .now + ChannelSet.interval) { ChannelSet.claim(id, &$0) }

@@ -40,7 +40,9 @@ extension ChannelSet {
       let next = min(deadline, .now + .milliseconds(250))
       let isThere: Bool? = state.wait(until: next) { state in
         guard let expected = state.roster.expected else { return nil }
-        return !expected.preempt || state.roster.hasPreemptLeg ? true : nil
+        // What is taken for announced where nothing is known need not come.
+        let isAnnounced = expected.preempt && expected != .unknown
+        return !isAnnounced || state.roster.hasPreemptLeg ? true : nil
       }
       if isThere == true { return true }
       guard next < deadline, isWanted() else { return false }

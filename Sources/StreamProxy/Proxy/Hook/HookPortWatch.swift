@@ -11,6 +11,8 @@ final class HookPortWatch: Sendable {
     var asked: Set<String> = []
     /// Or may be.
     var isHookAmongThem = false
+    /// Those of them whose state could not have changed any more without QEMU having said so.
+    var settled: Set<String> = []
     /// Ports that were closed while the hook's was open.
     var others: Set<String> = []
   }
@@ -19,18 +21,25 @@ final class HookPortWatch: Sendable {
   private let qmp: QMPClient
   private let state = Mutex(State())
 
-  /// - Parameter hook: of a TCP socket nothing can be told.
+  /// QEMU tells of a port's changes once a second (VSERPORT_CHANGE).
+  private static let eventInterval = Duration.milliseconds(1500)
+
+  /// - Parameter hook: of the port behind a TCP socket QEMU tells nothing.
   init(_ hook: SocketAddress?, _ qmp: QMPClient) {
     if case .unix(let path)? = hook { self.path = path } else { path = nil }
     self.qmp = qmp
   }
 
   /// A port has been closed or opened since QEMU was asked.
-  var isBehind: Bool { path != nil && state.withLock { $0.asked } != closedPorts }
+  var isBehind: Bool {
+    guard path != nil else { return false }
+    let (closed, settled) = (closedPorts, settledPorts)
+    return state.withLock { $0.asked != closed || $0.settled != settled }
+  }
 
   /// Asks QEMU where ``isBehind``. Blocks.
   func catchUp() {
-    let closed = closedPorts
+    let (closed, settled) = (closedPorts, settledPorts)
     guard let path, isBehind else { return }
     var isHookAmongThem = false
     if !closed.isEmpty {
@@ -42,10 +51,12 @@ final class HookPortWatch: Sendable {
         return
       }
     }
+    let stillClosed = closedPorts
     state.withLock {
       $0.asked = closed
+      $0.settled = settled
       $0.isHookAmongThem = isHookAmongThem
-      if !isHookAmongThem { $0.others.formUnion(closed) }
+      if !isHookAmongThem { $0.others.formUnion(settled.intersection(stillClosed)) }
     }
   }
 
@@ -65,6 +76,13 @@ final class HookPortWatch: Sendable {
     let others = state.withLock { $0.others }
     return qmp.events.observation.portClosings.contains { id, time in
       time.duration(to: .now) < silence && !others.contains(id)
+    }
+  }
+
+  private var settledPorts: Set<String> {
+    let closings = qmp.events.observation.portClosings
+    return closedPorts.filter { port in
+      closings[port].map { $0.duration(to: .now) > HookPortWatch.eventInterval } ?? true
     }
   }
 

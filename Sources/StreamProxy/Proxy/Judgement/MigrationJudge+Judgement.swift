@@ -102,8 +102,10 @@ extension MigrationJudge {
   /// page that it asks for.
   func judgePreemptChannel() throws(ChannelFailure) {
     let isThere = awaitPreemptLeg { !source.peerHasClosed && !saysGivenUp }
+    guard !isThere else { return }
+    guard !saysGivenUp, !source.peerHasClosed else { throw MigrationJudge.givenUp }
     // A source that does not take its guest back can recover, where the destination has started it.
-    guard !isThere, pointOfNoReturn.refuse() else { return }
+    guard pointOfNoReturn.refuse() else { return }
     throw .closeBoth(
       "the destination has taken no connection for post-copy's preempt channel")
   }

@@ -111,7 +111,7 @@ struct MigrationJudge: StopPointHandler {
 
   /// With a return path a source closes before it has heard from the destination only if it has given up, and then
   /// its guest runs there again, or will in a moment. It may have done so while the judge waited.
-  private static let givenUp = ChannelFailure.source(
+  static let givenUp = ChannelFailure.source(
     SystemError("pass the point of no return: the source has given up", code: ECONNRESET))
 
   /// To be called before the bytes are written that let the guest run.

@@ -56,6 +56,8 @@ final class PointOfNoReturn: Sendable {
       from: PointOfNoReturn.open)
   }
 
+  /// Undecided, and the stream is read.
+  var isAhead: Bool { isOne(of: PointOfNoReturn.open) }
   /// Undecided, and QEMU may pass it unseen.
   var isUnseen: Bool { isOne(of: PointOfNoReturn.unseen) }
   var isPassed: Bool { isOne(of: PointOfNoReturn.passed) }

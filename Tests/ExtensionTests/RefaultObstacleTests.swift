@@ -7,7 +7,7 @@ import Testing
 @testable import WiredTigerExtension
 
 /// Leaves that are read back where something is in the way: no room in the cache, or damage.
-@Suite(.serialized) struct FullCacheTests {
+@Suite(.serialized) struct RefaultObstacleTests {
   /// The threads that read leaves back wait for room that only the engine's end makes, and that for them.
   @Test(arguments: TestEngine.present, ["95", "15MB"])
   func anEngineIsClosedThoughATransactionLeavesNoRoomForLeaves(
