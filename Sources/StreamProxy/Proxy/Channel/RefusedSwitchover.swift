@@ -10,9 +10,9 @@ import Threads
 /// that the destination failed lets its guest go on (`migration_completion`). So the destination is cut
 /// off, the source is told, and what it still sends goes nowhere.
 enum RefusedSwitchover {
-  /// The return path's PONG to the package (MIG_RP_MSG_PONG, 4 bytes of payload, QEMU_VM_PING_PACKAGED_LOADED), without
-  /// which QEMU 10.2 waits for ever at the end of its stream (`migration_iteration_run`); and its SHUT (MIG_RP_MSG_SHUT) with an error: the
-  /// destination has failed.
+  /// Two messages of the return path, each with 4 bytes of payload: PONG to the package (MIG_RP_MSG_PONG,
+  /// QEMU_VM_PING_PACKAGED_LOADED), without which QEMU 10.2 waits for ever at the end of its stream
+  /// (`migration_iteration_run`), and SHUT (MIG_RP_MSG_SHUT) with an error: the destination has failed.
   static let failure: [UInt8] = [0, 2, 0, 4, 0, 0, 0, 0x42, 0, 1, 0, 4, 0, 0, 0, 1]
   /// How long the source may say nothing before its channel is closed after all.
   private static let patience = Duration.seconds(10)

@@ -24,7 +24,7 @@ final class HookPortWatch: Sendable {
   /// QEMU tells of a port's changes once a second (VSERPORT_CHANGE).
   private static let eventInterval = Duration.milliseconds(1500)
 
-  /// - Parameter hook: of the port behind a TCP socket QEMU tells nothing.
+  /// - Parameter hook: of the port behind a TCP socket QEMU tells nothing, so it may be any that closes.
   init(_ hook: SocketAddress?, _ qmp: QMPClient) {
     if case .unix(let path)? = hook { self.path = path } else { path = nil }
     self.qmp = qmp
